@@ -1,0 +1,200 @@
+//! What comes out: messages, ambiguities, verdicts and the account of a flow.
+
+use std::fmt;
+
+use crate::coverage::Coverage;
+use crate::input::{ExchangeId, FlowId, Origin, Side};
+use crate::time::Timestamp;
+
+/// The protocol version of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+    /// HTTP/2.
+    H2,
+}
+
+/// A header field. The name as sent; the value without surrounding white space. Bytes of the traffic: no Debug of values in logs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// Field name as sent (compare without case).
+    pub name: &'a str,
+    /// Field value, any bytes.
+    pub value: &'a [u8],
+}
+
+impl fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: <{} bytes>", self.name, self.value.len())
+    }
+}
+
+/// A message's header fields, in the order sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Headers<'a>(pub &'a [Header<'a>]);
+
+impl<'a> Headers<'a> {
+    /// The first value of `name`, compared without case.
+    pub fn first(&self, name: &str) -> Option<&'a [u8]> {
+        self.all(name).next()
+    }
+
+    /// Every value of `name`, compared without case.
+    pub fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        self.0.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+    }
+
+    /// All fields.
+    pub fn iter(&self) -> impl Iterator<Item = &'a Header<'a>> + use<'a> {
+        self.0.iter()
+    }
+}
+
+/// The first line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Start<'a> {
+    /// A request: method and target as sent (origin, absolute, authority or asterisk form).
+    Request {
+        /// The method, a token.
+        method: &'a str,
+        /// The request target, any visible bytes, with its query.
+        target: &'a [u8],
+    },
+    /// A final response (1xx other than 101 are counted, not given).
+    Response {
+        /// The status code, 100..=999.
+        status: u16,
+    },
+}
+
+impl fmt::Debug for Start<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request { method, target } => write!(f, "{method} <{} bytes>", target.len()),
+            Self::Response { status } => write!(f, "{status}"),
+        }
+    }
+}
+
+/// A message's body: what was captured of it, transfer coding removed, content coding kept.
+#[derive(Clone, Copy)]
+pub struct Body<'a> {
+    /// The first bytes, up to the budget; in order and without holes.
+    pub data: &'a [u8],
+    /// Bytes sent on the wire with the transfer coding removed; exact although `data` may be cut; `None` where it can't be known.
+    pub total: Option<u64>,
+}
+
+impl Body<'_> {
+    /// Whether `data` is all of it.
+    pub fn is_whole(&self) -> bool {
+        self.total == Some(self.data.len() as u64)
+    }
+}
+
+impl fmt::Debug for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{} of {:?} bytes>", self.data.len(), self.total)
+    }
+}
+
+/// A whole message, or all that will ever be known of it. Given when it ends; borrows the record or the flow's buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Which exchange it belongs to; request and response share it.
+    pub exchange: ExchangeId,
+    /// Who owns the flow.
+    pub origin: &'a Origin,
+    /// Protocol version.
+    pub version: Version,
+    /// First line.
+    pub start: Start<'a>,
+    /// Header fields.
+    pub headers: Headers<'a>,
+    /// Body.
+    pub body: Body<'a>,
+    /// Time of its first byte.
+    pub began: Timestamp,
+    /// Time of its last byte (or of the close that ended it).
+    pub ended: Timestamp,
+    /// It ended as its framing says: not by a gap, a reset or an early close. A body cut by the budget is complete.
+    pub complete: bool,
+}
+
+/// Framing that servers read differently, or that is forbidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AmbiguityKind {
+    /// Both Content-Length and Transfer-Encoding (RFC 9112 §6.3).
+    LengthAndChunked,
+    /// Several Content-Length values that differ.
+    SeveralLengths,
+    /// A Content-Length that is not plain digits.
+    OddLength,
+    /// A Transfer-Encoding other than a single `chunked`.
+    OddTransferEncoding,
+    /// CR or NUL where it has no business, or a bare LF as line end.
+    OddLineEnd,
+    /// White space before the colon, or a name that is no token.
+    OddName,
+    /// A chunk size that is not plain hexadecimal, or a chunk that does not end where it must.
+    OddChunk,
+    /// A response that no request asked for.
+    UnaskedResponse,
+    /// Retransmitted bytes that differ from the first copy.
+    ConflictingBytes,
+}
+
+/// An ambiguity at one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ambiguity {
+    /// The exchange at which it was met.
+    pub exchange: ExchangeId,
+    /// Whose message.
+    pub side: Side,
+    /// What.
+    pub kind: AmbiguityKind,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the hellos of a TLS flow say. A narrow first form: that the flow is TLS, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Hello<'a> {
+    /// The flow.
+    pub flow: FlowId,
+    /// Who owns it.
+    pub origin: &'a Origin,
+    /// Server name of the `ClientHello`, if in clear.
+    pub server_name: Option<&'a str>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What capture should do with the flow from now on. The one arrow that runs back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Copy nothing more: not HTTP.
+    IgnoreNotHttp,
+    /// Copy nothing more: TLS after its hello.
+    IgnoreEncrypted,
+}
+
+/// What [`crate::Wire`] gives. Borrowed: taken in before `handle` returns.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// A message ended.
+    Message(Message<'a>),
+    /// A flow is TLS.
+    Hello(Hello<'a>),
+    /// Framing that servers read differently.
+    Ambiguous(Ambiguity),
+    /// To be applied by capture.
+    Verdict(FlowId, Verdict),
+    /// What was added to a flow's account since the last time; at most once a second and flow, and at the close.
+    Coverage(FlowId, Coverage),
+    /// The flow is over: nothing more comes of it. All its messages have been given.
+    Closed(FlowId, Timestamp),
+}
