@@ -1,0 +1,35 @@
+//! All that leaves the core: owned, small, free of secrets. The border of a later sandbox.
+
+use apiscope_wire::{Coverage, Timestamp};
+
+use crate::exchange::{ApiId, Exchange};
+use crate::finding::{Alert, FindingRow};
+use crate::inventory::EndpointRow;
+
+/// One call, for the live view, the metrics and the call log.
+#[derive(Clone, Debug)]
+pub struct CallRow {
+    /// The exchange.
+    pub exchange: Box<Exchange>,
+    /// Its endpoint's template; `None` where it belongs to no endpoint.
+    pub route: Option<Box<str>>,
+}
+
+/// What changed.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A call ended.
+    Call(CallRow),
+    /// An endpoint's state: new, or changed since the last time (at most once a second and endpoint). The whole row: an upsert.
+    Endpoint(Box<EndpointRow>),
+    /// A finding's state changed (at most once a second and finding). The whole row: an upsert.
+    Finding(Box<FindingRow>),
+    /// A finding's life changed. Comes after the [`Change::Finding`] with the same row.
+    Alert(Box<Alert>),
+    /// What was added to an API's account.
+    Coverage(ApiId, Coverage),
+    /// Framing that servers read differently, counted by kind until it is a finding of its own (issue 6).
+    Ambiguous(apiscope_wire::Ambiguity),
+    /// A TLS flow that nobody can read.
+    TlsUnobserved(ApiId, Timestamp),
+}

@@ -1,0 +1,137 @@
+//! The owned, small values that pass from a shard to the one owner of inventory and ledger.
+
+use std::fmt;
+use std::sync::Arc;
+
+use apiscope_wire::{Ambiguity, Coverage, ExchangeId, FlowId, Origin, Timestamp, Version};
+
+use crate::facts::Facts;
+use crate::secret::{Fingerprint, Masked};
+
+/// An API's name: the same on every host that serves it (design §4).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ApiId(Arc<str>);
+
+impl ApiId {
+    /// A name from the configuration, a document or an authority; already free of secrets and control characters.
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ApiId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A request's method: one that RFC 9110 or RFC 5789 names, or another token (at most 24 characters, upper-cased).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Method(Box<str>);
+
+impl Method {
+    /// Longest method kept; a longer one is cut.
+    pub const LENGTH_MAX: usize = 24;
+
+    /// From a token as sent.
+    pub fn new(token: &str) -> Self {
+        Self(token.chars().filter(char::is_ascii_graphic).take(Self::LENGTH_MAX).collect::<String>().into())
+    }
+
+    /// The token.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A path as sent, without its query, in which each value proven secret is masked. Another type than a raw path on purpose.
+pub type RedactedPath = Masked;
+
+/// Who called: never the raw key or token.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConsumerId {
+    /// A credential's keyed fingerprint (API key, token, Basic user).
+    Credential(Fingerprint),
+    /// The client's address, where there is no credential.
+    Address(std::net::IpAddr),
+}
+
+impl fmt::Display for ConsumerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Credential(fingerprint) => write!(f, "k:{fingerprint}"),
+            Self::Address(ip) => write!(f, "{ip}"),
+        }
+    }
+}
+
+/// A request and its response, as facts. Owned, small, free of secrets.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Flow and place in it.
+    pub id: ExchangeId,
+    /// First byte of the request (of the response, where no request was seen).
+    pub began: Timestamp,
+    /// Last byte of the response (of the request, where none came).
+    pub ended: Timestamp,
+    /// Addresses, role, hop, owner.
+    pub origin: Arc<Origin>,
+    /// Protocol version.
+    pub version: Version,
+    /// The API.
+    pub api: ApiId,
+    /// The method; `None` where the request was not seen: such an exchange is counted, and makes no endpoint.
+    pub method: Option<Method>,
+    /// Host header or authority, lower-cased, masked.
+    pub host: Option<Masked>,
+    /// The path as sent, without the query.
+    pub path: RedactedPath,
+    /// The names of the query's parameters, in order, at most [`Exchange::QUERY_KEYS_MAX`]. A name that looks like a value is masked.
+    pub query_keys: Vec<Masked>,
+    /// The response's status.
+    pub status: Option<u16>,
+    /// Who called.
+    pub consumer: ConsumerId,
+    /// Facts of the request; `None` not seen.
+    pub request: Option<Facts>,
+    /// Facts of the response; `None` not seen.
+    pub response: Option<Facts>,
+}
+
+impl Exchange {
+    /// Query names kept.
+    pub const QUERY_KEYS_MAX: usize = 32;
+}
+
+/// What leaves a shard.
+#[derive(Clone, Debug)]
+pub enum Record {
+    /// An exchange ended.
+    Exchange(Box<Exchange>),
+    /// A flow is TLS.
+    Hello {
+        /// Who owns the flow.
+        origin: Arc<Origin>,
+        /// Server name, if in clear.
+        server_name: Option<Masked>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Framing that servers read differently.
+    Ambiguous(Ambiguity),
+    /// What was added to an API's account.
+    Coverage(ApiId, Coverage),
+    /// A flow is over.
+    Closed(FlowId, Timestamp),
+}
