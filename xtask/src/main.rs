@@ -1,1 +1,55 @@
-fn main() {}
+//! The project's own commands: `cargo xtask <command>`. One file a command; this one only reads the command line.
+//!
+//! Exit status: 0 done, 1 failed, 2 wrong usage, 3 the machine lacks something that this program may not install (the
+//! commands to run are printed).
+#![forbid(unsafe_code)]
+
+mod bpf;
+mod build;
+mod interrupt;
+mod paths;
+mod process;
+mod progress;
+mod setup;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about, version)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+    /// The compiler for the BPF programs, instead of the one that fits what is installed.
+    #[arg(long, value_enum, global = true, value_name = "WAY")]
+    bpf_toolchain: Option<bpf::Way>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing on this machine, and say what and why. The other commands do it as far as they need it.
+    Setup(setup::Args),
+    /// Build the BPF programs and the agent.
+    Build(build::Args),
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            error.chain().skip(1).for_each(|cause| eprintln!("  because: {cause}"));
+            ExitCode::from(if error.is::<setup::Missing>() { 3 } else { 1 })
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<()> {
+    let way = args.bpf_toolchain;
+    match &args.command {
+        Command::Setup(setup) => setup::run(setup, way),
+        Command::Build(build) => build::run(build, way),
+    }
+}

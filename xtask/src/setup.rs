@@ -1,0 +1,147 @@
+//! `cargo xtask setup`: what the other commands need on this machine, installed where missing.
+//!
+//! A look costs some file checks, so each command takes it. Installs Debian packages (as root) and one program of
+//! crates.io into `target/tools`; never touches rustup's toolchains or `~/.cargo/bin`, and never removes a package.
+
+mod apt;
+mod needs;
+
+use crate::bpf::{self, Choice, Way};
+use anyhow::{Result, bail};
+use needs::Need;
+use std::fmt;
+
+/// The `setup` command's own arguments.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only say what is missing and how to install it.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// How much of the set-up a command needs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Scope {
+    /// The compiler and linker of the BPF programs.
+    Build,
+    /// And what the demo starts.
+    Demo,
+    /// And what the tests and the bench start.
+    Test,
+}
+
+/// What this program may not install: the way it ends, with exit status 3.
+#[derive(Debug)]
+pub(crate) struct Missing(String);
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Missing {}
+
+/// Sets up everything and says how things stand.
+pub(crate) fn run(args: &Args, forced: Option<Way>) -> Result<()> {
+    let choice = bpf::choose(forced);
+    eprintln!("BPF programs: {choice}");
+    let missing = missing(Scope::Test, &choice)?;
+    if args.dry_run && !missing.is_nothing() {
+        return Err(Missing(missing.commands("This is missing")).into());
+    }
+    install(&missing)?;
+    eprintln!("Set-up: everything is there.");
+    Ok(())
+}
+
+/// Sets up what `scope` needs, silent when all is there. Returns the way to build the BPF programs.
+pub(crate) fn ensure(scope: Scope, forced: Option<Way>) -> Result<Way> {
+    let choice = bpf::choose(forced);
+    let missing = missing(scope, &choice)?;
+    if !missing.is_nothing() {
+        eprintln!("BPF programs: {choice}");
+    }
+    install(&missing)?;
+    Ok(choice.way)
+}
+
+/// What is not there.
+struct ToInstall {
+    needs: Vec<&'static Need>,
+    linker: bool,
+}
+
+impl ToInstall {
+    fn is_nothing(&self) -> bool {
+        self.needs.is_empty() && !self.linker
+    }
+
+    fn packages(&self) -> Vec<&'static str> {
+        let mut packages: Vec<_> = self.needs.iter().map(|need| need.package).collect();
+        packages.sort_unstable();
+        packages.dedup();
+        packages
+    }
+
+    /// The commands to run by hand.
+    fn commands(&self, why: &str) -> String {
+        let wanted = self.needs.iter().map(|need| (need.package, need.why));
+        let wanted = wanted.chain(self.linker.then_some(("bpf-linker", LINKER_WHY)));
+        let wanted: String = wanted.map(|(name, why)| format!("  {name:<24} {why}\n")).collect();
+        let apt = match self.packages().join(" ") {
+            none if none.is_empty() => String::new(),
+            some => format!("  apt-get update\n  apt-get install --no-install-recommends --no-remove {some}\n"),
+        };
+        format!("{why}:\n{wanted}On Debian 12, as root:\n{apt}  cargo xtask setup")
+    }
+}
+
+fn missing(scope: Scope, choice: &Choice) -> Result<ToInstall> {
+    if choice.way == Way::Nightly {
+        bpf::check_nightly().map_err(|error| Missing(error.to_string()))?;
+    }
+    let linker = bpf::linker(choice.way).is_none();
+    if linker && choice.way == Way::Nightly && bpf::nightly_llvm().is_some_and(|llvm| llvm > bpf::LINKER_LLVM) {
+        bail!(Missing(format!(
+            "rustup's nightly uses a newer LLVM than Debian's packages ({}). Install bpf-linker for it \
+             (cargo binstall bpf-linker), or add --bpf-toolchain debian",
+            bpf::LINKER_LLVM
+        )));
+    }
+    let mut needs: Vec<_> = needs::TOOLS.iter().filter(|need| need.scope <= scope).collect();
+    if choice.way == Way::Debian {
+        needs.extend(needs::DEBIAN_COMPILER);
+    }
+    if linker {
+        needs.extend(needs::LINKER);
+    }
+    needs.retain(|need| !need.is_there());
+    Ok(ToInstall { needs, linker })
+}
+
+fn install(missing: &ToInstall) -> Result<()> {
+    if missing.is_nothing() {
+        return Ok(());
+    }
+    if !missing.needs.is_empty() {
+        if !apt::is_debian_12() {
+            bail!(Missing(missing.commands("This system is not Debian 12, so nothing was installed. This is missing")));
+        }
+        if !apt::is_root() {
+            bail!(Missing(missing.commands("Installing needs root, so nothing was installed. This is missing")));
+        }
+        eprintln!("Installing with apt-get (no service is started or enabled):");
+        for need in &missing.needs {
+            eprintln!("  {:<24} {}", need.package, need.why);
+        }
+        apt::install(&missing.packages())?;
+    }
+    if missing.linker {
+        eprintln!("  {:<24} {LINKER_WHY}", "bpf-linker");
+        bpf::install_linker()?;
+    }
+    Ok(())
+}
+
+const LINKER_WHY: &str = "links the BPF programs; into target/tools, ~/.cargo stays as it is";
