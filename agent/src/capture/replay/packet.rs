@@ -1,0 +1,265 @@
+//! From a captured frame to its TCP segment: link layer, VLAN tags, IP, tunnels.
+//!
+//! Total: any bytes give a segment or the reason why there is none. Lengths come from the IP header, never from the frame
+//! (Ethernet pads short ones), and a frame that was cut when captured keeps its true length in [`TcpPacket::wire_len`].
+
+use std::net::{IpAddr, SocketAddr};
+
+use etherparse::{LaxIpSlice, TcpHeaderSlice, ip_number};
+
+use super::container::Frame;
+
+/// Tunnels inside tunnels that are followed.
+const TUNNELS_MAX: usize = 4;
+/// VLAN tags of one frame that are followed (802.1ad has two).
+const VLAN_TAGS_MAX: usize = 4;
+/// RFC 7348 §5.
+const VXLAN_PORT: u16 = 4789;
+
+/// A TCP segment as captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TcpPacket<'a> {
+    /// Who sent it.
+    pub(super) source: SocketAddr,
+    /// To whom.
+    pub(super) destination: SocketAddr,
+    /// Its sequence number.
+    pub(super) seq: u32,
+    /// Its acknowledgement number, with the ACK flag only.
+    pub(super) ack: Option<u32>,
+    /// SYN.
+    pub(super) syn: bool,
+    /// FIN.
+    pub(super) fin: bool,
+    /// RST.
+    pub(super) rst: bool,
+    /// The payload that was captured.
+    pub(super) data: &'a [u8],
+    /// The payload's length on the wire: at least `data.len()`.
+    pub(super) wire_len: u32,
+}
+
+/// Why a frame gives no segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// Neither IPv4 nor IPv6 (ARP, LLDP, …).
+    NotIp,
+    /// IP, but not TCP.
+    NotTcp,
+    /// An IP fragment.
+    Fragment,
+    /// Cut before the end of the TCP header.
+    HeaderCut,
+    /// A header that contradicts itself.
+    BadHeader,
+    /// A link type that is not read here, or an interface that was never described.
+    Link,
+    /// Tunnels nested too deeply.
+    TooDeep,
+}
+
+/// Some bytes and how many there were on the wire.
+#[derive(Clone, Copy)]
+struct Layer<'a> {
+    data: &'a [u8],
+    wire_len: usize,
+}
+
+impl<'a> Layer<'a> {
+    /// The layer inside, `len` bytes further.
+    fn inner(self, len: usize) -> Result<Self, Unread> {
+        let data = self.data.get(len..).ok_or(Unread::HeaderCut)?;
+        Ok(Self { data, wire_len: self.wire_len.saturating_sub(len).max(data.len()) })
+    }
+
+    /// Without what lies behind `len` bytes.
+    fn limit(self, len: usize) -> Self {
+        Self { data: self.data.get(..len).unwrap_or(self.data), wire_len: len }
+    }
+
+    fn u16_be(self, at: usize) -> Result<u16, Unread> {
+        let two = self.data.get(at..).and_then(|rest| rest.first_chunk::<2>()).ok_or(Unread::HeaderCut)?;
+        Ok(u16::from_be_bytes(*two))
+    }
+}
+
+/// Reads a frame. `data`: the captured bytes of `frame`.
+pub(super) fn decode<'a>(frame: &Frame, data: &'a [u8]) -> Result<TcpPacket<'a>, Unread> {
+    let layer = Layer { data, wire_len: frame.wire_len };
+    match frame.link.ok_or(Unread::Link)? {
+        link::ETHERNET => ethernet(layer, 0),
+        link::RAW_BSD | link::RAW_OPENBSD | link::RAW | link::IPV4 | link::IPV6 => ip(layer, 0),
+        link::NULL => loopback(layer, frame.big_endian),
+        link::LOOP => loopback(layer, true),
+        link::LINUX_SLL => ether_type(layer.u16_be(14)?, layer.inner(16)?, 0),
+        link::LINUX_SLL2 => ether_type(layer.u16_be(0)?, layer.inner(20)?, 0),
+        link::NFLOG => nflog(layer, frame.big_endian),
+        _ => Err(Unread::Link),
+    }
+}
+
+/// Numbers of tcpdump.org/linktypes.html.
+mod link {
+    pub(super) const NULL: u16 = 0;
+    pub(super) const ETHERNET: u16 = 1;
+    pub(super) const RAW_BSD: u16 = 12;
+    pub(super) const RAW_OPENBSD: u16 = 14;
+    pub(super) const RAW: u16 = 101;
+    pub(super) const LOOP: u16 = 108;
+    pub(super) const LINUX_SLL: u16 = 113;
+    pub(super) const IPV4: u16 = 228;
+    pub(super) const IPV6: u16 = 229;
+    pub(super) const NFLOG: u16 = 239;
+    pub(super) const LINUX_SLL2: u16 = 276;
+}
+
+fn ethernet(layer: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
+    ether_type(layer.u16_be(12)?, layer.inner(14)?, tunnels)
+}
+
+fn ether_type(mut kind: u16, mut layer: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
+    for _ in 0..=VLAN_TAGS_MAX {
+        match kind {
+            0x0800 | 0x86dd => return ip(layer, tunnels),
+            0x8100 | 0x88a8 | 0x9100 => {
+                kind = layer.u16_be(2)?;
+                layer = layer.inner(4)?;
+            }
+            _ => return Err(Unread::NotIp),
+        }
+    }
+    Err(Unread::TooDeep)
+}
+
+/// BSD loopback: four bytes of address family, in the byte order of the capturing host, whose numbers differ by system.
+fn loopback(layer: Layer<'_>, big_endian: bool) -> Result<TcpPacket<'_>, Unread> {
+    let family = layer.data.first_chunk::<4>().ok_or(Unread::HeaderCut)?;
+    let family = if big_endian { u32::from_be_bytes(*family) } else { u32::from_le_bytes(*family) };
+    match family {
+        2 | 10 | 23 | 24 | 28 | 30 => ip(layer.inner(4)?, 0),
+        _ => Err(Unread::NotIp),
+    }
+}
+
+/// Netfilter's log: a header, then attributes in the capturing host's byte order; one of them is the packet.
+fn nflog(layer: Layer<'_>, big_endian: bool) -> Result<TcpPacket<'_>, Unread> {
+    const PAYLOAD: u16 = 9;
+    let mut rest = layer.inner(4)?;
+    // Each turn takes at least four bytes of the frame.
+    loop {
+        let (len, kind) = (rest.u16_be(0)?, rest.u16_be(2)?);
+        let (len, kind) = if big_endian { (len, kind) } else { (len.swap_bytes(), kind.swap_bytes()) };
+        let len = usize::from(len);
+        if len < 4 {
+            return Err(Unread::BadHeader);
+        }
+        if kind & 0x7fff == PAYLOAD {
+            return ip(rest.limit(len).inner(4)?, 0);
+        }
+        rest = rest.inner(len.next_multiple_of(4))?;
+    }
+}
+
+fn ip(layer: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
+    let layer = match declared_len(layer.data)? {
+        // Segmentation offload (or a jumbogram) leaves the field at zero: the frame ends where the packet ends.
+        0 => layer,
+        len => layer.limit(len),
+    };
+    let (slice, _) = LaxIpSlice::from_slice(layer.data).map_err(|error| match error {
+        etherparse::err::ip::LaxHeaderSliceError::Len(_) => Unread::HeaderCut,
+        etherparse::err::ip::LaxHeaderSliceError::Content(_) => Unread::BadHeader,
+    })?;
+    if slice.is_fragmenting_payload() {
+        return Err(Unread::Fragment);
+    }
+    // Lax parsing lets the payload reach to the end of what it was given.
+    let inside = layer.inner(layer.data.len() - slice.payload().payload.len())?;
+    match slice.payload_ip_number() {
+        ip_number::TCP => tcp(inside, slice.source_addr(), slice.destination_addr()),
+        _ if tunnels >= TUNNELS_MAX => Err(Unread::TooDeep),
+        ip_number::UDP => vxlan(inside, tunnels + 1),
+        ip_number::IPV4 | ip_number::IPV6 => ip(inside, tunnels + 1),
+        ip_number::GRE => gre(inside, tunnels + 1),
+        _ => Err(Unread::NotTcp),
+    }
+}
+
+/// The IP packet's length as its header says it, 0 if it does not.
+fn declared_len(data: &[u8]) -> Result<usize, Unread> {
+    let field = |at: usize| {
+        let two = data.get(at..).and_then(|rest| rest.first_chunk::<2>()).ok_or(Unread::HeaderCut)?;
+        Ok(usize::from(u16::from_be_bytes(*two)))
+    };
+    let first = *data.first().ok_or(Unread::HeaderCut)?;
+    match first >> 4 {
+        4 => match field(2)? {
+            0 => Ok(0),
+            len if len < usize::from(first & 0x0f) * 4 => Err(Unread::BadHeader),
+            len => Ok(len),
+        },
+        6 => Ok(match field(4)? {
+            0 => 0,
+            len => len + 40,
+        }),
+        _ => Err(Unread::NotIp),
+    }
+}
+
+fn vxlan(udp: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
+    const VALID_NETWORK: u8 = 0x08;
+    if udp.u16_be(2)? != VXLAN_PORT || udp.data.get(8).is_none_or(|flags| flags & VALID_NETWORK == 0) {
+        return Err(Unread::NotTcp);
+    }
+    ethernet(udp.inner(16)?, tunnels)
+}
+
+/// RFC 2784 and 2890; only version 0.
+fn gre(layer: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
+    const TRANSPARENT_ETHERNET: u16 = 0x6558;
+    let flags = layer.u16_be(0)?;
+    if flags & 0x4007 != 0 {
+        return Err(Unread::NotTcp);
+    }
+    let optional = [0x8000, 0x2000, 0x1000].iter().filter(|bit| flags & **bit != 0).count();
+    let inside = layer.inner(4 + 4 * optional)?;
+    match layer.u16_be(2)? {
+        TRANSPARENT_ETHERNET => ethernet(inside, tunnels),
+        kind => ether_type(kind, inside, tunnels),
+    }
+}
+
+fn tcp(layer: Layer<'_>, source: IpAddr, destination: IpAddr) -> Result<TcpPacket<'_>, Unread> {
+    let mut cut = [0; 60];
+    let header = header(layer.data, &mut cut)?;
+    let header_len = usize::from(header.data_offset()) * 4;
+    let wire_len = layer.wire_len.checked_sub(header_len).ok_or(Unread::BadHeader)?;
+    let data = layer.data.get(header_len..).unwrap_or_default();
+    Ok(TcpPacket {
+        source: SocketAddr::new(source, header.source_port()),
+        destination: SocketAddr::new(destination, header.destination_port()),
+        seq: header.sequence_number(),
+        ack: header.ack().then(|| header.acknowledgment_number()),
+        syn: header.syn(),
+        fin: header.fin(),
+        rst: header.rst(),
+        data,
+        wire_len: u32::try_from(wire_len).map_err(|_| Unread::BadHeader)?,
+    })
+}
+
+/// The TCP header; if its options were cut off when captured, with zeros in their place.
+fn header<'a>(data: &'a [u8], cut: &'a mut [u8; 60]) -> Result<TcpHeaderSlice<'a>, Unread> {
+    let offset = usize::from(data.get(12).ok_or(Unread::HeaderCut)? >> 4) * 4;
+    let options_cut = data.len() < offset && data.len() >= 20;
+    let bytes = if options_cut {
+        cut.iter_mut().zip(data).for_each(|(to, from)| *to = *from);
+        cut.as_slice()
+    } else {
+        data
+    };
+    TcpHeaderSlice::from_slice(bytes).map_err(|error| match error {
+        etherparse::err::tcp::HeaderSliceError::Len(_) => Unread::HeaderCut,
+        etherparse::err::tcp::HeaderSliceError::Content(_) => Unread::BadHeader,
+    })
+}
