@@ -6,11 +6,14 @@
 
 mod bpf;
 mod build;
+mod docs;
 mod interrupt;
 mod paths;
 mod process;
 mod progress;
 mod setup;
+mod test;
+mod tidy;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -32,6 +35,12 @@ enum Command {
     Setup(setup::Args),
     /// Build the BPF programs and the agent.
     Build(build::Args),
+    /// Write what is generated in the pages.
+    Docs(docs::Args),
+    /// Set up, build, lint and test everything, the live tests too.
+    Test(test::Args),
+    /// Check the rules that no compiler checks.
+    Tidy(tidy::Args),
 }
 
 fn main() -> ExitCode {
@@ -51,5 +60,8 @@ fn run(args: &Args) -> Result<()> {
     match &args.command {
         Command::Setup(setup) => setup::run(setup, way),
         Command::Build(build) => build::run(build, way),
+        Command::Docs(docs) => docs::run(docs),
+        Command::Test(test) => test::run(test, way),
+        Command::Tidy(tidy) => tidy::run(tidy),
     }
 }

@@ -9,7 +9,7 @@ mod needs;
 use crate::bpf::{self, Choice, Way};
 use anyhow::{Result, bail};
 use needs::Need;
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// The `setup` command's own arguments.
 #[derive(clap::Args)]
@@ -88,7 +88,7 @@ impl ToInstall {
     fn commands(&self, why: &str) -> String {
         let wanted = self.needs.iter().map(|need| (need.package, need.why));
         let wanted = wanted.chain(self.linker.then_some(("bpf-linker", LINKER_WHY)));
-        let wanted: String = wanted.map(|(name, why)| format!("  {name:<24} {why}\n")).collect();
+        let wanted = wanted.map(|(name, why)| format!("  {name:<24} {why}\n")).collect::<Vec<_>>().concat();
         let apt = match self.packages().join(" ") {
             none if none.is_empty() => String::new(),
             some => format!("  apt-get update\n  apt-get install --no-install-recommends --no-remove {some}\n"),
@@ -142,6 +142,16 @@ fn install(missing: &ToInstall) -> Result<()> {
         bpf::install_linker()?;
     }
     Ok(())
+}
+
+/// What the set-up may install, for the people who contribute.
+pub(crate) fn packages_table() -> String {
+    let mut table = "| Package | What for |\n|---|---|\n".to_owned();
+    for need in needs::TOOLS.iter().chain(needs::DEBIAN_COMPILER).chain(needs::LINKER) {
+        let _ = writeln!(table, "| {} | {} |", need.package, need.why);
+    }
+    let _ = writeln!(table, "| bpf-linker (crates.io) | {LINKER_WHY} |");
+    table
 }
 
 const LINKER_WHY: &str = "links the BPF programs; into target/tools, ~/.cargo stays as it is";
