@@ -6,11 +6,14 @@
 
 mod bpf;
 mod build;
+mod children;
+mod demo;
 mod docs;
 mod interrupt;
 mod paths;
 mod process;
 mod progress;
+mod run;
 mod setup;
 mod test;
 mod tidy;
@@ -37,6 +40,8 @@ enum Command {
     Build(build::Args),
     /// Write what is generated in the pages.
     Docs(docs::Args),
+    /// Build, then start the agent on this host's own traffic; with --demo, on a sample API and its client too.
+    Run(run::Args),
     /// Set up, build, lint and test everything, the live tests too.
     Test(test::Args),
     /// Check the rules that no compiler checks.
@@ -61,6 +66,7 @@ fn run(args: &Args) -> Result<()> {
         Command::Setup(setup) => setup::run(setup, way),
         Command::Build(build) => build::run(build, way),
         Command::Docs(docs) => docs::run(docs),
+        Command::Run(run) => run::run(run, way),
         Command::Test(test) => test::run(test, way),
         Command::Tidy(tidy) => tidy::run(tidy),
     }

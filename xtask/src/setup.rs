@@ -66,6 +66,15 @@ pub(crate) fn ensure(scope: Scope, forced: Option<Way>) -> Result<Way> {
     Ok(choice.way)
 }
 
+/// Ends with [`Missing`] without root. `why` says what needs it.
+pub(crate) fn need_root(why: &str) -> Result<()> {
+    if apt::is_root() {
+        return Ok(());
+    }
+    let words: Vec<_> = std::env::args().skip(1).collect();
+    bail!(Missing(format!("{why}, which needs root. As root: cargo xtask {}", words.join(" "))))
+}
+
 /// What is not there.
 struct ToInstall {
     needs: Vec<&'static Need>,

@@ -1,0 +1,70 @@
+//! A network namespace and a virtual cable to it, so that the demo's traffic crosses an interface that is not loopback.
+
+use crate::process;
+use anyhow::{Context, Result};
+use std::{path::Path, process::Command};
+
+/// The namespace, gone when dropped (and the cable with it).
+pub(super) struct Network {
+    namespace: String,
+    subnet: u32,
+}
+
+impl Network {
+    /// Makes both ends and gives them addresses of the range for benchmarks (RFC 2544), which no network routes.
+    pub(super) fn make() -> Result<Self> {
+        remove_leftovers();
+        let id = std::process::id();
+        let network = Self { namespace: format!("{PREFIX}{id}"), subnet: id % 250 + 1 };
+        let (outside, inside) = (format!("asd{id}"), format!("asdn{id}"));
+        let namespace = network.namespace.as_str();
+        ip(&["netns", "add", namespace])?;
+        ip(&["link", "add", &outside, "type", "veth", "peer", "name", &inside, "netns", namespace])?;
+        ip(&["address", "add", &format!("198.18.{}.1/30", network.subnet), "dev", &outside])?;
+        ip(&["link", "set", &outside, "up"])?;
+        let server = format!("{}/30", network.server());
+        ip(&["-n", namespace, "address", "add", &server, "dev", &inside])?;
+        ip(&["-n", namespace, "link", "set", "lo", "up"])?;
+        ip(&["-n", namespace, "link", "set", &inside, "up"])?;
+        Ok(network)
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The address inside.
+    pub(super) fn server(&self) -> String {
+        format!("198.18.{}.2", self.subnet)
+    }
+
+    /// A command that runs inside, and ends when this program does, however it ends.
+    pub(super) fn command(&self, program: &str) -> Command {
+        let mut command = process::command("setpriv");
+        command.args(["--pdeathsig", "TERM", "--", "ip", "netns", "exec", &self.namespace, program]);
+        command
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let _ = ip(&["netns", "delete", &self.namespace]);
+    }
+}
+
+/// Namespaces of demos that were killed: theirs is the process id in the name.
+fn remove_leftovers() {
+    let list = process::output(process::command("ip").args(["netns", "list"])).unwrap_or_default();
+    for name in list.lines().filter_map(|line| line.split(' ').next()) {
+        let gone = |id: &str| id.parse::<u32>().is_ok() && !Path::new("/proc").join(id).exists();
+        if name.strip_prefix(PREFIX).is_some_and(gone) {
+            let _ = ip(&["netns", "delete", name]);
+        }
+    }
+}
+
+fn ip(words: &[&str]) -> Result<()> {
+    process::run(process::command("ip").args(words)).context("the demo's network cannot be made")
+}
+
+const PREFIX: &str = "apiscope-demo-";
