@@ -1,0 +1,232 @@
+//! Every key of the configuration: the one table that reading, suggestions and the reference page come from.
+
+use std::time::Duration;
+
+use super::form::{Form, Key};
+use super::{Alertmanager, Api, Capture, Config, Control, Metrics, Store, Webhook};
+
+const DAY: Duration = Duration::from_secs(86_400);
+const MINUTE: Duration = Duration::from_secs(60);
+const SEVERITIES: &[&str] = &["info", "low", "medium", "high", "critical"];
+
+/// Keys outside of any section.
+pub const ROOT: &[Key<Config>] = &[
+    Key {
+        name: "environment",
+        form: Form::Text(name, |config| &mut config.environment),
+        required: false,
+        doc: "Part of every id, so that staging and production never mix.",
+    },
+    Key {
+        name: "log",
+        form: Form::Choice(&["error", "warn", "info", "debug", "trace"], |config| &mut config.log),
+        required: false,
+        doc: "How much is logged to standard error. Never holds values from traffic, at any level.",
+    },
+    Key {
+        name: "api_key_headers",
+        form: Form::Texts(header, |config| &mut config.api_key_headers),
+        required: false,
+        doc: "Names of request headers that carry API keys, besides the well-known ones.",
+    },
+    Key {
+        name: "resolve_after",
+        form: Form::Duration(MINUTE, Duration::from_secs(365 * 86_400), |config| &mut config.resolve_after),
+        required: false,
+        doc: "A finding that has not recurred for so long resolves.",
+    },
+];
+
+/// `[capture]`.
+pub const CAPTURE: &[Key<Capture>] = &[
+    Key {
+        name: "cgroup",
+        form: Form::MaybePath(|capture| &mut capture.cgroup),
+        required: false,
+        doc: "The cgroup v2 directory whose sockets are watched. Without it: the whole host.",
+    },
+    Key {
+        name: "head_bytes",
+        form: Form::Bytes(512, 32 << 10, |capture| &mut capture.head_bytes),
+        required: false,
+        doc: "Bytes copied of each message for its head.",
+    },
+    Key {
+        name: "body_bytes",
+        form: Form::Bytes(0, 1 << 20, |capture| &mut capture.body_bytes),
+        required: false,
+        doc: "Bytes copied of each message for its body. Past it bytes are only counted; sizes stay exact.",
+    },
+    Key {
+        name: "ring_bytes",
+        form: Form::Bytes(64 << 10, 1 << 30, |capture| &mut capture.ring_bytes),
+        required: false,
+        doc: "Size of the ring between kernel and agent; rounded up to a power of two.",
+    },
+];
+
+/// `[[api]]`.
+pub const API: &[Key<Api>] = &[
+    Key {
+        name: "name",
+        form: Form::Text(name, |api| &mut api.name),
+        required: true,
+        doc: "The API's name in every output.",
+    },
+    Key {
+        name: "authorities",
+        form: Form::Texts(authority, |api| &mut api.authorities),
+        required: false,
+        doc: "Host names, with or without port, that belong to it. `*` matches within a label.",
+    },
+    Key {
+        name: "ports",
+        form: Form::Ports(|api| &mut api.ports),
+        required: false,
+        doc: "Server ports that belong to it.",
+    },
+    Key {
+        name: "workloads",
+        form: Form::Texts(any, |api| &mut api.workloads),
+        required: false,
+        doc: "Workload names (systemd unit, container) that belong to it. `*` matches.",
+    },
+    Key {
+        name: "openapi",
+        form: Form::MaybePath(|api| &mut api.openapi),
+        required: false,
+        doc: "Its OpenAPI 3.0 or 3.1 document, YAML or JSON. Read at the start and on reload.",
+    },
+];
+
+/// `[store]`.
+pub const STORE: &[Key<Store>] = &[
+    Key {
+        name: "dir",
+        form: Form::Path(|store| &mut store.dir),
+        required: false,
+        doc: "Where inventory, findings and alerts not yet delivered are kept.",
+    },
+    Key {
+        name: "retention",
+        form: Form::Duration(DAY, Duration::from_secs(3650 * 86_400), |store| &mut store.retention),
+        required: false,
+        doc: "How long calls, resolved findings and endpoints no longer called are kept.",
+    },
+];
+
+/// `[metrics]`.
+pub const METRICS: &[Key<Metrics>] = &[Key {
+    name: "listen",
+    form: Form::Listen(|metrics| &mut metrics.listen),
+    required: false,
+    doc: "Address of /metrics, /-/healthy and /-/ready.",
+}];
+
+/// `[control]`.
+pub const CONTROL: &[Key<Control>] = &[Key {
+    name: "socket",
+    form: Form::Path(|control| &mut control.socket),
+    required: false,
+    doc: "Unix socket through which `apiscope status` and the other commands ask the running agent.",
+}];
+
+/// `[[alertmanager]]`.
+pub const ALERTMANAGER: &[Key<Alertmanager>] = &[
+    Key {
+        name: "name",
+        form: Form::Text(name, |receiver| &mut receiver.name),
+        required: false,
+        doc: "Its name in status and metrics, and for its place in the outbox: keep it.",
+    },
+    Key {
+        name: "url",
+        form: Form::Text(url, |receiver| &mut receiver.url),
+        required: true,
+        doc: "Where Alertmanager answers; `/api/v2/alerts` is added. In a cluster, one section for each instance.",
+    },
+    Key {
+        name: "min_severity",
+        form: Form::Choice(SEVERITIES, |receiver| &mut receiver.min_severity),
+        required: false,
+        doc: "Findings below it are not sent.",
+    },
+];
+
+/// `[[webhook]]`.
+pub const WEBHOOK: &[Key<Webhook>] = &[
+    Key {
+        name: "name",
+        form: Form::Text(name, |receiver| &mut receiver.name),
+        required: false,
+        doc: "Its name in status and metrics, and for its place in the outbox: keep it.",
+    },
+    Key {
+        name: "url",
+        form: Form::Text(url, |receiver| &mut receiver.url),
+        required: true,
+        doc: "Where alerts are posted.",
+    },
+    Key {
+        name: "secret_file",
+        form: Form::MaybePath(|receiver| &mut receiver.secret_file),
+        required: false,
+        doc: "File with the signing secret (Standard Webhooks, `whsec_…`). Must not be readable by group or others.",
+    },
+    Key {
+        name: "secret_credential",
+        form: Form::MaybeText(name, |receiver| &mut receiver.secret_credential),
+        required: false,
+        doc: "Name of a systemd credential with the signing secret, instead of a file.",
+    },
+    Key {
+        name: "min_severity",
+        form: Form::Choice(SEVERITIES, |receiver| &mut receiver.min_severity),
+        required: false,
+        doc: "Findings below it are not sent.",
+    },
+];
+
+fn any(text: &str) -> Result<(), String> {
+    if text.is_empty() { Err("the text is empty".to_owned()) } else { Ok(()) }
+}
+
+fn name(text: &str) -> Result<(), String> {
+    const NAME_MAX: usize = 128;
+    if text.is_empty() || text.len() > NAME_MAX || text.chars().any(char::is_control) {
+        return Err(format!("a name has 1 to {NAME_MAX} characters and no control characters"));
+    }
+    Ok(())
+}
+
+fn header(text: &str) -> Result<(), String> {
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if text.is_empty() || !text.chars().all(token) {
+        return Err(format!("{text:?} is not a header name"));
+    }
+    Ok(())
+}
+
+fn authority(text: &str) -> Result<(), String> {
+    if text.contains("://") || text.contains('/') {
+        return Err(format!("{text:?} is not a host name: leave out scheme and path"));
+    }
+    if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(format!("{text:?} is not a host name"));
+    }
+    Ok(())
+}
+
+fn url(text: &str) -> Result<(), String> {
+    let uri: hyper::Uri = text.parse().map_err(|_| format!("{text:?} is not a URL"))?;
+    match (uri.scheme_str(), uri.host()) {
+        (Some("http" | "https"), Some(host)) if !host.is_empty() => {}
+        _ => return Err(format!("{text:?} is not a URL: it must begin with http:// or https://")),
+    }
+    match uri.authority() {
+        Some(authority) if authority.as_str().contains('@') => {
+            Err("a URL here must not hold a user or a password".to_owned())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,195 @@
+//! The configuration: one TOML file and the `*.toml` of the `conf.d` beside it, in alphabetical order, later ones winning.
+//!
+//! Every key has a default; an unknown key is a mistake, never ignored; all mistakes are told at once, each with its place.
+//! The one table of keys is [`keys`]; reading, suggestions and `docs/configuration.md` come from it. Never writes a file.
+//! Entry: [`Config::load`].
+
+pub mod form;
+pub mod keys;
+pub mod mistake;
+mod read;
+pub mod reference;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use mistake::{Mistake, Source};
+
+/// Where the configuration is looked for when nothing else is said. It may be absent.
+pub const DEFAULT_PATH: &str = "/etc/apiscope/apiscope.toml";
+
+/// All that can be configured.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Part of every id.
+    pub environment: String,
+    /// Level of the log: error, warn, info, debug, trace.
+    pub log: String,
+    /// Request headers that carry API keys, besides the known ones.
+    pub api_key_headers: Vec<Box<str>>,
+    /// A finding that has not recurred for so long resolves.
+    pub resolve_after: Duration,
+    /// `[capture]`.
+    pub capture: Capture,
+    /// `[[api]]`, first match wins.
+    pub apis: Vec<Api>,
+    /// `[store]`.
+    pub store: Store,
+    /// `[metrics]`.
+    pub metrics: Metrics,
+    /// `[control]`.
+    pub control: Control,
+    /// `[[alertmanager]]`.
+    pub alertmanagers: Vec<Alertmanager>,
+    /// `[[webhook]]`.
+    pub webhooks: Vec<Webhook>,
+    /// The files that were read, in order.
+    pub files: Vec<PathBuf>,
+}
+
+/// What is copied from the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capture {
+    /// The cgroup v2 directory watched; `None` the root.
+    pub cgroup: Option<PathBuf>,
+    /// Bytes of a message's head.
+    pub head_bytes: u64,
+    /// Bytes of a message's body.
+    pub body_bytes: u64,
+    /// Bytes of the ring.
+    pub ring_bytes: u64,
+}
+
+/// A rule that names an API, and its document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Api {
+    /// The API's name.
+    pub name: String,
+    /// Hosts.
+    pub authorities: Vec<Box<str>>,
+    /// Server ports.
+    pub ports: Vec<u16>,
+    /// Workloads.
+    pub workloads: Vec<Box<str>>,
+    /// Its document.
+    pub openapi: Option<PathBuf>,
+}
+
+/// Where state is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The directory.
+    pub dir: PathBuf,
+    /// How long calls and what is over are kept.
+    pub retention: Duration,
+}
+
+/// The metrics listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// Its address; `None` off.
+    pub listen: Option<SocketAddr>,
+}
+
+/// The control socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// Its path.
+    pub socket: PathBuf,
+}
+
+/// An Alertmanager that gets alerts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alertmanager {
+    /// Receiver's name.
+    pub name: String,
+    /// Base address.
+    pub url: String,
+    /// Findings below it are not sent.
+    pub min_severity: String,
+}
+
+/// A webhook that gets alerts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Receiver's name.
+    pub name: String,
+    /// Address.
+    pub url: String,
+    /// File with the signing secret.
+    pub secret_file: Option<PathBuf>,
+    /// systemd credential with the signing secret.
+    pub secret_credential: Option<String>,
+    /// Findings below it are not sent.
+    pub min_severity: String,
+}
+
+impl Config {
+    /// Reads the file (the default one, which may be absent, or the one named, which may not) and its `conf.d`.
+    /// Every mistake of every file is given.
+    pub fn load(path: Option<&Path>) -> Result<Self, Vec<Mistake>> {
+        read::load(path)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            environment: "default".to_owned(),
+            log: "info".to_owned(),
+            api_key_headers: Vec::new(),
+            resolve_after: Duration::from_secs(86_400),
+            capture: Capture::default(),
+            apis: Vec::new(),
+            store: Store::default(),
+            metrics: Metrics::default(),
+            control: Control::default(),
+            alertmanagers: Vec::new(),
+            webhooks: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self { cgroup: None, head_bytes: 4 << 10, body_bytes: 64 << 10, ring_bytes: 8 << 20 }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { dir: "/var/lib/apiscope".into(), retention: Duration::from_secs(30 * 86_400) }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 10_466))) }
+    }
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self { socket: "/run/apiscope/apiscope.sock".into() }
+    }
+}
+
+impl Default for Alertmanager {
+    fn default() -> Self {
+        Self { name: "alertmanager".to_owned(), url: String::new(), min_severity: "low".to_owned() }
+    }
+}
+
+impl Default for Webhook {
+    fn default() -> Self {
+        Self {
+            name: "webhook".to_owned(),
+            url: String::new(),
+            secret_file: None,
+            secret_credential: None,
+            min_severity: "low".to_owned(),
+        }
+    }
+}

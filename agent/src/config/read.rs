@@ -1,0 +1,261 @@
+//! Files into a [`Config`]: finds them, walks their tables along the keys, and gathers every mistake.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use toml_spanner::{Arena, Item, Table, Value};
+
+use super::form::{self, Key};
+use super::mistake::suggestion;
+use super::{Api, Config, DEFAULT_PATH, Mistake, Source, keys};
+
+/// Names at the top level that are sections, written `[name]`.
+const SECTIONS: [&str; 4] = ["capture", "control", "metrics", "store"];
+/// Names at the top level that may come several times, written `[[name]]`.
+const LISTS: [&str; 3] = ["alertmanager", "api", "webhook"];
+
+pub(super) fn load(path: Option<&Path>) -> Result<Config, Vec<Mistake>> {
+    let mut config = Config::default();
+    let mut mistakes = Vec::new();
+    for source in sources(path, &mut mistakes) {
+        config.files.push(source.path.clone());
+        Reader { source: &source, mistakes: &mut mistakes }.file(&mut config);
+    }
+    if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+}
+
+/// The files that exist, in the order in which they count.
+fn sources(path: Option<&Path>, mistakes: &mut Vec<Mistake>) -> Vec<Arc<Source>> {
+    let main = path.unwrap_or(Path::new(DEFAULT_PATH));
+    let mut sources = Vec::new();
+    match std::fs::read(main) {
+        Ok(bytes) => sources.extend(utf8(main, bytes, mistakes)),
+        Err(error) if error.kind() == ErrorKind::NotFound && path.is_none() => {}
+        Err(error) => mistakes.push(unreadable(main, &error)),
+    }
+    for file in drop_ins(main, mistakes) {
+        match std::fs::read(&file) {
+            Ok(bytes) => sources.extend(utf8(&file, bytes, mistakes)),
+            Err(error) => mistakes.push(unreadable(&file, &error)),
+        }
+    }
+    sources
+}
+
+/// `conf.d/*.toml` beside the main file, in alphabetical order.
+fn drop_ins(main: &Path, mistakes: &mut Vec<Mistake>) -> Vec<PathBuf> {
+    let dir = main.parent().unwrap_or(Path::new("")).join("conf.d");
+    let mut files: Vec<PathBuf> = match std::fs::read_dir(&dir) {
+        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Vec::new(),
+        Err(error) => {
+            mistakes.push(unreadable(&dir, &error));
+            Vec::new()
+        }
+    };
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    files
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Mistake {
+    let source = Arc::new(Source { path: path.to_owned(), text: String::new() });
+    let help = match error.kind() {
+        ErrorKind::NotFound => "check the name, or leave out --config to use the defaults",
+        ErrorKind::PermissionDenied => "run as root, or let this user read it",
+        _ => "it must be a readable text file",
+    };
+    Mistake::whole(&source, format!("cannot be read: {}", plain(error))).help(help)
+}
+
+fn utf8(path: &Path, bytes: Vec<u8>, mistakes: &mut Vec<Mistake>) -> Option<Arc<Source>> {
+    match String::from_utf8(bytes) {
+        Ok(text) => Some(Arc::new(Source { path: path.to_owned(), text })),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let source = Arc::new(Source { path: path.to_owned(), text });
+            mistakes.push(Mistake::at(&source, at..at + 1, "not UTF-8 text").help("save the file as UTF-8"));
+            None
+        }
+    }
+}
+
+/// An I/O error without the number in brackets.
+pub(crate) fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+struct Reader<'s> {
+    source: &'s Arc<Source>,
+    mistakes: &'s mut Vec<Mistake>,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, config: &mut Config) {
+        let arena = Arena::new();
+        let document = toml_spanner::parse_recoverable(&self.source.text, &arena);
+        for error in document.errors() {
+            self.mistakes.push(syntax(self.source, error));
+        }
+        for (key, item) in document.table() {
+            self.top(config, key, item);
+        }
+    }
+
+    fn top(&mut self, config: &mut Config, key: &toml_spanner::Key<'_>, item: &Item<'_>) {
+        match key.name {
+            "capture" => self.section(key, item, keys::CAPTURE, &mut config.capture),
+            "control" => self.section(key, item, keys::CONTROL, &mut config.control),
+            "metrics" => self.section(key, item, keys::METRICS, &mut config.metrics),
+            "store" => self.section(key, item, keys::STORE, &mut config.store),
+            "alertmanager" => self.list(key, item, keys::ALERTMANAGER, &mut config.alertmanagers),
+            "webhook" => self.list(key, item, keys::WEBHOOK, &mut config.webhooks),
+            "api" => {
+                let known = config.apis.len();
+                self.list(key, item, keys::API, &mut config.apis);
+                self.apis(item, &config.apis, known);
+            }
+            name => match keys::ROOT.iter().find(|known| known.name == name) {
+                Some(known) => self.value(known, config, item),
+                None => self.unknown_top(key),
+            },
+        }
+    }
+
+    fn unknown_top(&mut self, key: &toml_spanner::Key<'_>) {
+        let names = keys::ROOT.iter().map(|key| key.name).chain(SECTIONS).chain(LISTS);
+        let help = match home_of(key.name) {
+            Some(home) => format!("it belongs {home}"),
+            None => match suggestion(key.name, names.clone()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("known here: {}", names.collect::<Vec<_>>().join(", ")),
+            },
+        };
+        self.mistakes.push(Mistake::at(self.source, key.span.range(), unknown(key.name)).help(help));
+    }
+
+    fn section<T>(&mut self, key: &toml_spanner::Key<'_>, item: &Item<'_>, keys: &'static [Key<T>], target: &mut T) {
+        match item.value() {
+            Value::Table(table) => self.table(key, table, keys, target),
+            _ => {
+                let message = format!("`{}` is a section, found {}", key.name, item.kind().as_str());
+                let help = format!("write [{}] on a line of its own, and its keys below", key.name);
+                self.mistakes.push(Mistake::at(self.source, key.span.range(), message).help(help));
+            }
+        }
+    }
+
+    fn list<T: Default>(
+        &mut self,
+        key: &toml_spanner::Key<'_>,
+        item: &Item<'_>,
+        keys: &'static [Key<T>],
+        into: &mut Vec<T>,
+    ) {
+        let tables = item.as_array().map(|list| list.iter().map(Item::as_table).collect::<Option<Vec<_>>>());
+        let Some(Some(tables)) = tables else {
+            let message = format!("`{}` may come several times, and is written with two brackets", key.name);
+            let help = format!("write [[{}]] on a line of its own, and its keys below", key.name);
+            self.mistakes.push(Mistake::at(self.source, key.span.range(), message).help(help));
+            return;
+        };
+        for table in tables {
+            let mut entry = T::default();
+            self.table(key, table, keys, &mut entry);
+            into.push(entry);
+        }
+    }
+
+    fn table<T>(&mut self, name: &toml_spanner::Key<'_>, table: &Table<'_>, keys: &'static [Key<T>], target: &mut T) {
+        for (key, item) in table {
+            match keys.iter().find(|known| known.name == key.name) {
+                Some(known) => self.value(known, target, item),
+                None => self.unknown_in(name.name, key, keys),
+            }
+        }
+        for missing in keys.iter().filter(|key| key.required && !table.contains_key(key.name)) {
+            let message = format!("`{}` is missing in {}", missing.name, name.name);
+            self.mistakes.push(Mistake::at(self.source, table.span().range(), message).help(missing.doc));
+        }
+    }
+
+    fn unknown_in<T>(&mut self, section: &str, key: &toml_spanner::Key<'_>, keys: &'static [Key<T>]) {
+        let names = keys.iter().map(|key| key.name);
+        let help = match suggestion(key.name, names.clone()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => match home_of(key.name) {
+                Some(home) => format!("it belongs {home}"),
+                None => format!("known here: {}", names.collect::<Vec<_>>().join(", ")),
+            },
+        };
+        let message = format!("{} in {section}", unknown(key.name));
+        self.mistakes.push(Mistake::at(self.source, key.span.range(), message).help(help));
+    }
+
+    fn value<T>(&mut self, key: &Key<T>, target: &mut T, item: &Item<'_>) {
+        let base = self.source.path.parent().unwrap_or(Path::new(""));
+        if let Err((item, refused)) = form::set(&key.form, target, item, base) {
+            let message = format!("`{}`: {}", key.name, refused.message);
+            let mistake = Mistake::at(self.source, item.span().range(), message);
+            self.mistakes.push(match refused.help {
+                Some(help) => mistake.help(help),
+                None => mistake,
+            });
+        }
+    }
+
+    /// What no single key can tell: a name given twice, a rule that matches nothing.
+    fn apis(&mut self, item: &Item<'_>, apis: &[Api], known: usize) {
+        let tables = item.as_array().map(|list| list.as_slice()).unwrap_or_default();
+        let mut names: BTreeMap<&str, usize> = apis.iter().take(known).map(|api| (api.name.as_str(), 0)).collect();
+        for (api, table) in apis.iter().skip(known).zip(tables) {
+            if api.name.is_empty() {
+                continue;
+            }
+            let place = table["name"].item().unwrap_or(table).span().range();
+            if names.insert(&api.name, 1).is_some() {
+                let message = format!("two APIs are named {:?}", api.name);
+                self.mistakes.push(Mistake::at(self.source, place, message).help("give each a name of its own"));
+            } else if api.authorities.is_empty() && api.ports.is_empty() && api.workloads.is_empty() {
+                let message = format!("the API {:?} has no rule, so no traffic can belong to it", api.name);
+                let help = "add authorities = [\"…\"], ports = […] or workloads = [\"…\"]";
+                self.mistakes.push(Mistake::at(self.source, place, message).help(help));
+            }
+        }
+    }
+}
+
+fn unknown(name: &str) -> String {
+    format!("unknown key `{name}`")
+}
+
+/// The section that has a key of this name, when exactly one has.
+fn home_of(name: &str) -> Option<String> {
+    fn has<T>(keys: &[Key<T>], name: &str) -> bool {
+        keys.iter().any(|key| key.name == name)
+    }
+    let homes = [
+        (has(keys::ROOT, name), "at the top of the file, before any section".to_owned()),
+        (has(keys::CAPTURE, name), "below [capture]".to_owned()),
+        (has(keys::CONTROL, name), "below [control]".to_owned()),
+        (has(keys::METRICS, name), "below [metrics]".to_owned()),
+        (has(keys::STORE, name), "below [store]".to_owned()),
+        (has(keys::API, name), "below [[api]]".to_owned()),
+        (has(keys::ALERTMANAGER, name), "below [[alertmanager]]".to_owned()),
+        (has(keys::WEBHOOK, name), "below [[webhook]]".to_owned()),
+    ];
+    let mut homes = homes.into_iter().filter(|(has, _)| *has).map(|(_, home)| home);
+    homes.next().filter(|_| homes.next().is_none())
+}
+
+fn syntax(source: &Arc<Source>, error: &toml_spanner::Error) -> Mistake {
+    let mistake = Mistake::at(source, error.span().range(), error.message(&source.text));
+    match error.secondary_label() {
+        Some((_, label)) if !label.is_empty() => mistake.help(label),
+        _ => mistake,
+    }
+}

@@ -1,0 +1,158 @@
+//! The newest state of everything, kept from the changes that leave the core.
+
+use std::collections::BTreeMap;
+
+use apiscope_audit::exchange::ApiId;
+use apiscope_audit::finding::Status;
+use apiscope_audit::inventory::{DocumentState, EndpointId, EndpointRow};
+use apiscope_audit::{Change, FindingId, FindingRow, Restored, Severity};
+use apiscope_wire::Coverage;
+
+use super::{ApiView, CountsView, CoverageView, EndpointView, FindingView, rfc3339};
+
+/// What `status`, `apis`, `endpoints` and `findings` are made from. Bounded: past a bound rows are counted, not kept.
+#[derive(Debug, Default)]
+pub struct Board {
+    endpoints: BTreeMap<EndpointId, EndpointRow>,
+    findings: BTreeMap<FindingId, FindingRow>,
+    coverage: BTreeMap<ApiId, Coverage>,
+    total: Coverage,
+    counts: CountsView,
+}
+
+impl Board {
+    /// Endpoints kept; the inventory's own bound is smaller.
+    pub const ENDPOINTS_MAX: usize = 50_000;
+    /// Findings kept.
+    pub const FINDINGS_MAX: usize = 50_000;
+    /// APIs with an account of their own; bytes of others are in the total.
+    pub const APIS_MAX: usize = 1_000;
+
+    /// With what the store held.
+    pub fn restored(restored: &Restored) -> Self {
+        let mut board = Self::default();
+        restored.endpoints.iter().for_each(|row| board.endpoint(row));
+        restored.findings.iter().for_each(|row| board.finding(row));
+        board
+    }
+
+    /// Takes a change in.
+    pub fn apply(&mut self, change: &Change) {
+        match change {
+            Change::Call(_) => self.counts.exchanges += 1,
+            Change::Endpoint(row) => self.endpoint(row),
+            Change::Finding(row) => self.finding(row),
+            // The row came just before as a `Change::Finding`.
+            Change::Alert(_) => {}
+            Change::Coverage(api, coverage) => self.coverage(api, coverage),
+            Change::Ambiguous(_) => self.counts.ambiguous_framing += 1,
+            Change::TlsUnobserved(..) => self.counts.tls_unobserved_flows += 1,
+        }
+    }
+
+    fn endpoint(&mut self, row: &EndpointRow) {
+        if self.endpoints.len() >= Self::ENDPOINTS_MAX && !self.endpoints.contains_key(&row.id) {
+            self.counts.rows_over_bound += 1;
+            return;
+        }
+        self.endpoints.insert(row.id, row.clone());
+    }
+
+    fn finding(&mut self, row: &FindingRow) {
+        if self.findings.len() >= Self::FINDINGS_MAX && !self.findings.contains_key(&row.id) {
+            self.counts.rows_over_bound += 1;
+            return;
+        }
+        self.findings.insert(row.id, row.clone());
+    }
+
+    fn coverage(&mut self, api: &ApiId, coverage: &Coverage) {
+        self.total += *coverage;
+        if self.coverage.len() >= Self::APIS_MAX && !self.coverage.contains_key(api) {
+            self.counts.rows_over_bound += 1;
+            return;
+        }
+        *self.coverage.entry(api.clone()).or_default() += *coverage;
+    }
+
+    /// The account of all bytes.
+    pub fn total(&self) -> CoverageView {
+        CoverageView::from(&self.total)
+    }
+
+    /// Numbers for the first screen.
+    pub fn counts(&self) -> CountsView {
+        let mut counts = self.counts.clone();
+        let apis = self.apis();
+        counts.apis = apis.len() as u64;
+        counts.endpoints = apis.iter().map(|api| api.endpoints).sum();
+        for (severity, open) in apis.into_iter().flat_map(|api| api.findings) {
+            *counts.findings.entry(severity).or_default() += open;
+        }
+        counts
+    }
+
+    /// Endpoints by API, route and method.
+    pub fn endpoints(&self) -> Vec<EndpointView> {
+        let mut views: Vec<_> = self.endpoints.values().map(EndpointView::from).collect();
+        views.sort_by(|a, b| (&a.api, &a.route, &a.method).cmp(&(&b.api, &b.route, &b.method)));
+        views
+    }
+
+    /// Findings: open ones first, then worst first, then newest first.
+    pub fn findings(&self) -> Vec<FindingView> {
+        let mut rows: Vec<_> = self.findings.values().collect();
+        rows.sort_by_key(|row| {
+            (row.status != Status::Open, std::cmp::Reverse(row.severity), std::cmp::Reverse(row.last), row.id)
+        });
+        rows.into_iter().map(FindingView::from).collect()
+    }
+
+    /// One finding.
+    pub fn finding_view(&self, id: FindingId) -> Option<FindingView> {
+        self.findings.get(&id).map(FindingView::from)
+    }
+
+    /// The worst severity among open findings.
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings.values().filter(|row| row.status == Status::Open).map(|row| row.severity).max()
+    }
+
+    /// APIs by name: whatever has an endpoint, a finding or an account.
+    pub fn apis(&self) -> Vec<ApiView> {
+        let mut apis: BTreeMap<&ApiId, ApiView> = BTreeMap::new();
+        let mut last = BTreeMap::new();
+        for row in self.endpoints.values() {
+            let view = apis.entry(&row.api).or_default();
+            add_endpoint(view, row);
+            let newest = last.entry(&row.api).or_insert(row.last);
+            *newest = row.last.max(*newest);
+        }
+        for row in self.findings.values().filter(|row| row.status == Status::Open) {
+            *apis.entry(&row.api).or_default().findings.entry(row.severity.to_string()).or_default() += 1;
+        }
+        for (api, coverage) in &self.coverage {
+            apis.entry(api).or_default().coverage = CoverageView::from(coverage);
+        }
+        let finish = |(api, mut view): (&ApiId, ApiView)| {
+            view.api = api.to_string();
+            view.last = last.get(api).copied().flatten().map(rfc3339);
+            view
+        };
+        apis.into_iter().map(finish).collect()
+    }
+}
+
+fn add_endpoint(view: &mut ApiView, row: &EndpointRow) {
+    match row.document {
+        DocumentState::Unused => view.unused += 1,
+        DocumentState::Undocumented => {
+            view.endpoints += 1;
+            view.undocumented += 1;
+        }
+        DocumentState::NoDocument | DocumentState::Documented | DocumentState::Deprecated => view.endpoints += 1,
+    }
+    view.calls += row.calls;
+    view.errors += row.by_class[4];
+    view.unauthenticated += row.by_auth.get(&None).copied().unwrap_or_default();
+}

@@ -1,0 +1,101 @@
+//! One line per exchange, as `watch` and `replay --exchanges` print it.
+
+use apiscope_audit::CallRow;
+use apiscope_wire::Version;
+use serde::{Deserialize, Serialize};
+
+use super::rfc3339;
+
+/// A request and its response. The fields are stable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExchangeView {
+    /// First byte of the request, RFC 3339 with nanoseconds.
+    pub start: String,
+    /// `ip:port` that connected.
+    pub client: String,
+    /// `ip:port` that accepted.
+    pub server: String,
+    /// `http/1.0`, `http/1.1`, `h2`, `websocket`.
+    pub protocol: String,
+    /// Encrypted on the wire.
+    pub tls: bool,
+    /// The API.
+    pub api: String,
+    /// The method; `null` where the request was not seen.
+    pub method: Option<String>,
+    /// The authority.
+    pub host: Option<String>,
+    /// As sent, without the query; values proven secret are masked. `null` where the request was not seen.
+    pub path: Option<String>,
+    /// Names only, in order.
+    pub query_keys: Vec<String>,
+    /// The endpoint's template; `null` where it belongs to no endpoint.
+    pub route: Option<String>,
+    /// The response's status.
+    pub status: Option<u16>,
+    /// Body bytes on the wire, transfer coding removed, content coding kept; exact or `null`.
+    pub request_body_bytes: Option<u64>,
+    /// The same of the response.
+    pub response_body_bytes: Option<u64>,
+    /// The request ended as its framing says.
+    pub request_complete: bool,
+    /// The response ended as its framing says.
+    pub response_complete: bool,
+    /// From the first byte of the request to the last of the response.
+    pub duration_ms: f64,
+    /// gRPC's own status.
+    pub grpc_status: Option<u32>,
+}
+
+/// A line of `watch`: an exchange, or the news that this reader was too slow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum WatchLine {
+    /// An exchange ended.
+    Exchange(Box<ExchangeView>),
+    /// So many exchanges were not written, because this reader did not keep up.
+    Dropped {
+        /// How many.
+        dropped: u64,
+    },
+}
+
+impl From<&CallRow> for ExchangeView {
+    fn from(row: &CallRow) -> Self {
+        let exchange = &row.exchange;
+        let facts = |facts: &Option<apiscope_audit::Facts>| {
+            facts.as_ref().map_or((None, false), |facts| (facts.body.total, facts.complete))
+        };
+        let (request_body_bytes, request_complete) = facts(&exchange.request);
+        let (response_body_bytes, response_complete) = facts(&exchange.response);
+        let seen = exchange.method.is_some();
+        Self {
+            start: rfc3339(exchange.began),
+            client: exchange.origin.client.to_string(),
+            server: exchange.origin.server.to_string(),
+            protocol: protocol(exchange.version).to_owned(),
+            tls: exchange.origin.encrypted,
+            api: exchange.api.to_string(),
+            method: exchange.method.as_ref().map(ToString::to_string),
+            host: exchange.host.as_ref().map(ToString::to_string),
+            path: seen.then(|| exchange.path.to_string()),
+            query_keys: exchange.query_keys.iter().map(ToString::to_string).collect(),
+            route: row.route.as_deref().map(str::to_owned),
+            status: exchange.status,
+            request_body_bytes,
+            response_body_bytes,
+            request_complete,
+            response_complete,
+            duration_ms: exchange.ended.since(exchange.began).as_secs_f64() * 1e3,
+            grpc_status: None,
+        }
+    }
+}
+
+const fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::Http10 => "http/1.0",
+        Version::Http11 => "http/1.1",
+        Version::H2 => "h2",
+    }
+}

@@ -1,0 +1,116 @@
+//! A finding with its evidence and what to do about it.
+
+use apiscope_audit::finding::Status;
+use apiscope_audit::{Evidence, FindingRow};
+use serde::{Deserialize, Serialize};
+
+use super::rfc3339;
+
+/// One thing on one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingView {
+    /// 16 hex digits, the same on every replica.
+    pub id: String,
+    /// The kind's name.
+    pub kind: String,
+    /// The kind in one sentence.
+    pub summary: String,
+    /// info, low, medium, high, critical.
+    pub severity: String,
+    /// Why this severity.
+    pub because: String,
+    /// open, resolved.
+    pub status: String,
+    /// The API.
+    pub api: String,
+    /// The endpoint's method.
+    pub method: String,
+    /// The endpoint's template.
+    pub route: String,
+    /// When it last opened.
+    pub opened: String,
+    /// First sighting ever.
+    pub first: String,
+    /// Last sighting.
+    pub last: String,
+    /// When it resolved.
+    pub resolved: Option<String>,
+    /// Sightings since it opened.
+    pub count: u64,
+    /// Calls of the endpoint since it opened: `count` of `calls`.
+    pub calls: u64,
+    /// Who called: a credential's fingerprint (`k:…`) or an address.
+    pub consumers: Vec<String>,
+    /// There were more consumers than are kept.
+    pub consumers_more: bool,
+    /// Latest proofs, redacted, newest last.
+    pub evidence: Vec<EvidenceView>,
+    /// OWASP API Security Top 10 (2023).
+    pub owasp: String,
+    /// CWE number.
+    pub cwe: u32,
+    /// Why it matters.
+    pub why: String,
+    /// What to do now, in order.
+    pub what_to_do: Vec<String>,
+}
+
+/// One sighting's proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceView {
+    /// When.
+    pub at: String,
+    /// Which call: flow and place in it.
+    pub call: String,
+    /// Who called.
+    pub consumer: String,
+    /// What was seen.
+    pub what: String,
+}
+
+impl From<&FindingRow> for FindingView {
+    fn from(row: &FindingRow) -> Self {
+        Self {
+            id: row.id.to_string(),
+            kind: row.kind.name.to_owned(),
+            summary: row.kind.summary.to_owned(),
+            severity: row.severity.to_string(),
+            because: row.because.to_string(),
+            status: status_name(row.status).to_owned(),
+            api: row.api.to_string(),
+            method: row.method.to_string(),
+            route: row.route.to_string(),
+            opened: rfc3339(row.opened),
+            first: rfc3339(row.first),
+            last: rfc3339(row.last),
+            resolved: row.resolved.map(rfc3339),
+            count: row.count,
+            calls: row.calls,
+            consumers: row.consumers.iter().map(ToString::to_string).collect(),
+            consumers_more: row.consumers_more,
+            evidence: row.evidence.iter().map(EvidenceView::from).collect(),
+            owasp: row.kind.owasp.to_owned(),
+            cwe: row.kind.cwe,
+            why: row.kind.why.to_owned(),
+            what_to_do: row.kind.what_to_do.iter().map(|step| (*step).to_owned()).collect(),
+        }
+    }
+}
+
+impl From<&Evidence> for EvidenceView {
+    fn from(evidence: &Evidence) -> Self {
+        Self {
+            at: rfc3339(evidence.at),
+            call: format!("{:x}-{}", evidence.call.flow.get(), evidence.call.index),
+            consumer: evidence.consumer.to_string(),
+            what: evidence.what.to_string(),
+        }
+    }
+}
+
+const fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Open => "open",
+        Status::Resolved => "resolved",
+    }
+}

@@ -1,0 +1,140 @@
+//! Endpoints and the APIs they belong to.
+
+use std::collections::BTreeMap;
+
+use apiscope_audit::facts::AuthKind;
+use apiscope_audit::inventory::{DocumentState, EndpointRow, TemplateState};
+use serde::{Deserialize, Serialize};
+
+use super::{CoverageView, rfc3339};
+
+/// Names of the status classes, in the order of `EndpointRow::by_class`.
+const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "none"];
+
+/// An endpoint: method and path template of an API.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndpointView {
+    /// 16 hex digits, the same on every replica.
+    pub id: String,
+    /// The API.
+    pub api: String,
+    /// Method.
+    pub method: String,
+    /// Template.
+    pub route: String,
+    /// Where the template comes from: literal, shape, learnt, documented.
+    pub template: String,
+    /// Compared with the API's document: none, documented, deprecated, undocumented, unused.
+    pub document: String,
+    /// First call.
+    pub first: Option<String>,
+    /// Last call.
+    pub last: Option<String>,
+    /// Calls.
+    pub calls: u64,
+    /// Calls by status class; `none` where no answer was seen.
+    pub by_class: BTreeMap<String, u64>,
+    /// Calls by way of authentication; `none` for calls without.
+    pub by_auth: BTreeMap<String, u64>,
+    /// Largest request body, bytes.
+    pub request_bytes_max: u64,
+    /// Largest response body, bytes.
+    pub response_bytes_max: u64,
+    /// All response bodies, bytes.
+    pub response_bytes_sum: u64,
+    /// Latency, median, milliseconds.
+    pub latency_ms_p50: Option<f64>,
+    /// Latency, 90 of 100 calls are faster.
+    pub latency_ms_p90: Option<f64>,
+    /// Latency, 99 of 100 calls are faster.
+    pub latency_ms_p99: Option<f64>,
+    /// Owner.
+    pub owner: Option<String>,
+}
+
+/// An API: the sum of its endpoints, its findings and its account of bytes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ApiView {
+    /// Its name.
+    pub api: String,
+    /// Endpoints that were called.
+    pub endpoints: u64,
+    /// Called, and not in the document.
+    pub undocumented: u64,
+    /// In the document, and never called.
+    pub unused: u64,
+    /// Calls.
+    pub calls: u64,
+    /// Calls answered 5xx.
+    pub errors: u64,
+    /// Calls without any authentication.
+    pub unauthenticated: u64,
+    /// Last call.
+    pub last: Option<String>,
+    /// Open findings, by severity.
+    pub findings: BTreeMap<String, u64>,
+    /// Its account of bytes.
+    pub coverage: CoverageView,
+}
+
+impl From<&EndpointRow> for EndpointView {
+    fn from(row: &EndpointRow) -> Self {
+        let classes = CLASSES.iter().zip(row.by_class).filter(|(_, calls)| *calls > 0);
+        let quantile = |index: usize| row.latency_ms.and_then(|quantiles| quantiles.get(index).copied());
+        Self {
+            id: row.id.to_string(),
+            api: row.api.to_string(),
+            method: row.method.to_string(),
+            route: row.route.to_string(),
+            template: template_name(row.template).to_owned(),
+            document: document_name(row.document).to_owned(),
+            first: row.first.map(rfc3339),
+            last: row.last.map(rfc3339),
+            calls: row.calls,
+            by_class: classes.map(|(class, calls)| ((*class).to_owned(), calls)).collect(),
+            by_auth: row.by_auth.iter().map(|(kind, calls)| (auth_name(*kind).to_owned(), *calls)).collect(),
+            request_bytes_max: row.request_bytes_max,
+            response_bytes_max: row.response_bytes_max,
+            response_bytes_sum: row.response_bytes_sum,
+            latency_ms_p50: quantile(0),
+            latency_ms_p90: quantile(1),
+            latency_ms_p99: quantile(2),
+            owner: row.owner.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+/// The name used in every output.
+pub const fn template_name(state: TemplateState) -> &'static str {
+    match state {
+        TemplateState::Literal => "literal",
+        TemplateState::Shape => "shape",
+        TemplateState::Learnt => "learnt",
+        TemplateState::Documented => "documented",
+    }
+}
+
+/// The name used in every output.
+pub const fn document_name(state: DocumentState) -> &'static str {
+    match state {
+        DocumentState::NoDocument => "none",
+        DocumentState::Documented => "documented",
+        DocumentState::Deprecated => "deprecated",
+        DocumentState::Undocumented => "undocumented",
+        DocumentState::Unused => "unused",
+    }
+}
+
+/// The name used in every output.
+pub const fn auth_name(kind: Option<AuthKind>) -> &'static str {
+    match kind {
+        None => "none",
+        Some(AuthKind::Basic) => "basic",
+        Some(AuthKind::Bearer) => "bearer",
+        Some(AuthKind::Digest) => "digest",
+        Some(AuthKind::OtherScheme) => "other",
+        Some(AuthKind::ApiKeyHeader) => "api-key-header",
+        Some(AuthKind::ApiKeyQuery) => "api-key-query",
+        Some(AuthKind::SessionCookie) => "session-cookie",
+    }
+}

@@ -1,0 +1,109 @@
+//! The first screen: coverage, and what does not work now.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ApiView, CoverageView};
+
+/// The whole first screen.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StatusView {
+    /// The schema's version.
+    pub schema: u32,
+    /// The process.
+    pub agent: AgentView,
+    /// The account of all bytes since the start.
+    pub coverage: CoverageView,
+    /// By API, busiest first.
+    pub apis: Vec<ApiView>,
+    /// What does not work now, in plain words. Empty when all is well.
+    pub problems: Vec<Problem>,
+    /// The capture.
+    pub capture: CaptureView,
+    /// What has been found.
+    pub counts: CountsView,
+    /// Where alerts go.
+    pub receivers: Vec<ReceiverView>,
+}
+
+/// The process.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct AgentView {
+    /// Its version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// When it started.
+    pub started: String,
+    /// The environment's name.
+    pub environment: String,
+    /// The configuration files in force; empty for the defaults.
+    pub config_files: Vec<String>,
+    /// Address of /metrics.
+    pub metrics: Option<String>,
+    /// The store's directory.
+    pub store: String,
+}
+
+/// Something that does not work now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Which part: store, metrics, capture, config, document NAME, receiver NAME.
+    pub part: String,
+    /// What does not work, and why.
+    pub what: String,
+    /// What to do.
+    pub todo: String,
+    /// Since when.
+    pub since: String,
+}
+
+/// The capture.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CaptureView {
+    /// Programs attached.
+    pub attached: Vec<String>,
+    /// The cgroup watched.
+    pub cgroup: String,
+    /// Flows known now.
+    pub flows: u64,
+    /// Records read from the ring.
+    pub records: u64,
+    /// Records that did not fit into the ring, by program.
+    pub dropped_records: BTreeMap<String, u64>,
+}
+
+/// What has been found.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CountsView {
+    /// Exchanges since the start.
+    pub exchanges: u64,
+    /// TLS flows that nobody can read, since the start.
+    pub tls_unobserved_flows: u64,
+    /// Framing that servers read differently, since the start.
+    pub ambiguous_framing: u64,
+    /// APIs.
+    pub apis: u64,
+    /// Endpoints that were called.
+    pub endpoints: u64,
+    /// Open findings, by severity.
+    pub findings: BTreeMap<String, u64>,
+    /// Rows that did not fit into this view's memory: a sign of an attack, or of a bound that is too small.
+    pub rows_over_bound: u64,
+    /// Lines that `watch` readers missed, because they did not keep up.
+    pub watch_dropped: u64,
+}
+
+/// Where alerts go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverView {
+    /// Its name.
+    pub name: String,
+    /// Alerts that wait for it.
+    pub waiting: u64,
+    /// Alerts it has accepted since the start.
+    pub sent: u64,
+    /// What its last answer was, when it was not good.
+    pub failing: Option<String>,
+}
