@@ -1,5 +1,8 @@
 //! The agent: every effect. Captures traffic (live or from files), feeds it through `wire` and `audit`, and carries the
 //! changes to the store, the receivers, the metrics and the people.
 pub mod capture;
+pub mod cli;
 pub mod config;
+pub mod pipeline;
+pub mod trouble;
 pub mod view;

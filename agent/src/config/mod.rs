@@ -9,6 +9,7 @@ pub mod keys;
 pub mod mistake;
 mod read;
 pub mod reference;
+mod settings;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

@@ -10,6 +10,7 @@ use toml_spanner::{Arena, Item, Table, Value};
 use super::form::{self, Key};
 use super::mistake::suggestion;
 use super::{Api, Config, DEFAULT_PATH, Mistake, Source, keys};
+use crate::trouble::plain;
 
 /// Names at the top level that are sections, written `[name]`.
 const SECTIONS: [&str; 4] = ["capture", "control", "metrics", "store"];
@@ -81,12 +82,6 @@ fn utf8(path: &Path, bytes: Vec<u8>, mistakes: &mut Vec<Mistake>) -> Option<Arc<
             None
         }
     }
-}
-
-/// An I/O error without the number in brackets.
-pub(crate) fn plain(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
 struct Reader<'s> {

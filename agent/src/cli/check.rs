@@ -1,0 +1,75 @@
+//! `apiscope check`: every mistake in the configuration, with its place.
+
+use std::process::ExitCode;
+
+use super::{ConfigArg, colour, next, output};
+use crate::config::Config;
+use crate::config::mistake::Mistake;
+use crate::view::List;
+
+/// Reads the configuration and shows every mistake, with file, line, column and what to do.
+///
+/// Reads the file, the conf.d/*.toml beside it and the OpenAPI documents that they name; changes nothing, and does not
+/// touch a running agent. `systemctl reload apiscope` puts the new configuration in force.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  apiscope check\n  apiscope check --config ./apiscope.toml\n  apiscope check -o json | jq .items\n\nExit status: 0 no mistake, 1 mistakes, 2 wrong usage."
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// `json`: the mistakes as data on stdout
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (config, mistakes) = match Config::load(args.config.config.as_deref()) {
+        Ok(config) => (Some(config), Vec::new()),
+        Err(mistakes) => (None, mistakes),
+    };
+    if args.output == Output::Json {
+        let views = mistakes.iter().map(Mistake::view).collect();
+        output::object(&mut std::io::stdout().lock(), &List::new(views))?;
+    } else {
+        show(&mistakes);
+    }
+    Ok(match config {
+        Some(config) => {
+            eprintln!("{}", summary(&config));
+            next("systemctl reload apiscope, or `apiscope run`");
+            ExitCode::SUCCESS
+        }
+        None => {
+            eprintln!("{} in the configuration", counted(mistakes.len(), "mistake"));
+            ExitCode::FAILURE
+        }
+    })
+}
+
+/// Every mistake on stderr, as a compiler would.
+pub(crate) fn show(mistakes: &[Mistake]) {
+    let colour = colour(&std::io::stderr());
+    for mistake in mistakes {
+        eprintln!("{}\n", mistake.render(colour));
+    }
+}
+
+fn summary(config: &Config) -> String {
+    let files = match config.files.as_slice() {
+        [] => "no configuration file: every key has its default".to_owned(),
+        files => files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", "),
+    };
+    let receivers = config.alertmanagers.len() + config.webhooks.len();
+    format!("ok: {files} ({}, {})", counted(config.apis.len(), "API rule"), counted(receivers, "receiver"))
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

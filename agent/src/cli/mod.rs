@@ -1,0 +1,101 @@
+//! The command line: one file a command. stdout is data, stderr is progress and errors.
+//!
+//! Exit status: 0 ok, 1 failed, 2 wrong usage, 3 findings at or above `--fail-on`. A reader that goes away (`| head`) is
+//! no failure. Entry: [`main`].
+
+mod check;
+mod docs;
+mod exchanges;
+mod output;
+mod replay;
+mod rows;
+mod table;
+
+use std::io::{ErrorKind, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Findings at or above `--fail-on`.
+pub const EXIT_FINDINGS: u8 = 3;
+
+/// Watches this host's own API traffic with eBPF, and says what an API security review asks.
+///
+/// It serves no traffic and changes none: it reads copies of packets, keeps no secret, and says what it missed.
+#[derive(Debug, Parser)]
+#[command(name = "apiscope", version, max_term_width = 120, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  apiscope doctor                       what works on this host, and what to do about the rest
+  sudo apiscope run                     watch this host until stopped
+  apiscope status                       coverage first, then what does not work
+  apiscope watch                        each exchange as it ends
+  apiscope findings                     what is wrong, worst first
+  apiscope explain cleartext-credential what a kind of finding means, and what to do
+  apiscope replay traffic.pcap          the same, from a capture file (tcpdump -w)
+
+Exit status: 0 ok, 1 failed, 2 wrong usage, 3 findings at or above --fail-on.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Args),
+    #[command(hide = true)]
+    Docs(docs::Args),
+    Replay(replay::Args),
+}
+
+/// `--config`, for every command that needs it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConfigArg {
+    /// Configuration file [default: /etc/apiscope/apiscope.toml, which may be absent]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Parses, runs, and says how it ended.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
+        Command::Docs(args) => docs::run(&args),
+        Command::Replay(args) => replay::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) if reader_is_gone(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error:#}", paint("error", "31;1"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Somebody closed our stdout, such as `| head`.
+fn reader_is_gone(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(ErrorKind::BrokenPipe)
+    })
+}
+
+/// Whether colour may go to this stream.
+pub(crate) fn colour(stream: &impl IsTerminal) -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Text for stderr in a colour, if it may have one.
+pub(crate) fn paint(text: &str, code: &str) -> String {
+    if colour(&std::io::stderr()) { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+/// The next command to try, on stderr.
+pub(crate) fn next(hint: &str) {
+    eprintln!("{} {hint}", paint("next:", "2"));
+}

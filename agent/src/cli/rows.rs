@@ -1,0 +1,125 @@
+//! The columns of each list, and the line of coverage.
+
+use std::collections::BTreeMap;
+
+use super::output::Row;
+use super::table;
+use crate::view::{ApiView, CoverageView, EndpointView, FindingView};
+
+impl Row for ApiView {
+    const COLUMNS: &'static [&'static str] = &[
+        "api",
+        ">endpoints",
+        ">undocumented",
+        ">unused",
+        ">calls",
+        ">5xx",
+        ">no auth",
+        ">last call",
+        "open findings",
+        ">seen",
+        ">lost",
+        ">not parsed",
+    ];
+    const NOUN: &'static str = "APIs";
+
+    fn cells(&self) -> Vec<String> {
+        let coverage = &self.coverage;
+        vec![
+            self.api.clone(),
+            self.endpoints.to_string(),
+            self.undocumented.to_string(),
+            self.unused.to_string(),
+            self.calls.to_string(),
+            self.errors.to_string(),
+            self.unauthenticated.to_string(),
+            self.last.as_deref().map_or_else(|| "-".to_owned(), table::ago),
+            severities(&self.findings),
+            table::bytes(coverage.socket_bytes),
+            table::bytes(coverage.lost_bytes.total()),
+            table::bytes(coverage.unparsed_bytes.total()),
+        ]
+    }
+}
+
+impl Row for EndpointView {
+    const COLUMNS: &'static [&'static str] = &[
+        "api",
+        "method",
+        "route",
+        "document",
+        ">calls",
+        ">4xx",
+        ">5xx",
+        "auth",
+        ">p50 ms",
+        ">p99 ms",
+        ">largest answer",
+        ">last call",
+    ];
+    const NOUN: &'static str = "endpoints";
+
+    fn cells(&self) -> Vec<String> {
+        let class = |name: &str| self.by_class.get(name).copied().unwrap_or_default().to_string();
+        let latency = |ms: Option<f64>| ms.map_or_else(|| "-".to_owned(), table::milliseconds);
+        let ways = self.by_auth.keys().map(String::as_str).collect::<Vec<_>>().join(",");
+        vec![
+            self.api.clone(),
+            self.method.clone(),
+            self.route.clone(),
+            if self.document == "none" { "-".to_owned() } else { self.document.clone() },
+            self.calls.to_string(),
+            class("4xx"),
+            class("5xx"),
+            if ways.is_empty() { "-".to_owned() } else { ways },
+            latency(self.latency_ms_p50),
+            latency(self.latency_ms_p99),
+            table::bytes(self.response_bytes_max),
+            self.last.as_deref().map_or_else(|| "never".to_owned(), table::ago),
+        ]
+    }
+}
+
+impl Row for FindingView {
+    const COLUMNS: &'static [&'static str] =
+        &["id", "severity", "kind", "api", "method", "route", ">seen", ">last", "status", "because"];
+    const NOUN: &'static str = "findings";
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.id.clone(),
+            self.severity.clone(),
+            self.kind.clone(),
+            self.api.clone(),
+            self.method.clone(),
+            self.route.clone(),
+            format!("{}/{}", self.count, self.calls),
+            table::ago(&self.last),
+            self.status.clone(),
+            self.because.clone(),
+        ]
+    }
+}
+
+/// `2 high, 1 low`, worst first; `-` for none.
+pub(crate) fn severities(counts: &BTreeMap<String, u64>) -> String {
+    let worst_first = ["critical", "high", "medium", "low", "info"];
+    let parts: Vec<_> = worst_first
+        .iter()
+        .filter_map(|name| counts.get(*name).filter(|count| **count > 0).map(|count| format!("{count} {name}")))
+        .collect();
+    if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
+}
+
+/// The account in one line: its parts add up.
+pub(crate) fn account(coverage: &CoverageView) -> String {
+    let share = |part| format!("{} ({})", table::bytes(part), table::percent(part, coverage.socket_bytes));
+    format!(
+        "coverage: {} at the sockets = {} read + {} skipped on purpose + {} lost + {} not parsed",
+        table::bytes(coverage.socket_bytes),
+        share(coverage.parsed_bytes),
+        share(coverage.skipped_bytes.total()),
+        share(coverage.lost_bytes.total()),
+        share(coverage.unparsed_bytes.total()),
+    )
+}

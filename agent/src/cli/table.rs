@@ -1,0 +1,80 @@
+//! Tables for people: no frames, so that they can be cut and searched with the usual tools.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use crate::view::terminal_safe;
+
+/// Titles and rows as text. Cells are made safe for terminals here, whatever they are.
+pub(crate) fn render(titles: &[&str], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(titles.iter().map(|title| title.trim_start_matches('>').to_uppercase()));
+    for row in rows {
+        table.add_row(row.iter().map(|cell| terminal_safe(cell)));
+    }
+    for (column, title) in table.column_iter_mut().zip(titles) {
+        column.set_padding((0, 2));
+        if title.starts_with('>') {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// Bytes in at most four digits: `1.2 KiB`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = approximate(bytes) / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// A part of a whole in percent; 100 % only when it is all.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 || part == whole {
+        return if whole == 0 { "-".to_owned() } else { "100 %".to_owned() };
+    }
+    let share = approximate(part) * 100.0 / approximate(whole);
+    format!("{:.1} %", share.min(99.9))
+}
+
+/// A number for people, rounded where it is huge.
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal: the loss is not visible")]
+pub(crate) const fn approximate(number: u64) -> f64 {
+    number as f64
+}
+
+/// Milliseconds with a sensible number of decimals.
+pub(crate) fn milliseconds(ms: f64) -> String {
+    match ms {
+        ms if ms < 10.0 => format!("{ms:.2}"),
+        ms if ms < 100.0 => format!("{ms:.1}"),
+        ms => format!("{ms:.0}"),
+    }
+}
+
+/// How long ago an RFC 3339 time was: `3m`, `2h`, `5d`. The time itself where it is in the future.
+pub(crate) fn ago(at: &str) -> String {
+    let Ok(at_time) = at.parse::<jiff::Timestamp>() else { return at.to_owned() };
+    let seconds = jiff::Timestamp::now().as_second() - at_time.as_second();
+    match seconds {
+        ..-1 => at.to_owned(),
+        -1..=119 => format!("{}s", seconds.max(0)),
+        120..7_200 => format!("{}m", seconds / 60),
+        7_200..172_800 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// `YYYY-MM-DD hh:mm:ss` of an RFC 3339 time in UTC.
+pub(crate) fn time(at: &str) -> String {
+    at.get(..19).unwrap_or(at).replace('T', " ")
+}

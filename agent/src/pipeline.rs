@@ -1,0 +1,107 @@
+//! The one way of the data, live and replay alike: inputs → `Wire` → `Gather` → `Audit` → changes.
+//!
+//! Two halves that share nothing: [`Shard`] (bytes to records; there may be several, and they may run in a process of their
+//! own) and [`Owner`] (records to changes; there is one). [`Pipeline`] runs one of each in a row. No half does any I/O:
+//! sources bring inputs, and whoever calls takes verdicts and changes away.
+
+use std::sync::Arc;
+
+use apiscope_audit::secret::FingerprintKey;
+use apiscope_audit::{Audit, Change, Gather, Record, Restored, Settings};
+use apiscope_wire::{Event, FlowId, Input, Limits, Timestamp, Verdict, Wire};
+
+/// Bytes to records.
+#[derive(Debug)]
+pub struct Shard {
+    wire: Wire,
+    gather: Gather,
+}
+
+impl Shard {
+    /// With the installation's key and these settings.
+    pub fn new(limits: Limits, key: Arc<FingerprintKey>, settings: Arc<Settings>) -> Self {
+        Self { wire: Wire::new(limits), gather: Gather::new(key, settings) }
+    }
+
+    /// New settings from now on.
+    pub fn configure(&mut self, settings: Arc<Settings>) {
+        self.gather.configure(settings);
+    }
+
+    /// Takes one input. Verdicts are for the source of the input.
+    pub fn handle(&mut self, input: Input<'_>, verdict: &mut dyn FnMut(FlowId, Verdict), emit: &mut dyn FnMut(Record)) {
+        let Self { wire, gather } = self;
+        wire.handle(input, &mut |event| match event {
+            Event::Verdict(flow, given) => verdict(flow, given),
+            event => gather.handle(event, emit),
+        });
+    }
+}
+
+/// Records to changes.
+#[derive(Debug)]
+pub struct Owner {
+    audit: Audit,
+}
+
+impl Owner {
+    /// With these settings, and what the store held.
+    pub fn new(settings: Arc<Settings>, restored: Restored) -> Self {
+        Self { audit: Audit::new(settings, restored) }
+    }
+
+    /// New settings from now on.
+    pub fn configure(&mut self, settings: Arc<Settings>) {
+        self.audit.configure(settings);
+    }
+
+    /// Takes one record.
+    pub fn handle(&mut self, record: Record, emit: &mut dyn FnMut(Change)) {
+        self.audit.handle(record, emit);
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self, now: Timestamp, emit: &mut dyn FnMut(Change)) {
+        self.audit.tick(now, emit);
+    }
+
+    /// The end: all that was not yet given.
+    pub fn flush(&mut self, now: Timestamp, emit: &mut dyn FnMut(Change)) {
+        self.audit.flush(now, emit);
+    }
+}
+
+/// One shard and the owner, in a row.
+#[derive(Debug)]
+pub struct Pipeline {
+    shard: Shard,
+    owner: Owner,
+}
+
+impl Pipeline {
+    /// Puts the two together.
+    pub const fn new(shard: Shard, owner: Owner) -> Self {
+        Self { shard, owner }
+    }
+
+    /// New settings from now on.
+    pub fn configure(&mut self, settings: &Arc<Settings>) {
+        self.shard.configure(Arc::clone(settings));
+        self.owner.configure(Arc::clone(settings));
+    }
+
+    /// Takes one input; a tick goes to both halves.
+    pub fn handle(&mut self, input: Input<'_>, verdict: &mut dyn FnMut(FlowId, Verdict), emit: &mut dyn FnMut(Change)) {
+        let tick = if let Input::Tick(now) = input { Some(now) } else { None };
+        let Self { shard, owner } = self;
+        shard.handle(input, verdict, &mut |record| owner.handle(record, emit));
+        if let Some(now) = tick {
+            owner.tick(now, emit);
+        }
+    }
+
+    /// The end of the input.
+    pub fn flush(&mut self, now: Timestamp, emit: &mut dyn FnMut(Change)) {
+        self.owner.flush(now, emit);
+    }
+}
