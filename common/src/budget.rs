@@ -4,6 +4,8 @@
 //! Each turn refills the direction's budget; past it the kernel only counts. User space narrows or widens it with a [`Verdict`].
 //! The step is one pure function, taken by the BPF program and by replay alike.
 
+use crate::abi::PAYLOAD_MAX;
+
 /// Default bytes for the head of a message.
 pub const HEAD_BYTES: u32 = 4 * 1024;
 /// Default bytes for the body of a message.
@@ -20,6 +22,8 @@ pub enum Verdict {
     HeadsOnly = 1,
     /// No bytes at all: not HTTP, not wanted, or encrypted. Bytes are still counted.
     Ignore = 2,
+    /// The other end of the connection is captured, on this host: nothing of this end is told at all.
+    Twin = 3,
 }
 
 /// The bytes granted at each turn. Configurable; the same for all flows.
@@ -61,8 +65,17 @@ pub struct Budget {
     pub pad: [u8; 2],
 }
 
+impl Budget {
+    /// Whether payload in `direction` begins a turn: then, and only then, [`grant`] looks at its limits and the verdict.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "see `grant`")]
+    pub const fn turns(&self, direction: Direction) -> bool {
+        self.last != direction as u8 + 1
+    }
+}
+
 /// Takes the step: a packet of `len` payload bytes in `direction` arrives. Returns the new budget and how many of the
-/// packet's first bytes to copy (`0..=len`).
+/// packet's first bytes to copy (`0..=len`, and at most [`PAYLOAD_MAX`]).
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "a BPF program has no calls to spare: the step must be part of the hook")]
 pub const fn grant(budget: Budget, limits: Limits, direction: Direction, len: u32) -> (Budget, u32) {
@@ -71,13 +84,13 @@ pub const fn grant(budget: Budget, limits: Limits, direction: Direction, len: u3
     if len == 0 {
         return (next, 0);
     }
-    let mark = direction as u8 + 1;
-    if next.last != mark {
-        next.last = mark;
+    if budget.turns(direction) {
+        next.last = direction as u8 + 1;
         next.left[index] = refill(budget.verdict, limits);
     }
     let left = next.left[index];
-    let copy = if len < left { len } else { left };
+    let most = if left < PAYLOAD_MAX { left } else { PAYLOAD_MAX };
+    let copy = if len < most { len } else { most };
     next.left[index] = left - copy;
     (next, copy)
 }
@@ -91,5 +104,48 @@ const fn refill(verdict: u8, limits: Limits) -> u32 {
         limits.head
     } else {
         0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Budget, Direction, Limits, Verdict, grant};
+    use crate::abi::PAYLOAD_MAX;
+
+    const LIMITS: Limits = Limits { head: 100, body: 1000 };
+
+    #[test]
+    fn a_turn_refills_and_a_run_drains() {
+        let (budget, copy) = grant(Budget::default(), LIMITS, Direction::Out, 900);
+        assert_eq!(copy, 900);
+        let (budget, copy) = grant(budget, LIMITS, Direction::Out, 900);
+        assert_eq!(copy, 200);
+        let (budget, copy) = grant(budget, LIMITS, Direction::Out, 900);
+        assert_eq!(copy, 0);
+        let (budget, _) = grant(budget, LIMITS, Direction::In, 1);
+        assert_eq!(grant(budget, LIMITS, Direction::Out, 2000).1, 1100);
+    }
+
+    #[test]
+    fn no_payload_takes_no_step() {
+        let (budget, copy) = grant(Budget::default(), LIMITS, Direction::In, 0);
+        assert_eq!((budget, copy), (Budget::default(), 0));
+    }
+
+    #[test]
+    fn the_verdict_counts_from_the_next_turn() {
+        let (mut budget, _) = grant(Budget::default(), LIMITS, Direction::In, 10);
+        budget.verdict = Verdict::HeadsOnly as u8;
+        assert_eq!(grant(budget, LIMITS, Direction::In, 500).1, 500);
+        let (mut budget, copy) = grant(budget, LIMITS, Direction::Out, 500);
+        assert_eq!(copy, 100);
+        budget.verdict = Verdict::Ignore as u8;
+        assert_eq!(grant(budget, LIMITS, Direction::In, 500).1, 0);
+    }
+
+    #[test]
+    fn a_record_holds_no_more_than_its_largest_class() {
+        let limits = Limits { head: u32::MAX, body: 1 };
+        assert_eq!(grant(Budget::default(), limits, Direction::In, 500_000).1, PAYLOAD_MAX);
     }
 }

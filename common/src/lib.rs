@@ -1,4 +1,4 @@
-//! What the BPF programs and the agent agree on: the layout of a record ([`abi`]) and the step that decides
+//! What the BPF programs and the agent agree on: the layout of a record ([`abi`]), what is remembered of a flow ([`flow`]) and the step that decides
 //! how many bytes of a packet are copied ([`budget`]).
 //!
 //! This crate knows neither aya nor the agent. It is `no_std`, has no dependency in the kernel, and everything in it is
@@ -8,3 +8,4 @@
 
 pub mod abi;
 pub mod budget;
+pub mod flow;
