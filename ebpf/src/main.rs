@@ -1,16 +1,19 @@
-//! The BPF programs. One file a hook; this one only lists them.
+//! The BPF programs. They look at packets and never change, delay or drop one: every `cgroup_skb` program returns 1 ("let it
+//! pass") whatever happens, and no program writes to a packet or a socket's options.
+//!
+//! One file a hook, named as in `agent/src/capture/`; what the two packet hooks share is in `packet`, `record` and `step`.
 #![no_std]
 #![no_main]
 
-use aya_ebpf::{macros::cgroup_skb, programs::SkBuffContext};
+mod egress;
+mod empty;
+mod ingress;
+mod maps;
+mod packet;
+mod record;
+mod sock_ops;
+mod step;
 
-/// Lets every packet pass, and does nothing else: what the hook itself costs.
-#[cgroup_skb]
-pub fn empty(_: SkBuffContext) -> i32 {
-    1
-}
-
-#[cfg(not(test))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     loop {}

@@ -1,0 +1,154 @@
+//! Reads the headers of a packet where they lie. `cgroup_skb` data begins at the IP header.
+//!
+//! The bounds are tested once for the IP and TCP headers together: tests byte by byte are compiled into a form that the
+//! verifier refuses. Options and extension headers are rare, and are read through a helper.
+
+use aya_ebpf::bindings::__sk_buff;
+use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
+use core::ptr;
+
+const TCP: u8 = 6;
+const HOP_BY_HOP: u8 = 0;
+
+/// What a packet says that the step needs to decide. Five words: the rest is read when a record is written.
+#[derive(Clone, Copy)]
+pub struct Packet {
+    /// Where the TCP header begins.
+    pub tcp_at: u32,
+    /// Where the payload begins.
+    pub payload_at: u32,
+    /// Payload bytes.
+    pub len: u32,
+    /// Sequence number, host order.
+    pub seq: u32,
+    /// The TCP flags byte.
+    pub flags: u8,
+    /// IPv6, else IPv4.
+    pub v6: bool,
+}
+
+/// TCP flag FIN.
+pub const FIN: u8 = 1;
+/// TCP flag SYN.
+pub const SYN: u8 = 2;
+/// TCP flag RST.
+pub const RST: u8 = 4;
+
+/// What [`read`] finds.
+pub enum Found {
+    /// A TCP packet.
+    Tcp(Packet),
+    /// Not TCP, or no payload, FIN or RST: nothing to do.
+    Nothing,
+    /// IPv6 extension headers that are not read.
+    Extension,
+}
+
+/// Reads the headers.
+#[inline(always)]
+pub fn read(skb: *mut __sk_buff) -> Found {
+    // SAFETY: `skb` is the context of the running program.
+    let (total, data, end) = unsafe { ((*skb).len, (*skb).data as usize, (*skb).data_end as usize) };
+    if data + 40 > end {
+        return Found::Nothing;
+    }
+    let head = data as *const u8;
+    // SAFETY: 40 bytes were tested above.
+    let version = unsafe { *head };
+    if version == 0x45 {
+        // SAFETY: as above.
+        if unsafe { *head.add(9) } != TCP {
+            return Found::Nothing;
+        }
+        // SAFETY: as above: a TCP header of 20 bytes behind an IPv4 header of 20.
+        let (seq, offset, flags) = unsafe { fields(head.add(20)) };
+        return judge(total, 20, seq, offset, flags, false);
+    }
+    if version >> 4 == 6 {
+        if data + 60 > end {
+            return Found::Nothing;
+        }
+        // SAFETY: 60 bytes were tested above.
+        let next = unsafe { *head.add(6) };
+        if next == TCP {
+            // SAFETY: as above: a TCP header of 20 bytes behind an IPv6 header of 40.
+            let (seq, offset, flags) = unsafe { fields(head.add(40)) };
+            return judge(total, 40, seq, offset, flags, true);
+        }
+        return extended(skb, total, next);
+    }
+    if version >> 4 == 4 {
+        return with_options(skb, total, version);
+    }
+    Found::Nothing
+}
+
+/// IPv4 with options.
+#[inline(always)]
+fn with_options(skb: *mut __sk_buff, total: u32, version: u8) -> Found {
+    if load::<1>(skb, 9) != Some([TCP]) {
+        return Found::Nothing;
+    }
+    from_tcp_header(skb, total, u32::from(version & 15) * 4, false)
+}
+
+/// IPv6 with one hop-by-hop header of 8 bytes before TCP: what a BIG TCP packet (over 64 KiB) has.
+#[inline(always)]
+fn extended(skb: *mut __sk_buff, total: u32, next: u8) -> Found {
+    if next != HOP_BY_HOP {
+        return match next {
+            // Routing, fragment, authentication, destination options, mobility: TCP may be behind them.
+            43 | 44 | 51 | 60 | 135 => Found::Extension,
+            _ => Found::Nothing,
+        };
+    }
+    match load::<2>(skb, 40) {
+        Some([TCP, 0]) => from_tcp_header(skb, total, 48, true),
+        // ICMPv6 (multicast listener reports) is the usual user of this header.
+        Some([58, _]) => Found::Nothing,
+        _ => Found::Extension,
+    }
+}
+
+#[inline(always)]
+fn from_tcp_header(skb: *mut __sk_buff, total: u32, at: u32, v6: bool) -> Found {
+    let Some(tcp) = load::<20>(skb, at) else { return Found::Nothing };
+    // SAFETY: the array has 20 bytes.
+    let (seq, offset, flags) = unsafe { fields(tcp.as_ptr()) };
+    judge(total, at, seq, offset, flags, v6)
+}
+
+/// Sequence number, header length and flags of a TCP header.
+///
+/// # Safety
+/// 20 bytes must be readable at `tcp`.
+#[inline(always)]
+unsafe fn fields(tcp: *const u8) -> (u32, u32, u8) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let seq = u32::from_be(ptr::read_unaligned(tcp.add(4).cast::<u32>()));
+        (seq, u32::from(*tcp.add(12) >> 4) * 4, *tcp.add(13))
+    }
+}
+
+#[inline(always)]
+fn judge(total: u32, tcp_at: u32, seq: u32, offset: u32, flags: u8, v6: bool) -> Found {
+    let payload_at = tcp_at + offset;
+    if total < payload_at || flags & SYN != 0 {
+        return Found::Nothing;
+    }
+    let len = total - payload_at;
+    if len == 0 && flags & (FIN | RST) == 0 {
+        return Found::Nothing;
+    }
+    Found::Tcp(Packet { tcp_at, payload_at, len, seq, flags, v6 })
+}
+
+/// `N` bytes at `at`, wherever they lie.
+#[inline(always)]
+pub fn load<const N: usize>(skb: *mut __sk_buff, at: u32) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    // SAFETY: the helper writes `N` bytes to an array of `N` bytes, or fails.
+    let failed = unsafe { bpf_skb_load_bytes(skb.cast(), at, bytes.as_mut_ptr().cast(), N as u32) };
+    (failed == 0).then_some(bytes)
+}

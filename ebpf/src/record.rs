@@ -1,0 +1,77 @@
+//! Writes records to the ring. Never wakes the reader: a forced wake-up costs thirty times a record.
+
+use core::mem::MaybeUninit;
+use core::ptr;
+
+use apiscope_common::abi::{CLASSES, PAYLOAD_MAX, Program, Reason, SegmentHeader};
+use aya_ebpf::bindings::{__sk_buff, BPF_RB_NO_WAKEUP};
+use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
+
+use crate::maps::{RECORDS, miss};
+
+/// A record as it lies in the ring.
+#[repr(C)]
+struct Record<const N: usize> {
+    header: SegmentHeader,
+    payload: MaybeUninit<[u8; N]>,
+}
+
+const QUIET: u64 = BPF_RB_NO_WAKEUP as u64;
+
+/// Writes a record without payload. Whether it was written.
+#[inline(always)]
+pub fn bare(header: &SegmentHeader, program: Program) -> bool {
+    let Some(mut entry) = RECORDS.reserve::<SegmentHeader>(0) else {
+        miss(program, Reason::RingFull);
+        return false;
+    };
+    entry.write(*header);
+    entry.submit(QUIET);
+    true
+}
+
+/// Writes a record with the `header.copied` first bytes of the packet's payload, in the smallest class that holds them.
+/// Whether it was written.
+#[inline(always)]
+pub fn with_payload(skb: *mut __sk_buff, header: &SegmentHeader, at: u32, program: Program) -> bool {
+    let copied = header.copied;
+    if copied <= CLASSES[0] {
+        sized::<{ CLASSES[0] as usize }>(skb, header, at, program)
+    } else if copied <= CLASSES[1] {
+        sized::<{ CLASSES[1] as usize }>(skb, header, at, program)
+    } else if copied <= CLASSES[2] {
+        sized::<{ CLASSES[2] as usize }>(skb, header, at, program)
+    } else if copied <= CLASSES[3] {
+        sized::<{ CLASSES[3] as usize }>(skb, header, at, program)
+    } else if copied <= CLASSES[4] {
+        sized::<{ CLASSES[4] as usize }>(skb, header, at, program)
+    } else if copied <= CLASSES[5] {
+        sized::<{ CLASSES[5] as usize }>(skb, header, at, program)
+    } else {
+        sized::<{ PAYLOAD_MAX as usize }>(skb, header, at, program)
+    }
+}
+
+#[inline(always)]
+fn sized<const N: usize>(skb: *mut __sk_buff, header: &SegmentHeader, at: u32, program: Program) -> bool {
+    let Some(mut entry) = RECORDS.reserve::<Record<N>>(0) else {
+        miss(program, Reason::RingFull);
+        return false;
+    };
+    let record = entry.as_mut_ptr();
+    // SAFETY: `copied` is a live local; the volatile read keeps LLVM from knowing its range, and so from removing the mask that
+    // shows the verifier a length of 1..=N (N is a power of two, and the caller chose the class with 1 <= copied <= N).
+    let len = unsafe { ((ptr::read_volatile(&header.copied) - 1) & (N as u32 - 1)) + 1 };
+    // SAFETY: the ring gave room for a `Record<N>`; the helper writes `len` bytes, at most N.
+    let failed = unsafe {
+        (&raw mut (*record).header).write(*header);
+        bpf_skb_load_bytes(skb.cast(), at, (&raw mut (*record).payload).cast(), len)
+    };
+    if failed != 0 {
+        entry.discard(QUIET);
+        miss(program, Reason::Load);
+        return false;
+    }
+    entry.submit(QUIET);
+    true
+}
