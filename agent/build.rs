@@ -13,10 +13,12 @@ fn main() {
         fs::read(path).unwrap_or_else(|error| panic!("APISCOPE_BPF_OBJECT={shown}: {error}"))
     } else {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bpf");
-        // A path that is not there would make cargo run this again and again: so the folder is made, and watched.
+        let object = folder.join("apiscope.o");
+        // A path that is not there would make cargo run this again and again: then the folder is made, and watched.
         let _ = fs::create_dir_all(&folder);
-        println!("cargo::rerun-if-changed={}", folder.display());
-        fs::read(folder.join("apiscope.o")).unwrap_or_default()
+        let watched = if object.is_file() { &object } else { &folder };
+        println!("cargo::rerun-if-changed={}", watched.display());
+        fs::read(&object).unwrap_or_default()
     };
     fs::write(out, object).expect("OUT_DIR is writable");
 }
