@@ -251,7 +251,7 @@ impl Section {
             let block = window.available().get(..len as usize).unwrap_or_default();
             let found = self.block(kind, block).ok_or(Fault::Damaged(offset, Damage::BlockContent(kind)))?;
             let range = window.consume(len as usize);
-            if let Some(packet) = found {
+            if let Found::Packet(packet) = found {
                 let start = range.start + packet.data_at;
                 let range = start..range.end.min(start + packet.captured);
                 return Ok(Some(self.frame(&packet, range)));
@@ -277,24 +277,24 @@ impl Section {
         Ok((kind, len))
     }
 
-    /// Reads a block. `None`: it contradicts itself; `Some(None)`: it holds no packet.
-    fn block(&mut self, kind: u32, block: &[u8]) -> Option<Option<Packet>> {
+    /// Reads a block. `None`: it contradicts itself.
+    fn block(&mut self, kind: u32, block: &[u8]) -> Option<Found> {
         if kind == PACKET_OBSOLETE {
-            return Packet::obsolete(block, self.big_endian).map(Some);
+            return Packet::obsolete(block, self.big_endian).map(Found::Packet);
         }
         let parse = if self.big_endian { pcap_parser::parse_block_be } else { pcap_parser::parse_block_le };
         match parse(block).ok()?.1 {
             Block::SectionHeader(_) => {
                 self.interfaces.clear();
-                Some(None)
+                Some(Found::Other)
             }
             Block::InterfaceDescription(description) => {
                 if self.interfaces.len() < INTERFACES_MAX {
                     self.interfaces.push(Interface::new(&description, self.big_endian));
                 }
-                Some(None)
+                Some(Found::Other)
             }
-            Block::EnhancedPacket(packet) => Some(Some(Packet {
+            Block::EnhancedPacket(packet) => Some(Found::Packet(Packet {
                 interface: packet.if_id,
                 ticks: Some(u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low)),
                 wire_len: packet.origlen,
@@ -305,9 +305,15 @@ impl Section {
                 let snap_len = self.interface(0).map_or(0, |known| known.snap_len);
                 let captured = if snap_len == 0 { packet.origlen } else { packet.origlen.min(snap_len) };
                 let captured = (captured as usize).min(packet.data.len());
-                Some(Some(Packet { interface: 0, ticks: None, wire_len: packet.origlen, captured, data_at: 12 }))
+                Some(Found::Packet(Packet {
+                    interface: 0,
+                    ticks: None,
+                    wire_len: packet.origlen,
+                    captured,
+                    data_at: 12,
+                }))
             }
-            _ => Some(None),
+            _ => Some(Found::Other),
         }
     }
 
@@ -326,6 +332,12 @@ impl Section {
             range,
         }
     }
+}
+
+/// What a block holds.
+enum Found {
+    Packet(Packet),
+    Other,
 }
 
 /// What a packet block says.
@@ -393,13 +405,11 @@ impl Clock {
     }
 
     fn time(self, ticks: u64) -> Timestamp {
-        let nanos = match self.nanos_per_tick {
-            Some(nanos) => ticks.saturating_mul(nanos),
-            None => {
-                let nanos = u128::from(ticks) * u128::from(NANOS_PER_SECOND) / u128::from(self.per_second);
-                u64::try_from(nanos).unwrap_or(u64::MAX)
-            }
-        };
+        let exact = || u128::from(ticks) * u128::from(NANOS_PER_SECOND) / u128::from(self.per_second);
+        let nanos = self.nanos_per_tick.map_or_else(
+            || u64::try_from(exact()).unwrap_or(u64::MAX),
+            |nanos_per_tick| ticks.saturating_mul(nanos_per_tick),
+        );
         if self.offset_nanos == 0 {
             return Timestamp::from_nanos(nanos);
         }

@@ -18,7 +18,7 @@ pub(super) const FLOWS_MAX: usize = 65_536;
 /// How long a closed flow is kept for late segments, in the file's time.
 const LINGER: Duration = Duration::from_secs(5);
 /// A SYN on a flow idle for this long begins a new one, without waiting for its answer.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// Segments of a side that are remembered, to know a packet that a file holds twice.
 const RECENT: usize = 8;
 /// More than any method's name has (`MKREDIRECTREF`, `UPDATEREDIRECTREF`).
@@ -431,13 +431,13 @@ impl Flow {
         let seq = packet.seq.wrapping_add(u32::from(packet.syn));
         let end = seq.wrapping_add(packet.wire_len);
         if packet.wire_len > 0 {
-            let granted = self.grant(side, seq, packet.wire_len, limits) as usize;
-            let data = packet.data.get(..granted).unwrap_or(packet.data);
+            let Grant { bytes, known } = self.grant(side, seq, packet.wire_len, limits);
+            let data = packet.data.get(..bytes as usize).unwrap_or(packet.data);
             let len = u32::try_from(data.len()).unwrap_or(packet.wire_len);
             if len > 0 {
                 segment(seq, Payload::Bytes(data));
             }
-            if len < packet.wire_len {
+            if len < packet.wire_len && !known {
                 segment(seq.wrapping_add(len), Payload::Skipped(packet.wire_len - len));
             }
         }
@@ -462,23 +462,31 @@ impl Flow {
     /// How many of the segment's first bytes live capture would have copied.
     ///
     /// A packet that the file holds twice (two interfaces, `-i any`, a retransmission) takes no second step, since a socket
-    /// sees it once. It is given all the same, as far as the budget has something left: copies may differ.
-    fn grant(&mut self, side: Side, seq: u32, len: u32, limits: Option<Limits>) -> u32 {
+    /// sees it once. Its bytes are given all the same, as far as the budget has something left: copies may differ.
+    fn grant(&mut self, side: Side, seq: u32, len: u32, limits: Option<Limits>) -> Grant {
         let direction = match side {
             Side::Client => Direction::In,
             Side::Server => Direction::Out,
         };
         let half = self.half_mut(side);
         half.any = true;
-        let is_new = half.recent.is_new(seq, len);
+        let known = !half.recent.is_new(seq, len);
         let Some(limits) = limits else {
-            return if self.budget.verdict == budget::Verdict::Ignore as u8 { 0 } else { len };
+            let bytes = if self.budget.verdict == budget::Verdict::Ignore as u8 { 0 } else { len };
+            return Grant { bytes, known };
         };
-        let (next, copy) = budget::grant(self.budget, limits, direction, len);
-        if !is_new {
-            return copy.min(self.budget.left.get(direction as usize).copied().unwrap_or(0));
+        if known {
+            let left = self.budget.left.get(direction as usize).copied().unwrap_or(0);
+            return Grant { bytes: len.min(left), known };
         }
-        self.budget = next;
-        copy
+        let bytes;
+        (self.budget, bytes) = budget::grant(self.budget, limits, direction, len);
+        Grant { bytes, known }
     }
+}
+
+/// How many of a segment's first bytes `wire` may see, and whether the file has shown the segment before.
+struct Grant {
+    bytes: u32,
+    known: bool,
 }

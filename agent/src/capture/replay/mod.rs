@@ -146,7 +146,9 @@ impl Replay {
             ticked: None,
             finished: false,
         };
-        notes.into_iter().for_each(|note| replay.note(note));
+        for note in notes {
+            replay.note(note);
+        }
         Ok(replay)
     }
 
@@ -262,7 +264,9 @@ impl Replay {
 
     fn close_file(&mut self) {
         let Some(open) = self.open.take() else { return };
-        open.notes().into_iter().for_each(|note| self.note(note));
+        for note in open.notes() {
+            self.note(note);
+        }
     }
 
     fn note(&mut self, note: ReplayNote) {

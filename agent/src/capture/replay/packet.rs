@@ -65,7 +65,7 @@ struct Layer<'a> {
     wire_len: usize,
 }
 
-impl<'a> Layer<'a> {
+impl Layer<'_> {
     /// The layer inside, `len` bytes further.
     fn inner(self, len: usize) -> Result<Self, Unread> {
         let data = self.data.get(len..).ok_or(Unread::HeaderCut)?;

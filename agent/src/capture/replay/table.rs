@@ -88,7 +88,7 @@ impl<T> Table<T> {
 
     /// The flow with this id, if it is still the slot's.
     pub(super) fn by_id(&self, id: FlowId) -> Option<Slot> {
-        let [generation, index] = split(id);
+        let (generation, index) = split(id);
         let entry = self.entries.get(index as usize)?;
         (entry.generation == generation && entry.value.is_some()).then_some(Slot(index))
     }
@@ -176,9 +176,9 @@ fn join(generation: u32, index: u32) -> FlowId {
     FlowId::new(u64::from(generation) << 32 | u64::from(index))
 }
 
-fn split(id: FlowId) -> [u32; 2] {
-    let [a, b, c, d, e, f, g, h] = id.get().to_be_bytes();
-    [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
+fn split(id: FlowId) -> (u32, u32) {
+    let low = |number: u64| u32::try_from(number & u64::from(u32::MAX)).unwrap_or(NONE);
+    (low(id.get() >> 32), low(id.get()))
 }
 
 #[cfg(test)]

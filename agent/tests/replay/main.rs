@@ -1,0 +1,11 @@
+//! Replay from outside: scripts of segments, files that real tools wrote and converted, and files made to hurt.
+
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+
+mod files;
+mod flows;
+mod hostile;
+
+mod packets;
+mod support;
+mod tools;
