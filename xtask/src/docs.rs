@@ -3,7 +3,7 @@
 //! A page holds blocks between `<!-- cargo xtask docs: NAME -->` and `<!-- end of NAME -->`; what stands between is
 //! replaced by what [`BLOCKS`] makes for that name.
 
-use crate::{paths, setup};
+use crate::{paths, process, setup};
 use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use std::{fmt::Write, fs};
@@ -28,8 +28,30 @@ const BLOCKS: [Block; 2] = [
     Block { page: "CONTRIBUTING.md", name: "packages", text: || Ok(setup::packages_table()) },
 ];
 
+/// Pages of `docs/` that the agent prints whole, by the name that it knows them by. Its own tests compare them too.
+const PAGES: [&str; 1] = ["configuration"];
+
 /// Brings all pages up to date, or tells the stale ones.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    let mut stale = blocks(args)?;
+    for name in PAGES {
+        let mut agent = process::command("cargo");
+        agent.args(["run", "--quiet", "--package", "apiscope", "--", "docs", name]);
+        let new = process::output(&mut agent).with_context(|| format!("`apiscope docs {name}` fails"))?;
+        let page = format!("docs/{name}.md");
+        if fs::read_to_string(paths::root().join(&page)).ok().as_ref() != Some(&new) {
+            write(args, &page, &new)?;
+            stale.push(page);
+        }
+    }
+    if args.check && !stale.is_empty() {
+        bail!("stale: {}. Run `cargo xtask docs`", stale.join(", "));
+    }
+    Ok(())
+}
+
+/// The blocks that this program makes. Returns the stale ones.
+fn blocks(args: &Args) -> Result<Vec<String>> {
     let mut stale = Vec::new();
     for block in &BLOCKS {
         let path = paths::root().join(block.page);
@@ -38,16 +60,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         if new == old {
             continue;
         }
-        if !args.check {
-            fs::write(&path, new).with_context(|| format!("cannot write {}", path.display()))?;
-            eprintln!("{}: {} is new", block.page, block.name);
-        }
+        write(args, block.page, &new)?;
         stale.push(format!("{} ({})", block.page, block.name));
     }
-    if args.check && !stale.is_empty() {
-        bail!("stale: {}. Run `cargo xtask docs`", stale.join(", "));
+    Ok(stale)
+}
+
+fn write(args: &Args, page: &str, text: &str) -> Result<()> {
+    if args.check {
+        return Ok(());
     }
-    Ok(())
+    eprintln!("{page}: brought up to date");
+    fs::write(paths::root().join(page), text).with_context(|| format!("cannot write {page}"))
 }
 
 /// The page with the block's text in its place.
@@ -75,8 +99,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_page_is_stale() {
-        run(&Args { check: true }).expect("pages are up to date");
+    fn no_block_is_stale() {
+        assert_eq!(blocks(&Args { check: true }).expect("the pages can be read"), [] as [String; 0]);
     }
 
     #[test]
