@@ -3,6 +3,8 @@
 pub mod capture;
 pub mod cli;
 pub mod config;
+pub mod metrics;
 pub mod pipeline;
+pub mod store;
 pub mod trouble;
 pub mod view;

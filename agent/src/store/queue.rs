@@ -1,0 +1,200 @@
+//! What waits for the writer. Bounded without ever making the sender wait: states replace each other, deltas add up, and of calls,
+//! the only thing that is a mere record, the newest are dropped and counted.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use apiscope_audit::change::CallRow;
+use apiscope_audit::exchange::ApiId;
+use apiscope_audit::finding::{FindingId, FindingRow};
+use apiscope_audit::inventory::{EndpointId, EndpointRow};
+use apiscope_audit::Change;
+use apiscope_wire::Coverage;
+use rusqlite::Connection;
+
+/// Calls that may wait; past it they are dropped and counted.
+pub(super) const CALLS_MAX: usize = 8_192;
+/// Alerts that may wait. The ledger's own bound on findings keeps far below it.
+pub(super) const ALERTS_MAX: usize = 65_536;
+/// Endpoints, findings and accounts that may wait, each. The core's own bounds keep far below it.
+pub(super) const ROWS_MAX: usize = 131_072;
+/// Jobs that may wait.
+const JOBS_MAX: usize = 1_024;
+/// A row is written at the latest so long after it came.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// Something to do on the writer's thread with its connection.
+pub(super) type Job = Box<dyn FnOnce(&mut Connection) -> rusqlite::Result<()> + Send>;
+
+/// Rows to be written in one transaction.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) endpoints: BTreeMap<EndpointId, EndpointRow>,
+    /// Each transition on its own: each is an alert.
+    pub(super) alerts: Vec<FindingRow>,
+    pub(super) findings: BTreeMap<FindingId, FindingRow>,
+    pub(super) coverage: BTreeMap<ApiId, Coverage>,
+    pub(super) calls: Vec<CallRow>,
+    /// Rows that fell off a bound since the last batch, calls first.
+    pub(super) dropped_calls: u64,
+    pub(super) dropped_rows: u64,
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.endpoints.is_empty()
+            && self.alerts.is_empty()
+            && self.findings.is_empty()
+            && self.coverage.is_empty()
+            && self.calls.is_empty()
+    }
+
+    fn take_in(&mut self, change: &Change) {
+        match change {
+            Change::Call(row) if self.calls.len() < CALLS_MAX => self.calls.push(row.clone()),
+            Change::Call(_) => self.dropped_calls += 1,
+            Change::Endpoint(row) => put(&mut self.endpoints, row.id, (**row).clone(), &mut self.dropped_rows),
+            Change::Finding(row) => put(&mut self.findings, row.id, (**row).clone(), &mut self.dropped_rows),
+            Change::Alert(alert) if self.alerts.len() < ALERTS_MAX => self.alerts.push(alert.finding.clone()),
+            Change::Alert(_) => self.dropped_rows += 1,
+            Change::Coverage(api, added) => self.add_coverage(api, *added),
+            Change::Ambiguous(_) | Change::TlsUnobserved(..) => {}
+        }
+    }
+
+    fn add_coverage(&mut self, api: &ApiId, added: Coverage) {
+        match self.coverage.get_mut(api) {
+            Some(sum) => *sum += added,
+            None => put(&mut self.coverage, api.clone(), added, &mut self.dropped_rows),
+        }
+    }
+
+    /// Puts a batch that could not be written before this one. Its calls are let go: they are what can be spared.
+    fn prepend(&mut self, older: Self) {
+        for (id, row) in older.endpoints {
+            self.endpoints.entry(id).or_insert(row);
+        }
+        for (id, row) in older.findings {
+            self.findings.entry(id).or_insert(row);
+        }
+        for (api, added) in older.coverage {
+            self.add_coverage(&api, added);
+        }
+        let newer = std::mem::replace(&mut self.alerts, older.alerts);
+        self.alerts.extend(newer);
+        self.dropped_calls += older.dropped_calls + older.calls.len() as u64;
+        self.dropped_rows += older.dropped_rows;
+    }
+}
+
+fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: V, dropped: &mut u64) {
+    if map.len() < ROWS_MAX || map.contains_key(&key) {
+        map.insert(key, value);
+    } else {
+        *dropped += 1;
+    }
+}
+
+#[derive(Default)]
+struct Waiting {
+    batch: Batch,
+    /// When the oldest row of the batch came.
+    since: Option<Instant>,
+    /// An alert or a flush: do not linger.
+    urgent: bool,
+    jobs: Vec<Job>,
+    closed: bool,
+}
+
+/// The queue between the senders and the one writer.
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    something: Condvar,
+}
+
+/// What the writer got to do.
+pub(super) struct Work {
+    pub(super) batch: Batch,
+    pub(super) jobs: Vec<Job>,
+    /// Nothing will come after this.
+    pub(super) closed: bool,
+}
+
+impl Queue {
+    /// Takes a change in; never waits for the disk.
+    pub(super) fn push(&self, change: &Change) {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return;
+        }
+        waiting.batch.take_in(change);
+        let first = waiting.since.is_none();
+        waiting.since.get_or_insert_with(Instant::now);
+        let urgent = matches!(change, Change::Alert(_));
+        waiting.urgent |= urgent;
+        if first || urgent {
+            self.something.notify_one();
+        }
+    }
+
+    /// Asks for a job; `false` where it can't be taken any more.
+    pub(super) fn run(&self, job: Job) -> bool {
+        let mut waiting = self.lock();
+        if waiting.closed || waiting.jobs.len() >= JOBS_MAX {
+            return false;
+        }
+        waiting.jobs.push(job);
+        self.something.notify_one();
+        true
+    }
+
+    /// Nothing more is taken; the writer ends when it has done what waits.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.something.notify_one();
+    }
+
+    /// Puts back what could not be written.
+    pub(super) fn put_back(&self, batch: Batch) {
+        let mut waiting = self.lock();
+        waiting.batch.prepend(batch);
+        waiting.since.get_or_insert_with(Instant::now);
+    }
+
+    /// Waits for work, or until `idle` has passed. Rows are held back `hold` (after a failure) unless the queue is closed.
+    pub(super) fn wait(&self, idle: Duration, hold: Duration) -> Work {
+        let began = Instant::now();
+        let mut waiting = self.lock();
+        loop {
+            let held = began.elapsed() < hold && !waiting.closed;
+            let ripe = waiting.since.is_some_and(|since| waiting.urgent || since.elapsed() >= LINGER) && !held;
+            if ripe || !waiting.jobs.is_empty() || waiting.closed || began.elapsed() >= idle {
+                return waiting.take(held);
+            }
+            let nap = if waiting.since.is_some() && !held { LINGER / 4 } else { idle };
+            let left = nap.min(idle.saturating_sub(began.elapsed()));
+            waiting = self.something.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// A panic elsewhere leaves the queue whole: each change goes in by one step.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// A job sees all rows that came before it, so the batch goes with it, unless rows are held back.
+    fn take(&mut self, held: bool) -> Work {
+        let batch = if held {
+            Batch::default()
+        } else {
+            self.since = None;
+            self.urgent = false;
+            std::mem::take(&mut self.batch)
+        };
+        Work { batch, jobs: std::mem::take(&mut self.jobs), closed: self.closed }
+    }
+}

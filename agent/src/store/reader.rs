@@ -1,0 +1,92 @@
+//! Reading the store without the agent: the command line, when nothing runs. Never writes.
+
+use std::path::Path;
+
+use apiscope_audit::exchange::ApiId;
+use apiscope_audit::finding::FindingRow;
+use apiscope_audit::inventory::EndpointRow;
+use apiscope_audit::Restored;
+use apiscope_wire::Coverage;
+use rusqlite::Connection;
+
+use super::calls::{self, Call, CallFilter};
+use super::rows::{StoredFinding, read_coverage, read_endpoint};
+use super::{StoreError, schema};
+
+/// Endpoints and findings that are loaded at most, each: the newest ones.
+const RESTORED_MAX: u32 = 100_000;
+
+/// A store opened for reading.
+#[derive(Debug)]
+pub struct Reader {
+    connection: Connection,
+    path: std::path::PathBuf,
+}
+
+impl Reader {
+    /// Opens the store in `dir`; an agent may be writing it meanwhile.
+    pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
+        Ok(Self { connection: schema::open_read_only(dir)?, path: dir.join(schema::DATABASE_FILE) })
+    }
+
+    /// All endpoints, by API, route and method.
+    pub fn endpoints(&self) -> Result<Vec<EndpointRow>, StoreError> {
+        endpoints(&self.connection).map_err(|source| self.failed(source))
+    }
+
+    /// All findings, open ones first, worst first.
+    pub fn findings(&self) -> Result<Vec<FindingRow>, StoreError> {
+        let mut rows = findings(&self.connection).map_err(|source| self.failed(source))?;
+        rows.sort_by_key(|row| (row.resolved.is_some(), std::cmp::Reverse(row.severity), std::cmp::Reverse(row.last)));
+        Ok(rows)
+    }
+
+    /// Each API's account since the store was made.
+    pub fn coverage(&self) -> Result<Vec<(ApiId, Coverage)>, StoreError> {
+        coverage(&self.connection).map_err(|source| self.failed(source))
+    }
+
+    /// Calls, newest first.
+    pub fn calls(&self, filter: &CallFilter) -> Result<Vec<Call>, StoreError> {
+        calls::select(&self.connection, filter).map_err(|source| self.failed(source))
+    }
+
+    /// Alerts that wait, by target.
+    pub fn backlog(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT target, (SELECT count(*) FROM outbox WHERE id > position) FROM cursors ORDER BY target")
+            .map_err(|source| self.failed(source))?;
+        let rows = statement
+            .query_map([], |row| Ok((row.get(0)?, super::rows::nat(row.get(1)?))))
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        rows.map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: rusqlite::Error) -> StoreError {
+        StoreError::Database { what: "can't read", path: self.path.clone(), source }
+    }
+}
+
+/// What the core starts with.
+pub(super) fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
+    Ok(Restored { endpoints: endpoints(connection)?, findings: findings(connection)? })
+}
+
+pub(super) fn endpoints(connection: &Connection) -> rusqlite::Result<Vec<EndpointRow>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT * FROM (SELECT * FROM endpoints ORDER BY coalesce(last, 0) DESC LIMIT ?1) ORDER BY api, route, method",
+    )?;
+    let rows = statement.query_map([RESTORED_MAX], read_endpoint)?;
+    Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+pub(super) fn findings(connection: &Connection) -> rusqlite::Result<Vec<FindingRow>> {
+    let mut statement = connection.prepare_cached("SELECT * FROM findings ORDER BY last DESC LIMIT ?1")?;
+    let rows = statement.query_map([RESTORED_MAX], StoredFinding::read)?;
+    Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().filter_map(StoredFinding::restore).collect())
+}
+
+pub(super) fn coverage(connection: &Connection) -> rusqlite::Result<Vec<(ApiId, Coverage)>> {
+    connection.prepare_cached("SELECT * FROM coverage ORDER BY api")?.query_map([], read_coverage)?.collect()
+}

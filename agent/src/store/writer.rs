@@ -1,0 +1,246 @@
+//! The one thread that writes. It owns the connection; everybody else leaves rows and jobs in the queue.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use apiscope_audit::finding::FindingRow;
+use apiscope_wire::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Transaction};
+
+use super::queue::{Batch, Queue};
+use super::rows::{StoredFinding, add_coverage, upsert_endpoint};
+use super::status::{Health, Operation};
+use super::{Clock, calls, outbox, schema, spare};
+
+/// Looks for something to do at least so often.
+const IDLE: Duration = Duration::from_secs(5);
+/// Time between two looks at size and age.
+const TRIM_EVERY: Duration = Duration::from_secs(30);
+/// Calls removed at a time.
+const TRIM_STEP: u32 = 5_000;
+/// Pause after a failed write.
+const RETRY: Duration = Duration::from_secs(1);
+/// Failed writes in a row before the agent goes on in memory.
+const PATIENCE: u32 = 3;
+/// Time between two attempts to come back to the file.
+const COME_BACK_EVERY: Duration = Duration::from_secs(15);
+/// Resolved findings are kept so long after their last sighting.
+const RESOLVED_KEPT: Duration = Duration::from_hours(24 * 365);
+
+/// Where the writer writes.
+pub(super) enum Medium {
+    /// The file.
+    Disk,
+    /// Memory; `seeded` with what the file held.
+    Memory { seeded: bool },
+}
+
+/// Everything the thread owns.
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) medium: Medium,
+    pub(super) dir: PathBuf,
+    pub(super) queue: Arc<Queue>,
+    pub(super) health: Arc<Health>,
+    pub(super) clock: Clock,
+    pub(super) calls_rows_max: u64,
+    pub(super) calls_age_max: Duration,
+}
+
+impl Writer {
+    /// Works until the queue is closed and empty.
+    pub(super) fn run(mut self) {
+        let (mut failures, mut trimmed, mut tried) = (0u32, None::<Instant>, Instant::now());
+        loop {
+            let hold = if failures > 0 { RETRY } else { Duration::ZERO };
+            let work = self.queue.wait(IDLE, hold);
+            if !work.batch.is_empty() {
+                failures = if self.write(work.batch) { 0 } else { failures + 1 };
+            }
+            if failures >= PATIENCE && matches!(self.medium, Medium::Disk) {
+                self.leave_disk();
+                failures = 0;
+            }
+            for job in work.jobs {
+                if let Err(error) = job(&mut self.connection) {
+                    self.failed(Operation::Outbox, &error);
+                }
+            }
+            if work.closed {
+                break;
+            }
+            if trimmed.is_none_or(|at| at.elapsed() >= TRIM_EVERY) {
+                trimmed = Some(Instant::now());
+                self.trim();
+            }
+            if tried.elapsed() >= COME_BACK_EVERY {
+                tried = Instant::now();
+                self.come_back();
+            }
+        }
+        self.close();
+    }
+
+    /// The last chance for what still waits, then the log goes into the file so that one file is all there is.
+    fn close(mut self) {
+        let work = self.queue.wait(Duration::ZERO, Duration::ZERO);
+        if !work.batch.is_empty() && !self.write(work.batch) {
+            log::error!("store: the last rows could not be written: {}", self.health.lock().error.as_deref().unwrap_or("unknown"));
+        }
+        for job in work.jobs {
+            if let Err(error) = job(&mut self.connection) {
+                self.failed(Operation::Outbox, &error);
+            }
+        }
+        self.come_back();
+        if let Err((_, error)) = self.connection.close() {
+            log::warn!("store: closing: {error}");
+        }
+    }
+
+    /// One transaction. A batch that fails goes back to the queue.
+    fn write(&mut self, batch: Batch) -> bool {
+        let now = (self.clock)();
+        let keep_calls = matches!(self.medium, Medium::Disk);
+        match write_batch(&mut self.connection, &batch, keep_calls, now) {
+            Ok(()) => {
+                let mut status = self.health.lock();
+                status.calls_dropped += batch.dropped_calls + if keep_calls { 0 } else { batch.calls.len() as u64 };
+                status.rows_dropped += batch.dropped_rows;
+                drop(status);
+                self.health.wrote(now);
+                true
+            }
+            Err(error) => {
+                self.failed(Operation::Write, &error);
+                self.queue.put_back(batch);
+                false
+            }
+        }
+    }
+
+    fn trim(&mut self) {
+        let now = (self.clock)();
+        let oldest = back(now, self.calls_age_max);
+        let trimmed = calls::trim(&self.connection, self.calls_rows_max, oldest, TRIM_STEP)
+            .and_then(|_| trim_findings(&self.connection, back(now, RESOLVED_KEPT)))
+            .and_then(|()| outbox::trim(&mut self.connection));
+        match trimmed {
+            Ok(lost) => {
+                let mut status = self.health.lock();
+                for (target, rows) in lost {
+                    *status.outbox_dropped.entry(target).or_default() += rows;
+                }
+            }
+            Err(error) => self.failed(Operation::Trim, &error),
+        }
+        self.health.lock().size_bytes = size(&self.dir);
+    }
+
+    fn leave_disk(&mut self) {
+        match spare::leave(Some(&self.dir.join(schema::DATABASE_FILE))) {
+            Ok((connection, seeded)) => {
+                log::error!(
+                    "store: {} does not take writes; going on in memory: new state and undelivered alerts are lost if the agent \
+                     stops now, the call log is not kept. Free space or mend permissions; the agent returns by itself",
+                    self.dir.display()
+                );
+                self.connection = connection;
+                self.medium = Medium::Memory { seeded };
+                self.health.lock().durable = false;
+            }
+            Err(error) => self.failed(Operation::Open, &error),
+        }
+    }
+
+    fn come_back(&mut self) {
+        let Medium::Memory { seeded } = self.medium else { return };
+        let waiting = self.connection.query_row("SELECT count(*) FROM outbox", [], |row| row.get::<_, u32>(0));
+        if !seeded && waiting.unwrap_or(1) > 0 {
+            return;
+        }
+        let now = (self.clock)();
+        match schema::open(&self.dir, now.as_nanos() / 1_000_000_000) {
+            Ok(opened) => match spare::come_back(&self.connection, &self.dir.join(schema::DATABASE_FILE), seeded) {
+                Ok(()) => {
+                    log::info!("store: {} takes writes again", self.dir.display());
+                    self.connection = opened.connection;
+                    self.medium = Medium::Disk;
+                    let mut status = self.health.lock();
+                    status.durable = true;
+                    status.set_aside = opened.set_aside.or(status.set_aside.take());
+                    drop(status);
+                    self.health.wrote(now);
+                }
+                Err(error) => self.failed(Operation::Open, &error),
+            },
+            Err(error) => self.failed(Operation::Open, &error),
+        }
+    }
+
+    fn failed(&self, operation: Operation, error: &impl ToString) {
+        let now = (self.clock)();
+        let first = self.health.lock().failing_since.is_none();
+        self.health.failed(operation, error, now);
+        if first {
+            log::error!("store: {} failed: {}. It is tried again", operation.name(), error.to_string());
+        }
+    }
+}
+
+fn write_batch(connection: &mut Connection, batch: &Batch, keep_calls: bool, now: Timestamp) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for row in batch.endpoints.values() {
+        upsert_endpoint(&transaction, row)?;
+    }
+    for (api, added) in &batch.coverage {
+        add_coverage(&transaction, api, added)?;
+    }
+    // The transitions in their order first, each an alert of its own; then the latest state.
+    for row in batch.alerts.iter().chain(batch.findings.values()) {
+        write_finding(&transaction, row, now)?;
+    }
+    if keep_calls {
+        for row in &batch.calls {
+            calls::insert(&transaction, row)?;
+        }
+    }
+    transaction.commit()
+}
+
+/// Writes the finding, and with it, in the same transaction, what receivers have to hear: once for each revision.
+fn write_finding(transaction: &Transaction<'_>, row: &FindingRow, now: Timestamp) -> rusqlite::Result<()> {
+    let stored = StoredFinding::of(row);
+    let before: Option<u32> = transaction
+        .prepare_cached("SELECT revision FROM findings WHERE id = ?1")?
+        .query_row([row.id.to_string()], |found| found.get(0))
+        .optional()?;
+    if before.is_some_and(|revision| revision > row.revision) {
+        return Ok(());
+    }
+    stored.upsert(transaction)?;
+    if before.is_none_or(|revision| revision < row.revision) {
+        outbox::enqueue(transaction, &stored, row, now)?;
+    }
+    Ok(())
+}
+
+fn trim_findings(connection: &Connection, oldest: Timestamp) -> rusqlite::Result<()> {
+    connection
+        .execute("DELETE FROM findings WHERE status = 'resolved' AND last < ?1", [super::rows::nanos(oldest)])
+        .map(|_removed| ())
+}
+
+fn back(now: Timestamp, by: Duration) -> Timestamp {
+    Timestamp::from_nanos(now.as_nanos().saturating_sub(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)))
+}
+
+/// Bytes of the database with its log.
+fn size(dir: &Path) -> u64 {
+    ["", "-wal", "-shm"]
+        .iter()
+        .filter_map(|suffix| std::fs::metadata(dir.join(format!("{}{suffix}", schema::DATABASE_FILE))).ok())
+        .map(|metadata| metadata.len())
+        .sum()
+}
