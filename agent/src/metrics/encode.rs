@@ -77,7 +77,9 @@ impl Families {
                 family
             })
             .collect();
-        TextEncoder::new().encode_to_string(&families).expect("families have names and points, and a String takes everything")
+        TextEncoder::new()
+            .encode_to_string(&families)
+            .expect("families have names and points, and a String takes everything")
     }
 
     fn put(&mut self, metric: &'static Metric, point: proto::Metric, series: usize) {

@@ -146,8 +146,7 @@ fn gather_api(api: &str, series: &ApiSeries, families: &mut Families) {
     families.add(&table::SOCKET_BYTES, &[api], real(coverage.socket()));
     families.add(&table::CAPTURED_BYTES, &[api], real(coverage.captured()));
     let (skipped, lost, unparsed) = (coverage.skipped, coverage.lost, coverage.unparsed);
-    for (reason, bytes) in
-        [("budget", skipped.budget), ("verdict", skipped.verdict), ("encrypted", skipped.encrypted)]
+    for (reason, bytes) in [("budget", skipped.budget), ("verdict", skipped.verdict), ("encrypted", skipped.encrypted)]
     {
         families.add(&table::SKIPPED_BYTES, &[api, reason], real(bytes));
     }

@@ -14,9 +14,8 @@ pub(super) const UNMATCHED: &str = "unmatched";
 const LENGTH_MAX: usize = 128;
 
 /// Methods with a value of their own; others are `_OTHER`, as in OpenTelemetry.
-pub(super) const METHODS: [&str; 12] = [
-    "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE", "_OTHER", UNKNOWN,
-];
+pub(super) const METHODS: [&str; 12] =
+    ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE", "_OTHER", UNKNOWN];
 
 /// Status classes.
 pub(super) const CODES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", UNKNOWN];
@@ -41,8 +40,9 @@ pub(super) fn code(status: Option<u16>) -> u8 {
 
 /// A value from traffic without control and direction characters, of bounded length. Quoting is the encoder's.
 pub(super) fn clean(value: &str) -> Cow<'_, str> {
-    let shown =
-        |c: char| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown = |c: char| {
+        !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     if value.len() <= LENGTH_MAX && value.chars().all(shown) {
         return Cow::Borrowed(value);
     }
@@ -61,6 +61,9 @@ mod tests {
         let name = |method| METHODS[usize::from(super::method(method))];
         assert_eq!([name(Some("GET")), name(Some("BREW")), name(None)], ["GET", "_OTHER", "unknown"]);
         let class = |status| CODES[usize::from(code(status))];
-        assert_eq!([class(Some(204)), class(Some(599)), class(Some(999)), class(None)], ["2xx", "5xx", "unknown", "unknown"]);
+        assert_eq!(
+            [class(Some(204)), class(Some(599)), class(Some(999)), class(None)],
+            ["2xx", "5xx", "unknown", "unknown"]
+        );
     }
 }

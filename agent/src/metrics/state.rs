@@ -205,7 +205,8 @@ impl State {
         let api = self.admitted(api);
         let Some(series) = self.apis.get_mut(&*api) else { return };
         let route = clean(route);
-        let capped = !series.routes.contains_key(&*route) && series.routes.len() >= ROUTES_MAX && route.starts_with('/');
+        let capped =
+            !series.routes.contains_key(&*route) && series.routes.len() >= ROUTES_MAX && route.starts_with('/');
         let route = if capped { OTHER } else { &*route };
         let keys = match series.routes.get_mut(route) {
             None if room => Some(series.routes.entry(route.into()).or_default()),
@@ -275,7 +276,9 @@ impl State {
         // `count` begins anew when the finding opens again.
         let counted = before.as_ref().filter(|before| before.opened == row.opened).map_or(0, |before| before.count);
         *self.observations.entry(row.kind.name).or_default() += row.count.saturating_sub(counted);
-        if let Some(open) = before.and_then(|before| before.series).and_then(|series| self.findings_open.get_mut(&series)) {
+        if let Some(open) =
+            before.and_then(|before| before.series).and_then(|series| self.findings_open.get_mut(&series))
+        {
             *open = open.saturating_sub(1);
         }
         let series = (row.status == Status::Open).then(|| self.finding_series(row));

@@ -75,8 +75,12 @@ fn advice(error: &rusqlite::Error) -> &'static str {
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             "Make the directory and the file writable for the agent's user"
         }
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => "The file is damaged: it is set aside at the next start",
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "Is another apiscope running on the same directory?",
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            "The file is damaged: it is set aside at the next start"
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "Is another apiscope running on the same directory?"
+        }
         _ => "See the message before",
     }
 }

@@ -100,8 +100,11 @@ impl Store {
         if let Some(aside) = &opened.set_aside {
             log::error!("store: {} was damaged; it is now {} and a new one has begun", path.display(), aside.display());
         }
-        let restored = reader::restore(&opened.connection)
-            .map_err(|source| StoreError::Database { what: "can't read", path: path.clone(), source })?;
+        let restored = reader::restore(&opened.connection).map_err(|source| StoreError::Database {
+            what: "can't read",
+            path: path.clone(),
+            source,
+        })?;
         let status = StoreStatus { path, durable: true, set_aside: opened.set_aside, ..StoreStatus::default() };
         Self::start(options, opened.connection, Medium::Disk, status).map(|store| (store, restored))
     }
@@ -119,7 +122,12 @@ impl Store {
         Self::start(options, connection, Medium::Memory { seeded }, health)
     }
 
-    fn start(options: Options, connection: Connection, medium: Medium, status: StoreStatus) -> Result<Self, StoreError> {
+    fn start(
+        options: Options,
+        connection: Connection,
+        medium: Medium,
+        status: StoreStatus,
+    ) -> Result<Self, StoreError> {
         let (queue, health) = (Arc::new(Queue::default()), Arc::new(Health::new(status)));
         let dir = options.dir.clone();
         let writer = Writer {
@@ -171,13 +179,23 @@ impl Store {
     }
 
     /// The addresses that a registered target's name has now.
-    pub async fn adopt_addresses(&self, target: &str, addresses: Vec<String>, keep: Duration) -> Result<(), StoreError> {
+    pub async fn adopt_addresses(
+        &self,
+        target: &str,
+        addresses: Vec<String>,
+        keep: Duration,
+    ) -> Result<(), StoreError> {
         let (target, now) = (target.to_owned(), self.now());
         self.ask(move |connection| outbox::adopt(connection, &target, &addresses, now, keep)).await
     }
 
     /// The next rows for a target, and the place of the last one looked at.
-    pub async fn pending(&self, target: &str, at_least: Severity, limit: usize) -> Result<(Vec<Entry>, Option<i64>), StoreError> {
+    pub async fn pending(
+        &self,
+        target: &str,
+        at_least: Severity,
+        limit: usize,
+    ) -> Result<(Vec<Entry>, Option<i64>), StoreError> {
         let target = target.to_owned();
         self.ask(move |connection| outbox::pending(connection, &target, at_least, limit)).await
     }

@@ -67,7 +67,12 @@ pub struct Accepted {
 }
 
 /// Makes a row for the finding's state, if any target is there to hear it.
-pub(super) fn enqueue(transaction: &Transaction<'_>, finding: &StoredFinding, row: &FindingRow, at: Timestamp) -> rusqlite::Result<()> {
+pub(super) fn enqueue(
+    transaction: &Transaction<'_>,
+    finding: &StoredFinding,
+    row: &FindingRow,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
             "INSERT INTO outbox (finding, revision, transition, severity, enqueued, snapshot) \
@@ -87,8 +92,10 @@ pub(super) fn enqueue(transaction: &Transaction<'_>, finding: &StoredFinding, ro
 /// Makes `targets` the ones there are: new ones begin at the end of the outbox, those no longer named are forgotten.
 pub(super) fn register(connection: &mut Connection, targets: &[String], now: Timestamp) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    let known: Vec<String> =
-        transaction.prepare("SELECT target FROM cursors")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let known: Vec<String> = transaction
+        .prepare("SELECT target FROM cursors")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
     for gone in known.iter().filter(|known| !targets.iter().any(|target| target == base_of(known))) {
         forget(&transaction, gone)?;
     }
@@ -132,7 +139,8 @@ pub(super) fn adopt(
             params![format!("{target}{ADDRESS_MARK}{address}"), target, nanos(now)],
         )?;
     }
-    let oldest = Timestamp::from_nanos(now.as_nanos().saturating_sub(u64::try_from(keep.as_nanos()).unwrap_or(u64::MAX)));
+    let oldest =
+        Timestamp::from_nanos(now.as_nanos().saturating_sub(u64::try_from(keep.as_nanos()).unwrap_or(u64::MAX)));
     let stale: Vec<String> = transaction
         .prepare_cached("SELECT target FROM cursors WHERE seen < ?1 AND instr(target, ?2) = 1")?
         .query_map(params![nanos(oldest), format!("{target}{ADDRESS_MARK}")], |row| row.get(0))?
@@ -222,7 +230,12 @@ fn read_standing(row: &Row<'_>) -> rusqlite::Result<Option<Standing>> {
 }
 
 /// Open findings that a reminded target should know and does not: it is new, or lost its memory.
-pub(super) fn missing(connection: &Connection, target: &str, at_least: Severity, limit: usize) -> rusqlite::Result<Vec<Entry>> {
+pub(super) fn missing(
+    connection: &Connection,
+    target: &str,
+    at_least: Severity,
+    limit: usize,
+) -> rusqlite::Result<Vec<Entry>> {
     // Only what lies behind the cursor: what is still before it comes in its turn.
     let mut statement = connection.prepare_cached(&format!(
         "SELECT f.*, {FACTS} FROM findings f WHERE f.status = 'open' \
@@ -243,7 +256,12 @@ pub(super) fn missing(connection: &Connection, target: &str, at_least: Severity,
 }
 
 /// Writes down what a target accepted, and lets go of what every target has passed.
-pub(super) fn accept(connection: &mut Connection, target: &str, accepted: &Accepted, now: Timestamp) -> rusqlite::Result<()> {
+pub(super) fn accept(
+    connection: &mut Connection,
+    target: &str,
+    accepted: &Accepted,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     write_standing(&transaction, target, accepted, now)?;
     for (row, reason) in &accepted.parked {
@@ -256,15 +274,22 @@ pub(super) fn accept(connection: &mut Connection, target: &str, accepted: &Accep
         transaction.execute("DELETE FROM parked WHERE id <= (SELECT max(id) FROM parked) - ?1", [PARKED_MAX])?;
     }
     if let Some(position) = accepted.position {
-        transaction
-            .execute("UPDATE cursors SET position = ?2 WHERE target = ?1 AND position < ?2", params![target, position])?;
+        transaction.execute(
+            "UPDATE cursors SET position = ?2 WHERE target = ?1 AND position < ?2",
+            params![target, position],
+        )?;
         follow_addresses(&transaction, target)?;
         transaction.execute("DELETE FROM outbox WHERE id <= (SELECT min(position) FROM cursors)", [])?;
     }
     transaction.commit()
 }
 
-fn write_standing(transaction: &Transaction<'_>, target: &str, accepted: &Accepted, now: Timestamp) -> rusqlite::Result<()> {
+fn write_standing(
+    transaction: &Transaction<'_>,
+    target: &str,
+    accepted: &Accepted,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     for (row, severity, team) in &accepted.firing {
         // Accepted again: its first acceptance stays, a former end is void.
         transaction.execute(

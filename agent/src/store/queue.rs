@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use apiscope_audit::Change;
 use apiscope_audit::change::CallRow;
 use apiscope_audit::exchange::ApiId;
 use apiscope_audit::finding::{FindingId, FindingRow};
 use apiscope_audit::inventory::{EndpointId, EndpointRow};
-use apiscope_audit::Change;
 use apiscope_wire::Coverage;
 use rusqlite::Connection;
 

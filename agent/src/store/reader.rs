@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use apiscope_audit::Restored;
 use apiscope_audit::exchange::ApiId;
 use apiscope_audit::finding::FindingRow;
 use apiscope_audit::inventory::EndpointRow;
-use apiscope_audit::Restored;
 use apiscope_wire::Coverage;
 use rusqlite::Connection;
 

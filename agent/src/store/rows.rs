@@ -166,7 +166,8 @@ impl StoredEvidence {
 
 /// Writes an endpoint's row in place of the one before.
 pub(super) fn upsert_endpoint(connection: &Connection, row: &EndpointRow) -> rusqlite::Result<()> {
-    let by_auth: Vec<(Option<&str>, u64)> = row.by_auth.iter().map(|(way, calls)| (way.map(Named::word), *calls)).collect();
+    let by_auth: Vec<(Option<&str>, u64)> =
+        row.by_auth.iter().map(|(way, calls)| (way.map(Named::word), *calls)).collect();
     let mut statement = connection.prepare_cached(
         "INSERT OR REPLACE INTO endpoints (id, api, method, route, template, document, first, last, calls, by_class, by_auth, \
          request_bytes_max, response_bytes_max, response_bytes_sum, latency_ms, owner) VALUES (:id, :api, :method, :route, \
@@ -192,9 +193,12 @@ pub(super) fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Option<EndpointRo
     let latency: Option<String> = row.get("latency_ms")?;
     let by_class: String = row.get("by_class")?;
     let by_auth: Vec<(Option<String>, u64)> = list(row, "by_auth")?;
-    let (Ok(id), Some(template), Some(document), Ok(by_class)) =
-        (u64::from_str_radix(&id, 16), Named::of_word(&template), Named::of_word(&document), serde_json::from_str(&by_class))
-    else {
+    let (Ok(id), Some(template), Some(document), Ok(by_class)) = (
+        u64::from_str_radix(&id, 16),
+        Named::of_word(&template),
+        Named::of_word(&document),
+        serde_json::from_str(&by_class),
+    ) else {
         return Ok(None);
     };
     let by_auth = by_auth.into_iter().filter_map(|(way, calls)| match way {
@@ -265,7 +269,9 @@ pub(super) fn read_coverage(row: &Row<'_>) -> rusqlite::Result<(ApiId, Coverage)
 /// A consumer as [`ConsumerId`] shows it.
 pub(super) fn consumer(text: &str) -> Option<ConsumerId> {
     match text.strip_prefix("k:") {
-        Some(hex) => u64::from_str_radix(hex, 16).ok().map(|number| ConsumerId::Credential(Fingerprint::from_stored(number))),
+        Some(hex) => {
+            u64::from_str_radix(hex, 16).ok().map(|number| ConsumerId::Credential(Fingerprint::from_stored(number)))
+        }
         None => text.parse().ok().map(ConsumerId::Address),
     }
 }

@@ -73,9 +73,13 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 
 fn open_file(path: &Path) -> Result<Connection, StoreError> {
     // Made here first: SQLite would make it, and its -wal and -shm files that copy its mode, readable for all.
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(|source| {
-        StoreError::File { what: "can't open", path: path.into(), source }
-    })?;
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|source| StoreError::File { what: "can't open", path: path.into(), source })?;
     let failed = |source| StoreError::Database { what: "can't open", path: path.into(), source };
     let mut connection = Connection::open(path).map_err(failed)?;
     configure(&connection).map_err(failed)?;

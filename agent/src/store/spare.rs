@@ -56,9 +56,16 @@ pub(super) fn come_back(memory: &Connection, file: &Path, seeded: bool) -> rusql
     })
 }
 
-fn attached(connection: &Connection, file: &Path, copy: impl FnOnce(&Connection) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+fn attached(
+    connection: &Connection,
+    file: &Path,
+    copy: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
     connection.execute("ATTACH DATABASE ?1 AS disk", params![file.to_string_lossy()])?;
-    let done = connection.execute_batch("BEGIN").and_then(|()| copy(connection)).and_then(|()| connection.execute_batch("COMMIT"));
+    let done = connection
+        .execute_batch("BEGIN")
+        .and_then(|()| copy(connection))
+        .and_then(|()| connection.execute_batch("COMMIT"));
     if done.is_err() && !connection.is_autocommit() {
         // The error that matters is the one above.
         let _ = connection.execute_batch("ROLLBACK");

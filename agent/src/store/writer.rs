@@ -86,7 +86,10 @@ impl Writer {
     fn close(mut self) {
         let work = self.queue.wait(Duration::ZERO, Duration::ZERO);
         if !work.batch.is_empty() && !self.write(work.batch) {
-            log::error!("store: the last rows could not be written: {}", self.health.lock().error.as_deref().unwrap_or("unknown"));
+            log::error!(
+                "store: the last rows could not be written: {}",
+                self.health.lock().error.as_deref().unwrap_or("unknown")
+            );
         }
         for job in work.jobs {
             if let Err(error) = job(&mut self.connection) {
