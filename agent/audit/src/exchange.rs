@@ -30,7 +30,7 @@ impl fmt::Display for ApiId {
     }
 }
 
-/// A request's method: one that RFC 9110 or RFC 5789 names, or another token (at most 24 characters, upper-cased).
+/// A request's method: a token as sent (methods are case-sensitive, RFC 9110 §9.1), at most 24 characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Method(Box<str>);
 
@@ -93,7 +93,7 @@ pub struct Exchange {
     pub api: ApiId,
     /// The method; `None` where the request was not seen: such an exchange is counted, and makes no endpoint.
     pub method: Option<Method>,
-    /// Host header or authority, lower-cased, masked.
+    /// Authority of the target or Host header, with its port as sent; lower-cased, userinfo removed, masked.
     pub host: Option<Masked>,
     /// The path as sent, without the query.
     pub path: RedactedPath,
@@ -121,6 +121,8 @@ pub enum Record {
     Exchange(Box<Exchange>),
     /// A flow is TLS.
     Hello {
+        /// The API, named by the server name in place of an authority.
+        api: ApiId,
         /// Who owns the flow.
         origin: Arc<Origin>,
         /// Server name, if in clear.

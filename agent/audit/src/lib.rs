@@ -27,5 +27,5 @@ pub use change::{CallRow, Change};
 pub use exchange::{ApiId, ConsumerId, Exchange, Method, Record, RedactedPath};
 pub use facts::Facts;
 pub use finding::{Alert, Evidence, Finding, FindingId, FindingRow, Severity, Transition};
-pub use gather::Gather;
+pub use gather::{Gather, GatherCounters};
 pub use settings::Settings;

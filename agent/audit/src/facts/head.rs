@@ -1,0 +1,178 @@
+//! Credentials in header fields: Authorization, keys in headers of their own, session cookies.
+
+use zeroize::Zeroizing;
+
+use crate::secret::mask;
+
+use super::collect::{Collector, Rank};
+use super::{AuthKind, CredentialKind, Place, names, proof};
+
+/// Cookies of one field that are looked at.
+const COOKIES_MAX: usize = 128;
+/// Shortest value of a session cookie that tells one session from another.
+const SESSION_MIN: usize = 8;
+/// Shortest key in a header that the configuration names: the name was vouched for, the value only has to be one.
+const CONFIGURED_KEY_MIN: usize = 8;
+
+/// Takes in one header field of a request. `configured` are further names of key headers, lower case.
+pub(super) fn scan(name: &str, value: &[u8], configured: &[Box<str>], found: &mut Collector<'_>) {
+    if name.eq_ignore_ascii_case("authorization") {
+        authorization(value, true, found);
+    } else if name.eq_ignore_ascii_case("proxy-authorization") {
+        // It opens the proxy, not the API: a credential, and no way in which the API authenticates.
+        authorization(value, false, found);
+    } else if name.eq_ignore_ascii_case("cookie") {
+        cookies(value, found);
+    } else if names::is_api_key_header(name) {
+        api_key(name, value, proof::is_token(value), found);
+    } else if configured.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        api_key(name, value, value.len() >= CONFIGURED_KEY_MIN, found);
+    }
+}
+
+fn header(name: &str) -> Place {
+    Place::Header(name.to_ascii_lowercase().into())
+}
+
+fn api_key(name: &str, value: &[u8], proven: bool, found: &mut Collector<'_>) {
+    let value = unfolded(value);
+    let value = value.strip_prefix(b"Bearer ").unwrap_or(&value).trim_ascii();
+    if proof::is_placeholder(value) {
+        return;
+    }
+    found.auth(AuthKind::ApiKeyHeader);
+    found.consumer(Rank::ApiKey, value);
+    if proven {
+        found.credential(CredentialKind::ApiKey, || header(name), value, mask::api_key());
+    }
+}
+
+fn authorization(value: &[u8], api: bool, found: &mut Collector<'_>) {
+    let value = unfolded(value);
+    let (scheme, rest) = value.split_at(value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len()));
+    let (rest, place) = (rest.trim_ascii(), || header(if api { "authorization" } else { "proxy-authorization" }));
+    let kind = if scheme.eq_ignore_ascii_case(b"basic") {
+        basic(rest, api, place, found)
+    } else if scheme.eq_ignore_ascii_case(b"bearer") {
+        bearer(rest, api, place, found)
+    } else if scheme.eq_ignore_ascii_case(b"digest") {
+        digest(rest, api, found)
+    } else {
+        other(scheme, rest, api, place, found)
+    };
+    if let Some(kind) = kind.filter(|_| api) {
+        found.auth(kind);
+    }
+}
+
+fn basic(coded: &[u8], api: bool, place: impl FnOnce() -> Place, found: &mut Collector<'_>) -> Option<AuthKind> {
+    if proof::is_placeholder(coded) {
+        return None;
+    }
+    if let Some(decoded) = proof::base64(coded)
+        && let Some((user, password)) = proof::user_and_password(&decoded)
+    {
+        found.credential(CredentialKind::Basic, place, &decoded, mask::basic(user));
+        found.know(coded);
+        found.know(if password.is_empty() { user } else { password });
+        if api && !user.is_empty() {
+            found.consumer(Rank::User, user);
+        }
+    }
+    Some(AuthKind::Basic)
+}
+
+fn bearer(token: &[u8], api: bool, place: impl FnOnce() -> Place, found: &mut Collector<'_>) -> Option<AuthKind> {
+    if proof::is_placeholder(token) {
+        return None;
+    }
+    let jwt = proof::jwt(token);
+    if jwt.is_some() || proof::is_token68(token) {
+        found.credential(CredentialKind::Bearer, place, token, mask::bearer(jwt));
+    }
+    if api {
+        found.consumer(Rank::Bearer, token);
+    }
+    Some(AuthKind::Bearer)
+}
+
+/// A digest's answer is good for one request; only who asks is taken.
+fn digest(parameters: &[u8], api: bool, found: &mut Collector<'_>) -> Option<AuthKind> {
+    const USER: &[u8] = b"username=\"";
+    let user = memchr::memmem::find(parameters, USER).and_then(|at| parameters.get(at + USER.len()..));
+    let user = user.and_then(|rest| rest.get(..memchr::memchr(b'"', rest)?));
+    if let Some(user) = user.filter(|user| api && !user.is_empty()) {
+        found.consumer(Rank::User, user);
+    }
+    (!parameters.is_empty()).then_some(AuthKind::Digest)
+}
+
+/// `Token …` and `ApiKey …` are keys; a JWT without a scheme is a token; of other schemes only that they are there.
+fn other(
+    scheme: &[u8],
+    rest: &[u8],
+    api: bool,
+    place: impl FnOnce() -> Place,
+    found: &mut Collector<'_>,
+) -> Option<AuthKind> {
+    if rest.is_empty() {
+        let Some(jwt) = proof::jwt(scheme) else {
+            return (!proof::is_placeholder(scheme)).then_some(AuthKind::OtherScheme);
+        };
+        found.credential(CredentialKind::Bearer, place, scheme, mask::bearer(Some(jwt)));
+        if api {
+            found.consumer(Rank::Bearer, scheme);
+        }
+        return Some(AuthKind::OtherScheme);
+    }
+    if proof::is_placeholder(rest) {
+        return None;
+    }
+    if [&b"token"[..], b"apikey", b"api-key", b"key"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        // Some write `Token token="…"` (Rails).
+        let key = rest.strip_prefix(b"token=").unwrap_or(rest);
+        let key = key.strip_prefix(b"\"").map_or(key, |key| key.split(|b| *b == b'"').next().unwrap_or(key));
+        if proof::is_token(key) {
+            found.credential(CredentialKind::ApiKey, place, key, mask::api_key());
+            if api {
+                found.consumer(Rank::ApiKey, key);
+            }
+        }
+    }
+    Some(AuthKind::OtherScheme)
+}
+
+fn cookies(value: &[u8], found: &mut Collector<'_>) {
+    for pair in value.split(|b| *b == b';').take(COOKIES_MAX) {
+        let pair = pair.trim_ascii();
+        let Some((name, value)) =
+            memchr::memchr(b'=', pair).and_then(|at| Some((pair.get(..at)?, pair.get(at + 1..)?)))
+        else {
+            continue;
+        };
+        let value = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
+        let session =
+            value.len() >= SESSION_MIN && !proof::is_placeholder(value) && names::is_session_cookie(name.trim_ascii());
+        if session || proof::jwt(value).is_some() {
+            found.auth(AuthKind::SessionCookie);
+            found.consumer(Rank::Session, value);
+            found.know(value);
+        }
+    }
+}
+
+/// A value without obsolete line folding (RFC 9112 §5.2): borrowed where there is none.
+fn unfolded(value: &[u8]) -> super::percent::Plain<'_> {
+    use super::percent::Plain;
+    if !value.iter().any(|b| matches!(b, b'\r' | b'\n')) {
+        return Plain::Borrowed(value.trim_ascii());
+    }
+    let mut plain = Zeroizing::new(Vec::with_capacity(value.len()));
+    for line in value.split(|b| matches!(b, b'\r' | b'\n')).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
+        if !plain.is_empty() {
+            plain.push(b' ');
+        }
+        plain.extend_from_slice(line);
+    }
+    Plain::Decoded(plain)
+}

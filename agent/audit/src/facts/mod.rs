@@ -1,0 +1,191 @@
+//! What is known of one message after the one pass over its bytes. Knows neither inventory nor detectors.
+//!
+//! The one entry is `take`. Scanners look at the head, the query and the body of a request, and count the records of a response.
+//! They borrow; what they find goes as fingerprint and mask into [`Facts`], and the raw value is gone when `take` returns. All of
+//! them are total, do not recurse, take time linear in the bytes and never give more than [`Facts::CREDENTIALS_MAX`].
+
+mod body;
+mod collect;
+mod head;
+mod json;
+mod media;
+mod names;
+mod percent;
+mod proof;
+pub(crate) mod redact;
+pub(crate) mod target;
+
+use apiscope_wire::{Message, Start};
+use smallvec::SmallVec;
+
+use crate::secret::{Fingerprint, FingerprintKey, Masked};
+
+use self::collect::Collector;
+use self::media::Reading;
+use self::target::Target;
+
+/// How a request authenticates. Several may be present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AuthKind {
+    /// `Authorization: Basic` (RFC 7617).
+    Basic,
+    /// `Authorization: Bearer` (RFC 6750).
+    Bearer,
+    /// `Authorization: Digest` (RFC 7616).
+    Digest,
+    /// Another `Authorization` scheme.
+    OtherScheme,
+    /// A key in a header of its own.
+    ApiKeyHeader,
+    /// A key in the query.
+    ApiKeyQuery,
+    /// A session cookie.
+    SessionCookie,
+}
+
+/// What kind of credential a value is, and so how it was proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CredentialKind {
+    /// Basic: decodes to `user:password`.
+    Basic,
+    /// Bearer token: at least 16 characters of the token68 alphabet, or a JWT.
+    Bearer,
+    /// API key.
+    ApiKey,
+    /// A password field with a value.
+    Password,
+}
+
+/// Where in the message it stood. Names only, never values.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// A header field, by name (lower case).
+    Header(Box<str>),
+    /// A query parameter, by name.
+    Query(Box<str>),
+    /// A form field, by name.
+    Form(Box<str>),
+    /// A JSON member, as a JSON pointer with array indexes as `-`.
+    Json(Box<str>),
+}
+
+/// A credential that a message carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// What.
+    pub kind: CredentialKind,
+    /// Where.
+    pub place: Place,
+    /// Keyed hash of the value.
+    pub fingerprint: Fingerprint,
+    /// A form that may be shown, such as `Basic ****, user a***n`.
+    pub masked: Masked,
+}
+
+/// How much of the body there was, and how much was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BodySize {
+    /// Bytes on the wire, transfer coding removed, content coding kept; `None` not known.
+    pub total: Option<u64>,
+    /// Bytes that were there to be scanned; none of a body in a content coding, which is not undone.
+    pub scanned: u64,
+}
+
+/// What a body is, by its media type and its first byte.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MediaKind {
+    /// No body.
+    #[default]
+    None,
+    /// JSON.
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// Anything else.
+    Other,
+}
+
+/// The facts of one message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// It ended as its framing says.
+    pub complete: bool,
+    /// Body size.
+    pub body: BodySize,
+    /// Body kind.
+    pub media: MediaKind,
+    /// Ways of authentication present, sorted, without doubles.
+    pub auth: Vec<AuthKind>,
+    /// Credentials present, at most [`Facts::CREDENTIALS_MAX`].
+    pub credentials: Vec<Credential>,
+    /// Records of a JSON response: elements of the top-level array, or of the array member of a top-level object (of the largest, where
+    /// it has several). `None` not JSON, without an array there, broken, or cut before it could be counted.
+    pub records: Option<u64>,
+}
+
+impl Facts {
+    /// Credentials kept of one message.
+    pub const CREDENTIALS_MAX: usize = 16;
+}
+
+/// The facts of a message, and what the call that saw its bytes needs besides.
+pub(crate) struct Taken {
+    /// The facts.
+    pub facts: Facts,
+    /// The credential that tells who calls, as fingerprint.
+    pub consumer: Option<Fingerprint>,
+    /// Fingerprints of the values that must not be shown in the path.
+    pub known: SmallVec<[Fingerprint; 8]>,
+    /// Credentials past [`Facts::CREDENTIALS_MAX`].
+    pub dropped: u64,
+}
+
+/// Takes a message's facts. `target` is the request's, split; `key_headers` are further names of headers that carry API keys.
+pub(crate) fn take(
+    message: &Message<'_>,
+    target: &Target<'_>,
+    key: &FingerprintKey,
+    key_headers: &[Box<str>],
+) -> Taken {
+    let mut found = Collector::new(key);
+    let reading = media::reading(message.headers, &message.body);
+    let data = message.body.data;
+    let (read, records) = match message.start {
+        Start::Request { .. } => {
+            for header in message.headers.iter() {
+                head::scan(header.name, header.value, key_headers, &mut found);
+            }
+            body::query(target.query, &mut found);
+            (request_body(reading, message, &mut found), None)
+        }
+        Start::Response { .. } => match reading {
+            Reading::Json => {
+                let outcome = json::walk(data, &mut |_, _| ());
+                (outcome.read, outcome.records)
+            }
+            Reading::Coded(_) => (0, None),
+            Reading::Other(_) | Reading::Form | Reading::Multipart(_) => (data.len(), None),
+        },
+    };
+    let dropped = found.dropped;
+    let (auth, credentials, consumer, known) = found.into_parts();
+    let body = BodySize { total: message.body.total, scanned: read as u64 };
+    let facts = Facts { complete: message.complete, body, media: reading.kind(), auth, credentials, records };
+    Taken { facts, consumer, known, dropped }
+}
+
+/// Gives the bytes read.
+fn request_body(reading: Reading<'_>, message: &Message<'_>, found: &mut Collector<'_>) -> usize {
+    let data = message.body.data;
+    match reading {
+        Reading::Json => return body::json(data, found),
+        Reading::Form => body::form(data, message.body.is_whole(), found),
+        Reading::Multipart(content_type) => body::multipart(content_type, data, found),
+        Reading::Coded(_) => return 0,
+        Reading::Other(_) => {}
+    }
+    data.len()
+}
+
+#[cfg(test)]
+mod tests;

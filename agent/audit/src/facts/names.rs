@@ -1,0 +1,234 @@
+//! Names of fields and parameters that say that a credential follows. Exact names, not parts of names: `monkey` is no key.
+
+/// What a name promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Promise {
+    /// A password: any value that stands for itself.
+    Password,
+    /// A password in most places, and something else in some (`pass`, `pwd`).
+    PasswordPerhaps,
+    /// An API key or a client's secret: a value of some length and variety.
+    ApiKey,
+    /// An access token.
+    Token,
+    /// A key or token in some places: only a value that proves itself.
+    Perhaps,
+}
+
+/// Longest name that is looked at, letters and digits only.
+const NAME_MAX: usize = 24;
+
+/// What `name` promises. Case, `_`, `-` and what stands before the last `[` or `.` do not matter (`user[password]`, `user.password`).
+pub(crate) fn promise(name: &[u8]) -> Option<Promise> {
+    let name = name.strip_suffix(b"]").map_or(name, |inner| after_last(b'[', inner));
+    let name = after_last(b'.', name);
+    let mut plain = [0_u8; NAME_MAX];
+    let mut length = 0;
+    for byte in name {
+        match byte {
+            b'_' | b'-' | b' ' => {}
+            _ => {
+                *plain.get_mut(length)? = byte.to_ascii_lowercase();
+                length += 1;
+            }
+        }
+    }
+    of_plain(plain.get(..length)?)
+}
+
+fn of_plain(name: &[u8]) -> Option<Promise> {
+    match name {
+        b"password"
+        | b"passwd"
+        | b"passphrase"
+        | b"userpassword"
+        | b"userpasswd"
+        | b"userpwd"
+        | b"loginpassword"
+        | b"currentpassword"
+        | b"oldpassword"
+        | b"newpassword"
+        | b"confirmpassword"
+        | b"passwordconfirm"
+        | b"passwordconfirmation"
+        | b"passwordagain"
+        | b"repeatpassword"
+        | b"retypepassword"
+        | b"password1"
+        | b"password2"
+        | b"jpassword"
+        | b"adminpassword"
+        | b"accountpassword"
+        | b"rootpassword"
+        | b"dbpassword"
+        | b"clientsecret" => Some(Promise::Password),
+        b"pass" | b"pwd" => Some(Promise::PasswordPerhaps),
+        b"apikey" | b"xapikey" | b"apitoken" | b"apisecret" | b"secretkey" | b"appsecret" | b"secretaccesskey"
+        | b"subscriptionkey" | b"privatetoken" => Some(Promise::ApiKey),
+        b"accesstoken" | b"authtoken" | b"refreshtoken" | b"sessiontoken" | b"bearertoken" => Some(Promise::Token),
+        b"key" | b"token" | b"auth" | b"secret" | b"jwt" | b"idtoken" | b"accesskey" => Some(Promise::Perhaps),
+        _ => None,
+    }
+}
+
+/// Whether a cookie's name is that of a session.
+pub(crate) fn is_session_cookie(name: &[u8]) -> bool {
+    let name = name.strip_prefix(b"__Host-").or_else(|| name.strip_prefix(b"__Secure-")).unwrap_or(name);
+    const EXACT: &[&[u8]] = &[
+        b"session",
+        b"sessionid",
+        b"session_id",
+        b"session-id",
+        b"sessid",
+        b"sid",
+        b"jsessionid",
+        b"phpsessid",
+        b"connect.sid",
+        b"asp.net_sessionid",
+        b".aspxauth",
+        b".aspnetcore.session",
+        b".aspnetcore.cookies",
+        b".aspnetcore.identity.application",
+        b"cfid",
+        b"cftoken",
+        b"jwt",
+        b"token",
+        b"access_token",
+        b"auth",
+        b"auth_token",
+        b"authtoken",
+        b"session_token",
+        b"sessiontoken",
+        b"id_token",
+        b"remember_token",
+        b"next-auth.session-token",
+        b"koa.sess",
+        b"rack.session",
+        b"sails.sid",
+        b"ci_session",
+        b"laravel_session",
+        b"jwt_token",
+        b"accesstoken",
+        b"express.sid",
+        b"beaker.session.id",
+        b"play_session",
+    ];
+    EXACT.iter().any(|known| name.eq_ignore_ascii_case(known))
+        || [&b"_session"[..], b"_session_id", b"_sessionid"].iter().any(|end| ends_with(name, end))
+        || name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"aspsessionid"))
+}
+
+/// Whether a header's name (any case) is known to carry an API key.
+pub(crate) fn is_api_key_header(name: &str) -> bool {
+    const KNOWN: &[&str] = &[
+        "x-api-key",
+        "api-key",
+        "apikey",
+        "x-apikey",
+        "x-auth-token",
+        "x-access-token",
+        "x-api-token",
+        "x-auth-key",
+        "x-token",
+        "x-session-token",
+        "x-client-secret",
+        "x-secret-key",
+        "x-app-key",
+        "x-goog-api-key",
+        "ocp-apim-subscription-key",
+        "x-functions-key",
+        "x-vault-token",
+        "private-token",
+        "x-gitlab-token",
+        "x-shopify-access-token",
+        "x-rapidapi-key",
+        "dd-api-key",
+        "dd-application-key",
+        "x-figma-token",
+        "x-honeycomb-team",
+        "x-master-key",
+        "x-auth",
+        "x-appwrite-key",
+    ];
+    KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether a path segment of this name is followed by a token in many APIs (`/reset/<token>`).
+pub(crate) fn leads_to_secret(segment: &[u8]) -> bool {
+    const WORDS: &[&[u8]] = &[
+        b"token",
+        b"apikey",
+        b"api-key",
+        b"api_key",
+        b"secret",
+        b"password",
+        b"reset",
+        b"reset-password",
+        b"password-reset",
+        b"reset_password",
+        b"confirm",
+        b"verify",
+        b"activate",
+        b"invite",
+        b"invitation",
+        b"unsubscribe",
+        b"magic-link",
+        b"otp",
+    ];
+    WORDS.iter().any(|word| segment.eq_ignore_ascii_case(word))
+}
+
+/// Whether `name=value` in a path gives a session or a credential away.
+pub(crate) fn is_secret_parameter(name: &[u8]) -> bool {
+    promise(name).is_some() || is_session_cookie(name)
+}
+
+fn after_last(byte: u8, name: &[u8]) -> &[u8] {
+    memchr::memrchr(byte, name).and_then(|at| name.get(at + 1..)).unwrap_or(name)
+}
+
+fn ends_with(name: &[u8], end: &[u8]) -> bool {
+    name.len().checked_sub(end.len()).and_then(|at| name.get(at..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_met_whole() {
+        for name in
+            ["password", "Password", "user[password]", "user.password", "new_password", "newPassword", "client-secret"]
+        {
+            assert_eq!(promise(name.as_bytes()), Some(Promise::Password), "{name}");
+        }
+        assert_eq!(promise(b"access_token"), Some(Promise::Token));
+        assert_eq!(promise(b"X-API-Key"), Some(Promise::ApiKey));
+        for name in [
+            "monkey",
+            "public_key",
+            "passenger",
+            "password_policy",
+            "passwordless",
+            "csrf_token",
+            "page_token",
+            "",
+            "]",
+            "[",
+        ] {
+            assert_eq!(promise(name.as_bytes()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn session_cookies_are_known() {
+        for name in
+            ["JSESSIONID", "PHPSESSID", "connect.sid", "__Host-session", "_myapp_session", "ASPSESSIONIDQQRRSS", "sid"]
+        {
+            assert!(is_session_cookie(name.as_bytes()), "{name}");
+        }
+        for name in ["_ga", "theme", "csrftoken", "sidebar", "session_start_time"] {
+            assert!(!is_session_cookie(name.as_bytes()), "{name}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What is kept of a flow between its messages: who owns it, its API, and the halves of exchanges that wait.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use apiscope_wire::{FlowId, Origin, Timestamp};
+use rustc_hash::FxHashMap;
+
+use crate::exchange::{ApiId, Exchange};
+use crate::secret::Masked;
+
+/// Flows known at a time; as many as `wire` knows by default.
+pub(super) const FLOWS_MAX: usize = 65_536;
+/// Exchanges that wait for their other half, in all flows.
+pub(super) const WAITING_MAX: usize = 16_384;
+/// Exchanges that wait in one flow.
+pub(super) const WAITING_PER_FLOW_MAX: usize = 1024;
+
+/// One flow.
+#[derive(Debug)]
+pub(super) struct Flow {
+    /// Shared by its exchanges.
+    pub origin: Arc<Origin>,
+    /// Its latest named API.
+    pub api: Option<ApiId>,
+    /// The latest authority and the API that it gave: a connection seldom changes it.
+    pub named: Option<(Masked, ApiId)>,
+    /// Halves, in the order in which they came.
+    pub waiting: VecDeque<Box<Exchange>>,
+    /// Last message.
+    pub last: Timestamp,
+}
+
+/// The flows, bounded.
+#[derive(Debug, Default)]
+pub(super) struct Flows {
+    flows: FxHashMap<FlowId, Flow>,
+    /// Halves that wait in all flows.
+    waiting: usize,
+}
+
+impl Flows {
+    /// The flow, made where it is new. `origin` may have become better known.
+    pub(super) fn enter(&mut self, id: FlowId, origin: &Origin) -> &mut Flow {
+        let flow = self.flows.entry(id).or_insert_with(|| Flow {
+            origin: Arc::new(origin.clone()),
+            api: None,
+            named: None,
+            waiting: VecDeque::new(),
+            last: Timestamp::EPOCH,
+        });
+        if *flow.origin != *origin {
+            flow.origin = Arc::new(origin.clone());
+            flow.named = None;
+        }
+        flow
+    }
+
+    /// Whether the flow is known.
+    pub(super) fn get(&mut self, id: FlowId) -> Option<&mut Flow> {
+        self.flows.get_mut(&id)
+    }
+
+    /// Whether another flow would be one too many.
+    pub(super) fn is_full_for(&self, id: FlowId) -> bool {
+        self.flows.len() >= FLOWS_MAX && !self.flows.contains_key(&id)
+    }
+
+    /// Lets a half wait.
+    pub(super) fn wait(&mut self, id: FlowId, half: Box<Exchange>) {
+        if let Some(flow) = self.flows.get_mut(&id) {
+            flow.waiting.push_back(half);
+            self.waiting += 1;
+        }
+    }
+
+    /// Takes the half of `index` if it waits.
+    pub(super) fn take(&mut self, id: FlowId, index: u32) -> Option<Box<Exchange>> {
+        let flow = self.flows.get_mut(&id)?;
+        let at = flow.waiting.iter().position(|half| half.id.index == index)?;
+        let half = flow.waiting.remove(at)?;
+        self.waiting -= 1;
+        Some(half)
+    }
+
+    /// Takes the first half for which `over` holds.
+    pub(super) fn take_first(&mut self, id: FlowId, over: impl Fn(&Exchange) -> bool) -> Option<Box<Exchange>> {
+        let flow = self.flows.get_mut(&id)?;
+        let at = flow.waiting.iter().position(|half| over(half))?;
+        let half = flow.waiting.remove(at)?;
+        self.waiting -= 1;
+        Some(half)
+    }
+
+    /// Forgets a flow and gives its halves, oldest first.
+    pub(super) fn forget(&mut self, id: FlowId) -> VecDeque<Box<Exchange>> {
+        let halves = self.flows.remove(&id).map(|flow| flow.waiting).unwrap_or_default();
+        self.waiting -= halves.len();
+        halves
+    }
+
+    /// The eighth of the flows (of those with halves, where `waiting`) that were silent for longest.
+    pub(super) fn most_silent(&self, waiting: bool) -> Vec<FlowId> {
+        let candidates = self.flows.iter().filter(|(_, flow)| !waiting || !flow.waiting.is_empty());
+        let mut ids: Vec<_> = candidates.map(|(id, flow)| (flow.last, *id)).collect();
+        ids.sort_unstable();
+        ids.truncate(ids.len().div_ceil(8));
+        ids.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// New settings: names must be given anew.
+    pub(super) fn forget_names(&mut self) {
+        for flow in self.flows.values_mut() {
+            flow.named = None;
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+}

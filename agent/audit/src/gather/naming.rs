@@ -1,0 +1,295 @@
+//! The name of an API (design §4): the same on every host that serves it.
+//!
+//! First of: a rule of the configuration, a document that serves the authority, the normalised authority, the workload, the server's
+//! address. Names made from traffic are bounded: a scanner with a million Host headers costs constant memory.
+
+use apiscope_wire::Origin;
+use rustc_hash::FxHashMap;
+
+use crate::exchange::ApiId;
+use crate::secret::mask::MARK;
+use crate::settings::{ApiRule, Settings};
+
+/// Names made from traffic; past it an API is called [`OTHER`].
+pub(super) const NAMES_MAX: usize = 4096;
+/// Longest name.
+const NAME_MAX: usize = 128;
+/// The name of all APIs past [`NAMES_MAX`], and of those whose authority is no authority.
+const OTHER: &str = "other";
+
+/// Gives names and knows how many it gave.
+#[derive(Debug, Default)]
+pub(super) struct Namer {
+    names: FxHashMap<Box<str>, ApiId>,
+    overflow: u64,
+}
+
+impl Namer {
+    /// The API of an exchange or a hello. `authority` is masked and in lower case.
+    pub(super) fn name(&mut self, settings: &Settings, origin: &Origin, authority: Option<&str>) -> ApiId {
+        let authority = authority.filter(|authority| is_authority(authority));
+        if let Some(name) = configured(settings, origin, authority) {
+            return self.known(name, false);
+        }
+        match authority {
+            Some(authority) => self.known(&normalised(authority, origin), true),
+            None => match origin.workload.as_deref().filter(|workload| is_printable(workload)) {
+                Some(workload) => self.known(workload, true),
+                None => self.known(&origin.server.to_string(), true),
+            },
+        }
+    }
+
+    /// The API of a flow of which nothing but its addresses is known.
+    pub(super) fn by_address(&mut self, settings: &Settings, origin: &Origin) -> ApiId {
+        match configured(settings, origin, None) {
+            Some(name) => self.known(name, false),
+            None => self.known(&origin.server.to_string(), true),
+        }
+    }
+
+    /// Times that a name was refused since the start.
+    pub(super) fn overflow(&self) -> u64 {
+        self.overflow
+    }
+
+    /// One `ApiId` a name. Names of the configuration are few, and always given.
+    fn known(&mut self, name: &str, from_traffic: bool) -> ApiId {
+        if let Some(api) = self.names.get(name) {
+            return api.clone();
+        }
+        if from_traffic && (self.names.len() >= NAMES_MAX || name.len() > NAME_MAX) {
+            self.overflow += 1;
+            return ApiId::new(OTHER);
+        }
+        let api = ApiId::new(name);
+        if self.names.len() < NAMES_MAX {
+            self.names.insert(name.into(), api.clone());
+        }
+        api
+    }
+}
+
+/// The name that a rule or a document gives.
+fn configured<'s>(settings: &'s Settings, origin: &Origin, authority: Option<&str>) -> Option<&'s str> {
+    settings.apis.iter().find(|rule| matches(rule, origin, authority)).map(|rule| &*rule.name)
+}
+
+/// Any authority, port or workload that belongs to the rule will do.
+fn matches(rule: &ApiRule, origin: &Origin, authority: Option<&str>) -> bool {
+    rule.ports.contains(&origin.server.port())
+        || authority.is_some_and(|authority| rule.authorities.iter().any(|glob| matches_authority(glob, authority)))
+        || origin
+            .workload
+            .as_deref()
+            .is_some_and(|workload| rule.workloads.iter().any(|glob| matches_glob(glob, workload, None)))
+}
+
+/// `host` matches with any port, `host:port` with that port only; `*` within a label.
+fn matches_authority(glob: &str, authority: &str) -> bool {
+    let authority = if split_port(glob).1.is_some() { authority } else { split_port(authority).0 };
+    matches_glob(glob, authority, Some(b'.'))
+}
+
+/// `*` stands for any run of characters other than `stop`. Without regard to ASCII case. Time at most length times length.
+fn matches_glob(glob: &str, text: &str, stop: Option<u8>) -> bool {
+    let (glob, text) = (glob.as_bytes(), text.as_bytes());
+    let (mut g, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while let Some(byte) = text.get(t) {
+        match glob.get(g) {
+            Some(b'*') => {
+                star = Some((g + 1, t));
+                g += 1;
+            }
+            Some(wanted) if wanted.eq_ignore_ascii_case(byte) => {
+                g += 1;
+                t += 1;
+            }
+            _ => match star {
+                // A run that would have to swallow `stop` cannot; an earlier star could not either, for it stops there too.
+                Some((after, from)) if text.get(from).copied() != stop => {
+                    star = Some((after, from + 1));
+                    (g, t) = (after, from + 1);
+                }
+                _ => return false,
+            },
+        }
+    }
+    glob.get(g..).is_some_and(|rest| rest.iter().all(|b| *b == b'*'))
+}
+
+/// Without the default port of its scheme and without the root's dot; a bare address with its port.
+fn normalised(authority: &str, origin: &Origin) -> String {
+    let (host, port) = split_port(authority);
+    let host = host.strip_suffix('.').unwrap_or(host);
+    if is_address(host) {
+        return match port {
+            Some(_) => authority.to_owned(),
+            None => format!("{host}:{}", origin.server.port()),
+        };
+    }
+    let default = if origin.encrypted { "443" } else { "80" };
+    match port {
+        Some(port) if port != default => format!("{host}:{port}"),
+        _ => host.to_owned(),
+    }
+}
+
+fn is_address(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    bare.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// The port, where it is one; an IPv6 address is in brackets.
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port))
+            if !port.is_empty()
+                && port.bytes().all(|b| b.is_ascii_digit())
+                && (!host.contains(':') || host.ends_with(']')) =>
+        {
+            (host, Some(port))
+        }
+        _ => (authority, None),
+    }
+}
+
+/// Characters of a host, a port, an address in brackets, or a masked label.
+fn is_authority(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
+    !text.is_empty() && text.replace(MARK, "").bytes().all(plain) && text.bytes().any(|b| b.is_ascii_alphanumeric())
+}
+
+fn is_printable(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::gather::tests::origin;
+
+    fn rule(name: &str, authorities: &[&str], ports: &[u16], workloads: &[&str]) -> ApiRule {
+        let boxed = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
+        ApiRule {
+            name: name.into(),
+            authorities: boxed(authorities),
+            ports: ports.to_vec(),
+            workloads: boxed(workloads),
+        }
+    }
+
+    fn check(rules: Vec<ApiRule>, authorities: &[&str], expected: Expect) {
+        let settings = Settings { apis: rules, ..Settings::default() };
+        let mut namer = Namer::default();
+        let mut shown = String::new();
+        for authority in authorities {
+            let api = namer.name(&settings, &origin(), Some(*authority).filter(|a| !a.is_empty()));
+            shown.push_str(&format!("{authority} -> {api}\n"));
+        }
+        expected.assert_eq(&shown);
+    }
+
+    #[test]
+    fn the_authority_is_normalised() {
+        check(
+            vec![],
+            &[
+                "api.example.com",
+                "api.example.com:80",
+                "api.example.com:443",
+                "api.example.com.",
+                "10.0.0.2",
+                "10.0.0.2:8080",
+                "[::1]",
+                "[::1]:80",
+                "",
+                "a b",
+                "::",
+                "{secret}.example.com",
+                "x:y",
+            ],
+            expect![[r"
+                api.example.com -> api.example.com
+                api.example.com:80 -> api.example.com
+                api.example.com:443 -> api.example.com:443
+                api.example.com. -> api.example.com
+                10.0.0.2 -> 10.0.0.2:8080
+                10.0.0.2:8080 -> 10.0.0.2:8080
+                [::1] -> [::1]:8080
+                [::1]:80 -> [::1]:80
+                 -> 10.0.0.2:8080
+                a b -> 10.0.0.2:8080
+                :: -> 10.0.0.2:8080
+                {secret}.example.com -> {secret}.example.com
+                x:y -> x:y
+            "]],
+        );
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_wins() {
+        let rules = vec![
+            rule("shop", &["*.shop.example.com", "shop:8443"], &[], &[]),
+            rule("any", &["*-api.example.*"], &[], &[]),
+            rule("port", &[], &[9999], &[]),
+        ];
+        check(
+            rules,
+            &[
+                "a.shop.example.com",
+                "a.b.shop.example.com",
+                "a.shop.example.com:81",
+                "shop:8443",
+                "shop",
+                "x-y-api.example.org",
+                "x-api.example.a.b",
+            ],
+            expect![[r"
+                a.shop.example.com -> shop
+                a.b.shop.example.com -> a.b.shop.example.com
+                a.shop.example.com:81 -> shop
+                shop:8443 -> shop
+                shop -> shop
+                x-y-api.example.org -> any
+                x-api.example.a.b -> x-api.example.a.b
+            "]],
+        );
+        check(
+            vec![rule("by port", &[], &[8080], &[])],
+            &["anything", ""],
+            expect![[r"
+            anything -> by port
+             -> by port
+        "]],
+        );
+    }
+
+    #[test]
+    fn workloads_name_what_has_no_authority() {
+        let settings = Settings { apis: vec![rule("web", &[], &[], &["nginx*.service"])], ..Settings::default() };
+        let (mut namer, mut origin) = (Namer::default(), origin());
+        origin.workload = Some("nginx@2.service".into());
+        assert_eq!(namer.name(&settings, &origin, None).as_str(), "web");
+        origin.workload = Some("gunicorn.service".into());
+        assert_eq!(namer.name(&settings, &origin, None).as_str(), "gunicorn.service");
+        assert_eq!(namer.name(&settings, &origin, Some("api")).as_str(), "api");
+        assert_eq!(namer.by_address(&settings, &origin).as_str(), "10.0.0.2:8080");
+    }
+
+    #[test]
+    fn a_million_hosts_cost_constant_memory() {
+        let (mut namer, settings) = (Namer::default(), Settings::default());
+        for n in 0..1_000_000 {
+            namer.name(&settings, &origin(), Some(&format!("h{n}.example.com")));
+        }
+        assert_eq!(namer.names.len(), NAMES_MAX);
+        assert_eq!(namer.overflow(), 1_000_000 - NAMES_MAX as u64);
+        assert_eq!(namer.name(&settings, &origin(), Some("h0.example.com")).as_str(), "h0.example.com");
+        assert_eq!(namer.name(&settings, &origin(), Some("new")).as_str(), OTHER);
+        assert_eq!(namer.name(&settings, &origin(), Some(&"a".repeat(200))).as_str(), OTHER);
+    }
+}
