@@ -4,12 +4,14 @@
 //! commands to run are printed).
 #![forbid(unsafe_code)]
 
+mod bench;
 mod bpf;
 mod build;
 mod children;
 mod demo;
 mod docs;
 mod interrupt;
+mod nginx;
 mod paths;
 mod process;
 mod progress;
@@ -34,14 +36,16 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Install what is missing on this machine, and say what and why. The other commands do it as far as they need it.
-    Setup(setup::Args),
+    /// Measure what apiscope costs, beside others on the same work.
+    Bench(bench::Args),
     /// Build the BPF programs and the agent.
     Build(build::Args),
     /// Write what is generated in the pages.
     Docs(docs::Args),
     /// Build, then start the agent on this host's own traffic; with --demo, on a sample API and its client too.
     Run(run::Args),
+    /// Install what is missing on this machine, and say what and why. The other commands do it as far as they need it.
+    Setup(setup::Args),
     /// Set up, build, lint and test everything, the live tests too.
     Test(test::Args),
     /// Check the rules that no compiler checks.
@@ -63,10 +67,11 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let way = args.bpf_toolchain;
     match &args.command {
-        Command::Setup(setup) => setup::run(setup, way),
+        Command::Bench(bench) => bench::run(bench, way),
         Command::Build(build) => build::run(build, way),
         Command::Docs(docs) => docs::run(docs),
         Command::Run(run) => run::run(run, way),
+        Command::Setup(setup) => setup::run(setup, way),
         Command::Test(test) => test::run(test, way),
         Command::Tidy(tidy) => tidy::run(tidy),
     }

@@ -148,6 +148,11 @@ impl Agent {
         process::output(&mut self.command(words))
     }
 
+    /// Its processor time so far, in microseconds.
+    pub(crate) fn cpu_us(&self) -> Result<f64> {
+        self.running.cpu_us()
+    }
+
     fn command(&self, words: &[&str]) -> std::process::Command {
         let mut command = process::command(&self.program.to_string_lossy());
         command.args(words).arg("--socket").arg(&self.socket);

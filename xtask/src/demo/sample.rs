@@ -1,22 +1,17 @@
 //! The sample API: a real nginx that answers for orders and users, and the document of what it is meant to offer.
 
 use super::network::Network;
-use crate::children::Running;
-use anyhow::{Context, Result, bail};
+use crate::nginx::Nginx;
+use anyhow::{Context, Result};
 use std::{
     fmt::Write,
     fs,
-    net::TcpStream,
     path::{Path, PathBuf},
-    process::Stdio,
-    thread::sleep,
-    time::{Duration, Instant},
 };
 
 /// The name that the client calls it by.
 pub(super) const HOST: &str = "api.shop.example";
 const PORT: u16 = 8080;
-const READY_WITHIN: Duration = Duration::from_secs(5);
 /// Records in the list that nobody should be given at once: some 4 MiB.
 const EXPORT_RECORDS: usize = 30_000;
 
@@ -24,27 +19,15 @@ const EXPORT_RECORDS: usize = 30_000;
 pub(super) struct SampleApi {
     address: String,
     document: PathBuf,
-    _nginx: Running,
+    _nginx: Nginx,
 }
 
 impl SampleApi {
     pub(super) fn start(folder: &Path, network: &Network) -> Result<Self> {
         fs::create_dir_all(folder.join("www"))?;
         fs::write(folder.join("www/export.json"), export())?;
-        let config = folder.join("nginx.conf");
-        fs::write(&config, nginx_config(folder))?;
-        let log = folder.join("nginx-error.log");
-        let mut command = network.command("nginx");
-        command.arg("-e").arg(&log).arg("-c").arg(&config).stdin(Stdio::null()).stdout(Stdio::null());
-        let mut nginx = Running::start(&mut command)?;
         let address = format!("{}:{PORT}", network.server());
-        let begin = Instant::now();
-        while TcpStream::connect(&address).is_err() {
-            if nginx.ended()?.is_some() || begin.elapsed() > READY_WITHIN {
-                bail!("nginx does not start:\n{}", fs::read_to_string(&log).unwrap_or_default());
-            }
-            sleep(Duration::from_millis(50));
-        }
+        let nginx = Nginx::start(network.command("nginx"), folder, &server_block(folder), &address)?;
         Ok(Self { address, document: document_path(folder), _nginx: nginx })
     }
 
@@ -86,24 +69,9 @@ fn export() -> String {
     text + "]"
 }
 
-fn nginx_config(folder: &Path) -> String {
-    let folder = folder.display();
+fn server_block(folder: &Path) -> String {
     format!(
-        r#"daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-events {{ worker_connections 64; }}
-http {{
-    access_log {folder}/nginx-access.log;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    default_type application/json;
-    sendfile on;
-    server {{
-        listen {PORT};
+        r#"        listen {PORT};
         server_name {HOST};
         location = /login {{ return 200 '{{"token":"issued","expires_in":3600}}\n'; }}
         location = /orders {{ return 200 '[{{"id":1,"total":12.50}},{{"id":2,"total":99.00}}]\n'; }}
@@ -111,11 +79,9 @@ http {{
         location ~ ^/users/[0-9]+$ {{ return 200 '{{"id":7,"name":"A. Example"}}\n'; }}
         location = /reports/daily {{ return 200 '{{"orders":2,"revenue":111.50}}\n'; }}
         location = /internal/debug {{ return 200 '{{"workers":4,"queue":0}}\n'; }}
-        location = /orders/export {{ alias {folder}/www/export.json; }}
-        location / {{ return 404 '{{"error":"not found"}}\n'; }}
-    }}
-}}
-"#
+        location = /orders/export {{ alias {}/www/export.json; }}
+        location / {{ return 404 '{{"error":"not found"}}\n'; }}"#,
+        folder.display()
     )
 }
 

@@ -1,0 +1,47 @@
+//! `cargo xtask bench`: what apiscope costs, beside others on the same work in the same run. Rounds are interleaved and
+//! medians are told, because other work on the machine comes and goes.
+
+mod live;
+mod load;
+mod measure;
+mod replay;
+
+use crate::{bpf, build, interrupt::Interrupt, paths, setup};
+use anyhow::Result;
+use std::fs;
+
+/// The `bench` command's own arguments.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only one of the two.
+    #[arg(value_enum)]
+    what: Option<What>,
+    /// How often each is measured.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=50))]
+    rounds: u8,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// Capture files: MB/s beside tcpdump, tcpflow and tshark; agent µs per exchange.
+    Replay,
+    /// This host: kernel ns per exchange against empty programs on the same hooks; agent µs per exchange.
+    Live,
+}
+
+/// Builds with optimisation and measures.
+pub(crate) fn run(args: &Args, way: Option<bpf::Way>) -> Result<()> {
+    setup::ensure(setup::Scope::Test, way)?;
+    setup::need_root("the bench captures packets and loads BPF programs")?;
+    build::run(&build::Args { release: true, bpf_only: false }, way)?;
+    let interrupt = Interrupt::catch()?;
+    let folder = paths::target().join("bench");
+    fs::create_dir_all(&folder)?;
+    if args.what != Some(What::Live) {
+        replay::run(&folder, args.rounds, &interrupt)?;
+    }
+    if args.what != Some(What::Replay) {
+        live::run(&folder, args.rounds, &interrupt)?;
+    }
+    Ok(())
+}
