@@ -3,8 +3,12 @@
 pub mod capture;
 pub mod cli;
 pub mod config;
+pub mod control;
+pub mod doctor;
 pub mod metrics;
 pub mod pipeline;
+pub mod run;
 pub mod store;
 pub mod trouble;
 pub mod view;
+pub mod web;

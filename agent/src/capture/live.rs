@@ -8,8 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use apiscope_common::abi::{Program, Reason, SegmentHeader, counter};
-use apiscope_common::budget::{Limits, Verdict as KernelVerdict};
+use apiscope_common::abi::{Program, Reason, RecordKind, SegmentHeader, counter};
+use apiscope_common::budget::{Direction, Limits, Verdict as KernelVerdict};
 use apiscope_common::flow::Flow;
 use apiscope_wire::{FlowId, Input, Verdict};
 use aya::maps::{Array, HashMap as BpfHashMap, Map, MapData, PerCpuArray, RingBuf};
@@ -69,6 +69,8 @@ pub struct Missed {
 pub struct Stats {
     /// Records read from the ring.
     pub records: u64,
+    /// The same by the program that wrote them, in the order of [`Program::ALL`].
+    pub records_by_program: [u64; Program::ALL.len()],
     /// Payload bytes in them.
     pub copied_bytes: u64,
     /// What was missed, all programs and reasons, zeros too.
@@ -190,6 +192,7 @@ impl Live {
             records += 1;
             let Some((header, payload)) = parse(&item) else { continue };
             self.stats.copied_bytes += payload.len() as u64;
+            self.stats.records_by_program[writer(&header) as usize] += 1;
             let record = Record { header: &header, payload, at: self.clock.at(header.time_ns) };
             self.flows.take(record, &mut self.names, emit);
         }
@@ -279,6 +282,15 @@ fn load(config: &Config) -> Result<Ebpf, StartError> {
 
 fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, StartError> {
     ebpf.take_map(name).ok_or(StartError::Object { name })
+}
+
+/// The program that wrote a record.
+const fn writer(header: &SegmentHeader) -> Program {
+    match (header.kind == RecordKind::Segment as u8, header.direction == Direction::In as u8) {
+        (true, true) => Program::Ingress,
+        (true, false) => Program::Egress,
+        (false, _) => Program::SockOps,
+    }
 }
 
 /// The header and the payload of a record as it lies in the ring.

@@ -10,13 +10,14 @@ use crate::view::{ExchangeView, SCHEMA, terminal_safe};
 pub(crate) struct Exchanges<W: Write> {
     out: W,
     format: Format,
+    begun: bool,
     written: u64,
 }
 
 impl<W: Write> Exchanges<W> {
-    /// Nothing is written before the first exchange or the end.
+    /// Writes nothing yet.
     pub(crate) const fn new(out: W, format: Format) -> Self {
-        Self { out, format, written: 0 }
+        Self { out, format, begun: false, written: 0 }
     }
 
     /// One more.
@@ -49,8 +50,9 @@ impl<W: Write> Exchanges<W> {
         Ok(self.out.flush()?)
     }
 
-    fn begin(&mut self) -> anyhow::Result<()> {
-        if self.written > 0 {
+    /// What comes before the first exchange; once.
+    pub(crate) fn begin(&mut self) -> anyhow::Result<()> {
+        if std::mem::replace(&mut self.begun, true) {
             return Ok(());
         }
         match self.format {

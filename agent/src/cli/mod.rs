@@ -3,19 +3,32 @@
 //! Exit status: 0 ok, 1 failed, 2 wrong usage, 3 findings at or above `--fail-on`. A reader that goes away (`| head`) is
 //! no failure. Entry: [`main`].
 
+mod apis;
+mod ask;
 mod check;
 mod docs;
+mod doctor;
+mod endpoints;
 mod exchanges;
+mod explain;
+mod findings;
 mod output;
 mod replay;
 mod rows;
+mod run;
+mod status;
 mod table;
+mod watch;
 
 use std::io::{ErrorKind, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
+use apiscope_audit::secret::FingerprintKey;
 use clap::{Parser, Subcommand};
+
+pub(crate) use check::show as show_mistakes;
 
 /// Findings at or above `--fail-on`.
 pub const EXIT_FINDINGS: u8 = 3;
@@ -44,10 +57,18 @@ Exit status: 0 ok, 1 failed, 2 wrong usage, 3 findings at or above --fail-on.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Args),
+    Status(status::Args),
+    Watch(watch::Args),
+    Apis(apis::Args),
+    Endpoints(endpoints::Args),
+    Findings(findings::Args),
+    Explain(explain::Args),
     Check(check::Args),
+    Doctor(doctor::Args),
+    Replay(replay::Args),
     #[command(hide = true)]
     Docs(docs::Args),
-    Replay(replay::Args),
 }
 
 /// `--config`, for every command that needs it.
@@ -61,9 +82,17 @@ pub(crate) struct ConfigArg {
 /// Parses, runs, and says how it ended.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Run(args) => run::run(args),
+        Command::Status(args) => status::run(&args),
+        Command::Watch(args) => watch::run(&args),
+        Command::Apis(args) => apis::run(&args),
+        Command::Endpoints(args) => endpoints::run(&args),
+        Command::Findings(args) => findings::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
-        Command::Docs(args) => docs::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Docs(args) => docs::run(&args),
     };
     match result {
         Ok(code) => code,
@@ -93,6 +122,13 @@ pub(crate) fn colour(stream: &impl IsTerminal) -> bool {
 /// Text for stderr in a colour, if it may have one.
 pub(crate) fn paint(text: &str, code: &str) -> String {
     if colour(&std::io::stderr()) { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+/// A key of this run's own: fingerprints tell values apart inside one run, and nothing outside of it.
+pub(crate) fn random_key() -> anyhow::Result<FingerprintKey> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).context("no random numbers from the system")?;
+    Ok(FingerprintKey::new(bytes))
 }
 
 /// The next command to try, on stderr.

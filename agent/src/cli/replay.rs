@@ -5,15 +5,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
-use apiscope_audit::secret::FingerprintKey;
 use apiscope_audit::{Change, Restored, Severity};
 use apiscope_wire::{Input, Limits, Timestamp};
 
 use super::exchanges::Exchanges;
 use super::output::{self, Format};
 use super::rows::account;
-use super::{ConfigArg, EXIT_FINDINGS, next, paint};
+use super::{ConfigArg, EXIT_FINDINGS, next, paint, random_key};
 use crate::capture::replay::{Replay, ReplayError, ReplayStats};
 use crate::config::Config;
 use crate::pipeline::{Owner, Pipeline, Shard};
@@ -88,7 +86,7 @@ impl<'a> Run<'a> {
     fn new(args: &'a Args, config: &Config) -> anyhow::Result<Self> {
         let (settings, notes) = config.settings();
         let settings = Arc::new(settings);
-        let shard = Shard::new(Limits::default(), Arc::new(key()?), Arc::clone(&settings));
+        let shard = Shard::new(Limits::default(), Arc::new(random_key()?), Arc::clone(&settings));
         let owner = Owner::new(settings, Restored::default());
         let out = || Exchanges::new(BufWriter::new(std::io::stdout().lock()), args.output);
         Ok(Self {
@@ -96,7 +94,7 @@ impl<'a> Run<'a> {
             replay: Replay::open(&args.files)?,
             pipeline: Pipeline::new(shard, owner),
             board: Board::default(),
-            notes: notes.into_iter().map(|trouble| trouble.what).collect(),
+            notes: notes.into_iter().map(|(_, trouble)| trouble.what).collect(),
             exchanges: args.exchanges.then(out),
         })
     }
@@ -201,13 +199,6 @@ fn take<W: Write>(
     if let (Some(exchanges), Change::Call(call), Ok(())) = (exchanges, change, &written) {
         *written = exchanges.write(&ExchangeView::from(call));
     }
-}
-
-/// A key of this run's own: fingerprints tell values apart inside one run, and nothing outside of it.
-fn key() -> anyhow::Result<FingerprintKey> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).context("no random numbers from the system")?;
-    Ok(FingerprintKey::new(bytes))
 }
 
 fn summary(stats: &ReplayStats, board: &Board) -> String {

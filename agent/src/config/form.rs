@@ -33,6 +33,8 @@ pub enum Form<T: 'static> {
     MaybePath(fn(&mut T) -> &mut Option<PathBuf>),
     /// Bytes between two bounds: a number, or text such as `"64KiB"`.
     Bytes(u64, u64, fn(&mut T) -> &mut u64),
+    /// A number between two bounds.
+    Count(u64, u64, fn(&mut T) -> &mut u64),
     /// A duration between two bounds: text such as `"24h"`.
     Duration(Duration, Duration, fn(&mut T) -> &mut Duration),
     /// A list of texts that pass a check.
@@ -79,6 +81,7 @@ pub fn set<'i, 'de, T>(
         Form::Path(place) => *place(target) = base.join(text(item, path).map_err(at)?),
         Form::MaybePath(place) => *place(target) = Some(base.join(text(item, path).map_err(at)?)),
         Form::Bytes(min, max, place) => *place(target) = bytes(item, *min, *max).map_err(at)?,
+        Form::Count(min, max, place) => *place(target) = count(item, *min, *max).map_err(at)?,
         Form::Duration(min, max, place) => *place(target) = duration(item, *min, *max).map_err(at)?,
         Form::Texts(check, place) => *place(target) = texts(item, *check)?,
         Form::Ports(place) => *place(target) = list(item, port)?,
@@ -94,6 +97,7 @@ pub fn words<T>(form: &Form<T>) -> String {
         Form::Text(..) | Form::MaybeText(..) => "text".to_owned(),
         Form::Path(_) | Form::MaybePath(_) => "path".to_owned(),
         Form::Bytes(min, max, _) => format!("bytes, {} to {}", show_bytes(*min), show_bytes(*max)),
+        Form::Count(min, max, _) => format!("number, {min} to {max}"),
         Form::Duration(min, max, _) => format!("duration, {} to {}", show_duration(*min), show_duration(*max)),
         Form::Texts(..) => "list of text".to_owned(),
         Form::Ports(_) => "list of ports".to_owned(),
@@ -111,6 +115,7 @@ pub fn written<T>(form: &Form<T>, target: &mut T) -> Option<String> {
         Form::Path(place) => quoted(&place(target).display().to_string()),
         Form::MaybePath(place) => quoted(&place(target).as_ref()?.display().to_string()),
         Form::Bytes(_, _, place) => quoted(&show_bytes(*place(target))),
+        Form::Count(_, _, place) => place(target).to_string(),
         Form::Duration(_, _, place) => quoted(&show_duration(*place(target))),
         Form::Texts(_, place) => format!("{:?}", place(target)),
         Form::Ports(place) => format!("{:?}", place(target)),
@@ -181,6 +186,11 @@ fn listen(item: &Item<'_>) -> Result<Option<SocketAddr>, Refused> {
         },
         None => Err(Refused::wanted("an address", item, HELP)),
     }
+}
+
+fn count(item: &Item<'_>, min: u64, max: u64) -> Result<u64, Refused> {
+    let help = format!("a number from {min} to {max}");
+    item.as_u64().filter(|given| (min..=max).contains(given)).ok_or_else(|| Refused::wanted("a number", item, &help))
 }
 
 const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::form::{Form, Key};
 use super::{Alertmanager, Api, Capture, Config, Control, Metrics, Store, Webhook};
 
-const DAY: Duration = Duration::from_secs(86_400);
 const MINUTE: Duration = Duration::from_secs(60);
 const SEVERITIES: &[&str] = &["info", "low", "medium", "high", "critical"];
 
@@ -108,10 +107,18 @@ pub const STORE: &[Key<Store>] = &[
         doc: "Where inventory, findings and alerts not yet delivered are kept.",
     },
     Key {
-        name: "retention",
-        form: Form::Duration(DAY, Duration::from_secs(3650 * 86_400), |store| &mut store.retention),
+        name: "calls_age",
+        form: Form::Duration(Duration::from_secs(3_600), Duration::from_secs(3650 * 86_400), |store| {
+            &mut store.calls_age
+        }),
         required: false,
-        doc: "How long calls, resolved findings and endpoints no longer called are kept.",
+        doc: "How long calls (who called what, when, with which result) are kept.",
+    },
+    Key {
+        name: "calls_max",
+        form: Form::Count(1_000, 1_000_000_000, |store| &mut store.calls_max),
+        required: false,
+        doc: "How many calls are kept; a million takes about 300 MB.",
     },
 ];
 

@@ -82,8 +82,10 @@ pub struct Api {
 pub struct Store {
     /// The directory.
     pub dir: PathBuf,
-    /// How long calls and what is over are kept.
-    pub retention: Duration,
+    /// How long calls are kept.
+    pub calls_age: Duration,
+    /// How many calls are kept.
+    pub calls_max: u64,
 }
 
 /// The metrics listener.
@@ -161,7 +163,7 @@ impl Default for Capture {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { dir: "/var/lib/apiscope".into(), retention: Duration::from_secs(30 * 86_400) }
+        Self { dir: "/var/lib/apiscope".into(), calls_age: Duration::from_secs(7 * 86_400), calls_max: 1_000_000 }
     }
 }
 

@@ -10,8 +10,9 @@ use super::{Api, Config};
 use crate::trouble::Trouble;
 
 impl Config {
-    /// Settings with the documents; a document that can't be read is left out and told.
-    pub fn settings(&self) -> (Settings, Vec<Trouble>) {
+    /// Settings with the documents; a document that can't be read is left out, and told with
+    /// the API's name.
+    pub fn settings(&self) -> (Settings, Vec<(String, Trouble)>) {
         let settings = Settings {
             environment: self.environment.as_str().into(),
             apis: self.apis.iter().map(rule).collect(),

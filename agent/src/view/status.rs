@@ -70,8 +70,18 @@ pub struct CaptureView {
     pub flows: u64,
     /// Records read from the ring.
     pub records: u64,
-    /// Records that did not fit into the ring, by program.
-    pub dropped_records: BTreeMap<String, u64>,
+    /// Payload bytes in them.
+    pub copied_bytes: u64,
+    /// What a program missed, by program and reason.
+    pub missed: BTreeMap<String, u64>,
+    /// Size of the ring between kernel and agent.
+    pub ring_bytes: u64,
+    /// The most bytes that were found in it.
+    pub ring_bytes_peak: u64,
+    /// Connections that were open before the agent.
+    pub connections_found: u64,
+    /// Network namespaces that could not be looked into.
+    pub namespaces_failed: u64,
 }
 
 /// What has been found.

@@ -1,0 +1,163 @@
+//! `apiscope status`: the first screen. Coverage first, then what does not work now.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use super::ask::AgentArg;
+use super::rows::{account, severities};
+use super::{next, output, table};
+use crate::view::{StatusView, terminal_safe};
+
+/// APIs shown; the rest is counted.
+const APIS_SHOWN: usize = 15;
+
+/// How the running agent is: what it sees and misses, and what does not work now.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  apiscope status
+  apiscope status -o json | jq .problems
+
+Exit status: 0 it runs, 1 it does not run or something does not work, 2 wrong usage.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    agent: AgentArg,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value = "table")]
+    output: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    Table,
+    Json,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let status: Option<StatusView> = args.agent.client()?.ask("/v1/status")?;
+    let status = status.context("the running agent does not know its status: is it older than this command?")?;
+    let mut out = std::io::stdout().lock();
+    match args.output {
+        Form::Json => output::object(&mut out, &status)?,
+        Form::Table => out.write_all(terminal_safe_lines(&screen(&status)).as_bytes())?,
+    }
+    out.flush()?;
+    if !status.counts.findings.is_empty() {
+        next("apiscope findings");
+    } else if status.counts.exchanges == 0 {
+        next("apiscope watch, and call an API of this host");
+    } else {
+        next("apiscope endpoints");
+    }
+    Ok(if status.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn terminal_safe_lines(text: &str) -> String {
+    text.lines().map(|line| terminal_safe(line) + "\n").collect()
+}
+
+fn screen(status: &StatusView) -> String {
+    let mut screen = account(&status.coverage) + "\n";
+    coverage_by_api(&mut screen, status);
+    problems(&mut screen, status);
+    seen(&mut screen, status);
+    screen
+}
+
+fn coverage_by_api(screen: &mut String, status: &StatusView) {
+    let shown: Vec<_> = status.apis.iter().filter(|api| api.coverage.socket_bytes > 0).collect();
+    let rows = shown.iter().take(APIS_SHOWN).map(|api| {
+        let coverage = &api.coverage;
+        vec![
+            api.api.clone(),
+            table::bytes(coverage.socket_bytes),
+            table::bytes(coverage.parsed_bytes),
+            table::bytes(coverage.skipped_bytes.total()),
+            table::bytes(coverage.lost_bytes.total()),
+            table::bytes(coverage.unparsed_bytes.total()),
+            api.calls.to_string(),
+            severities(&api.findings),
+        ]
+    });
+    let titles = ["  api", ">at sockets", ">read", ">skipped", ">lost", ">not parsed", ">calls", "open findings"];
+    let rows: Vec<_> = rows
+        .map(|mut row| {
+            row[0].insert_str(0, "  ");
+            row
+        })
+        .collect();
+    if !rows.is_empty() {
+        screen.push_str(&table::render(&titles, rows));
+    }
+    if shown.len() > APIS_SHOWN {
+        let _ = writeln!(screen, "  and {} more: apiscope apis", shown.len() - APIS_SHOWN);
+    }
+}
+
+fn problems(screen: &mut String, status: &StatusView) {
+    if status.problems.is_empty() {
+        screen.push_str("everything works\n");
+        return;
+    }
+    let _ = writeln!(screen, "{} does not work now:", if status.problems.len() == 1 { "this" } else { "all this" });
+    for problem in &status.problems {
+        let since = table::ago(&problem.since);
+        let _ = writeln!(screen, "  {} (for {since}): {}", problem.part, problem.what);
+        let _ = writeln!(screen, "    what to do: {}", problem.todo);
+    }
+}
+
+fn seen(screen: &mut String, status: &StatusView) {
+    let (agent, capture, counts) = (&status.agent, &status.capture, &status.counts);
+    let missed: u64 = capture.missed.values().sum();
+    let _ = writeln!(
+        screen,
+        "seen: {} exchanges, {} endpoints of {} APIs; open findings: {}",
+        counts.exchanges,
+        counts.endpoints,
+        counts.apis,
+        severities(&counts.findings)
+    );
+    if counts.tls_unobserved_flows + counts.ambiguous_framing + counts.rows_over_bound + counts.watch_dropped > 0 {
+        let _ = writeln!(
+            screen,
+            "also: {} TLS connections that cannot be read, {} messages with ambiguous framing, {} rows past a bound, \
+             {} lines missed by slow `watch` readers",
+            counts.tls_unobserved_flows, counts.ambiguous_framing, counts.rows_over_bound, counts.watch_dropped
+        );
+    }
+    let _ = writeln!(
+        screen,
+        "capture: {} at {}; {} connections; ring {} of {} at most; {missed} events missed in the kernel{}",
+        if capture.attached.is_empty() { "nothing attached".to_owned() } else { capture.attached.join(", ") },
+        capture.cgroup,
+        capture.flows,
+        table::bytes(capture.ring_bytes_peak),
+        table::bytes(capture.ring_bytes),
+        reasons(status),
+    );
+    for receiver in &status.receivers {
+        let _ = writeln!(screen, "receiver {}: {} sent, {} waiting", receiver.name, receiver.sent, receiver.waiting);
+    }
+    let files = if agent.config_files.is_empty() { "defaults".to_owned() } else { agent.config_files.join(", ") };
+    let _ = writeln!(
+        screen,
+        "agent: {} (process {}), for {}; environment {}; configuration: {files}; store: {}; metrics: {}",
+        agent.version,
+        agent.pid,
+        table::ago(&agent.started),
+        agent.environment,
+        agent.store,
+        agent.metrics.as_deref().unwrap_or("off"),
+    );
+}
+
+fn reasons(status: &StatusView) -> String {
+    if status.capture.missed.is_empty() {
+        return String::new();
+    }
+    let parts = status.capture.missed.iter().map(|(reason, count)| format!("{reason}: {count}"));
+    format!(" ({})", parts.collect::<Vec<_>>().join(", "))
+}

@@ -1,0 +1,176 @@
+//! What all threads of the daemon share.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use apiscope_wire::Timestamp;
+use axum::body::Bytes;
+use tokio::sync::broadcast;
+
+use super::Health;
+use crate::config::Config;
+use crate::metrics::{CaptureSnapshot, ConfigSnapshot, Metrics};
+use crate::store::Store;
+use crate::view::{AgentView, Board, CaptureView, Problem, SCHEMA, StatusView, rfc3339};
+
+/// Lines of `watch` that a reader may be behind before it misses some.
+const WATCH_LINES_MAX: usize = 4_096;
+
+/// The running agent's shared state. Locks are held for the time of a copy, and never two at once.
+#[derive(Debug)]
+pub struct Agent {
+    started: Timestamp,
+    config: Mutex<Arc<Config>>,
+    board: Mutex<Board>,
+    /// What does not work now.
+    pub health: Health,
+    /// Counts every change.
+    pub metrics: Metrics,
+    /// Keeps every change.
+    pub store: Store,
+    capture: Mutex<CaptureView>,
+    ready: AtomicBool,
+    watch: Mutex<Option<broadcast::Sender<Bytes>>>,
+    watch_dropped: AtomicU64,
+}
+
+impl Agent {
+    /// Begins with this configuration and this state.
+    pub fn new(config: Arc<Config>, board: Board, store: Store, started: Timestamp) -> Self {
+        let metrics = Metrics::new();
+        metrics.set_config(ConfigSnapshot { successful: true, success_at: started });
+        Self {
+            started,
+            config: Mutex::new(config),
+            board: Mutex::new(board),
+            health: Health::default(),
+            metrics,
+            store,
+            capture: Mutex::default(),
+            ready: AtomicBool::new(false),
+            watch: Mutex::new(Some(broadcast::Sender::new(WATCH_LINES_MAX))),
+            watch_dropped: AtomicU64::new(0),
+        }
+    }
+
+    /// The newest state of everything, locked: to be let go soon.
+    pub fn board(&self) -> MutexGuard<'_, Board> {
+        lock(&self.board)
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&lock(&self.config))
+    }
+
+    /// Another configuration is in force.
+    pub fn set_config(&self, config: Arc<Config>) {
+        *lock(&self.config) = config;
+    }
+
+    /// The capture's numbers, as of now.
+    pub fn set_capture(&self, capture: CaptureView, snapshot: CaptureSnapshot) {
+        *lock(&self.capture) = capture;
+        self.metrics.set_capture(snapshot);
+    }
+
+    /// What Prometheus reads.
+    pub fn metrics_text(&self) -> String {
+        self.metrics.set_store(self.store.status());
+        self.metrics.render()
+    }
+
+    /// Capture has begun, or has ended.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Relaxed);
+    }
+
+    /// Whether traffic is captured.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    /// A reader of exchanges as they end; `None` when the agent is stopping.
+    pub fn subscribe(&self) -> Option<broadcast::Receiver<Bytes>> {
+        lock(&self.watch).as_ref().map(broadcast::Sender::subscribe)
+    }
+
+    /// Gives a line to all readers; it is made only if there is one.
+    pub fn publish(&self, line: impl FnOnce() -> Bytes) {
+        if let Some(sender) = lock(&self.watch).as_ref().filter(|sender| sender.receiver_count() > 0) {
+            // The last reader may just have gone.
+            let _ = sender.send(line());
+        }
+    }
+
+    /// A reader missed so many lines.
+    pub fn watch_missed(&self, lines: u64) {
+        self.watch_dropped.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    /// No more lines will come: readers get what is there, then the end.
+    pub fn end_watch(&self) {
+        lock(&self.watch).take();
+    }
+
+    /// The first screen.
+    pub fn status(&self) -> StatusView {
+        let config = self.config();
+        let (coverage, mut apis, mut counts) = {
+            let board = self.board();
+            (board.total(), board.apis(), board.counts())
+        };
+        counts.watch_dropped = self.watch_dropped.load(Ordering::Relaxed);
+        apis.sort_by_key(|api| std::cmp::Reverse(api.coverage.socket_bytes));
+        StatusView {
+            schema: SCHEMA,
+            agent: self.about(&config),
+            coverage,
+            apis,
+            problems: self.problems(),
+            capture: lock(&self.capture).clone(),
+            counts,
+            receivers: Vec::new(),
+        }
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = self.health.problems();
+        let store = self.store.status();
+        if let Some(error) = store.error {
+            let (what, todo) = error.split_once(". ").unwrap_or((&error, "see the log"));
+            let kept = if store.durable { "" } else { " (everything since then is in memory only)" };
+            problems.push(Problem {
+                part: "store".to_owned(),
+                what: format!("{what}{kept}"),
+                todo: todo.to_owned(),
+                since: rfc3339(store.failing_since.unwrap_or(self.started)),
+            });
+        }
+        if let Some(aside) = store.set_aside {
+            problems.push(Problem {
+                part: "store".to_owned(),
+                what: format!("the database was damaged, so a new one was begun; the old one is {}", aside.display()),
+                todo: "nothing, unless you want to look at the old one; this ends with the next start".to_owned(),
+                since: rfc3339(self.started),
+            });
+        }
+        problems
+    }
+
+    fn about(&self, config: &Config) -> AgentView {
+        AgentView {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started: rfc3339(self.started),
+            environment: config.environment.clone(),
+            config_files: config.files.iter().map(|file| file.display().to_string()).collect(),
+            metrics: config.metrics.listen.map(|listen| format!("http://{listen}/metrics")),
+            store: config.store.dir.display().to_string(),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

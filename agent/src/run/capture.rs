@@ -1,0 +1,143 @@
+//! The capture thread: drain, pipeline, verdicts, sleep; until told to stop.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant};
+
+use apiscope_audit::{Change, Settings};
+use apiscope_common::abi::Program;
+use apiscope_common::budget::Limits;
+
+use super::{Agent, now};
+use crate::capture::live::{Live, Stats};
+use crate::metrics::{CaptureSnapshot, ProgramSnapshot, RingSnapshot};
+use crate::pipeline::Pipeline;
+use crate::trouble::Trouble;
+use crate::view::CaptureView;
+
+/// Changes that pass to the sinks at a time.
+const BATCH_MAX: usize = 1_024;
+/// How often the capture's numbers are told.
+const TELL: Duration = Duration::from_secs(1);
+
+/// What the capture thread is told.
+pub(super) enum Order {
+    /// Work with these from now on.
+    Configure(Arc<Settings>, Limits),
+    /// Detach and end.
+    Stop,
+}
+
+/// The thread's work.
+pub(super) struct Capture {
+    pub(super) live: Live,
+    pub(super) pipeline: Pipeline,
+    pub(super) agent: Arc<Agent>,
+    pub(super) orders: Receiver<Order>,
+    pub(super) changes: SyncSender<Vec<Change>>,
+}
+
+impl Capture {
+    /// Captures until told to stop; then gives all that is left, and detaches.
+    pub(super) fn run(mut self) {
+        self.tell();
+        self.agent.set_ready(true);
+        let mut told = Instant::now();
+        loop {
+            self.drain();
+            match self.orders.recv_timeout(self.live.pace()) {
+                Ok(Order::Configure(settings, limits)) => self.configure(&settings, limits),
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if told.elapsed() >= TELL {
+                told = Instant::now();
+                self.tell();
+            }
+        }
+        self.agent.set_ready(false);
+        self.drain();
+        let mut batch = Vec::new();
+        self.pipeline.flush(now(), &mut |change| batch.push(change));
+        send(&self.changes, batch);
+        self.tell();
+    }
+
+    fn drain(&mut self) {
+        let Self { live, pipeline, changes, .. } = self;
+        let mut verdicts = Vec::new();
+        let mut batch = Vec::new();
+        live.drain(&mut |input| {
+            pipeline.handle(input, &mut |flow, verdict| verdicts.push((flow, verdict)), &mut |change| {
+                batch.push(change);
+                if batch.len() >= BATCH_MAX {
+                    send(changes, std::mem::take(&mut batch));
+                }
+            });
+        });
+        verdicts.into_iter().for_each(|(flow, verdict)| live.apply(flow, verdict));
+        send(changes, batch);
+    }
+
+    fn configure(&mut self, settings: &Arc<Settings>, limits: Limits) {
+        self.pipeline.configure(settings);
+        match self.live.set_limits(limits) {
+            Ok(()) => self.agent.health.clear("capture budget"),
+            Err(error) => {
+                let what = format!("the new [capture] budget was refused by the kernel ({error}); the old one goes on");
+                self.agent.health.set("capture budget", &Trouble::new(what, "restart apiscope"), now());
+            }
+        }
+    }
+
+    fn tell(&self) {
+        let (cgroup, _) = self.live.cgroup();
+        let stats = self.live.stats();
+        self.agent.set_capture(view(&stats, cgroup), snapshot(&stats));
+    }
+}
+
+/// Waits while the sinks are behind. They are gone only when the agent ends.
+fn send(changes: &SyncSender<Vec<Change>>, batch: Vec<Change>) {
+    if !batch.is_empty() {
+        let _ = changes.send(batch);
+    }
+}
+
+fn view(stats: &Stats, cgroup: &std::path::Path) -> CaptureView {
+    let mut missed = BTreeMap::new();
+    for item in stats.missed.iter().filter(|item| item.count > 0) {
+        missed.insert(format!("{} {}", item.program, item.reason), item.count);
+    }
+    CaptureView {
+        attached: stats.programs.iter().map(|name| (*name).to_owned()).collect(),
+        cgroup: cgroup.display().to_string(),
+        flows: stats.flows as u64,
+        records: stats.records,
+        copied_bytes: stats.copied_bytes,
+        missed,
+        ring_bytes: stats.ring_size,
+        ring_bytes_peak: stats.ring_peak,
+        connections_found: (stats.seeded.servers + stats.seeded.clients + stats.seeded.unknown) as u64,
+        namespaces_failed: stats.seeded.namespaces_failed as u64,
+    }
+}
+
+fn snapshot(stats: &Stats) -> CaptureSnapshot {
+    let records = |name: &str| {
+        let place = Program::ALL.iter().position(|program| program.name() == name);
+        place.and_then(|place| stats.records_by_program.get(place)).copied().unwrap_or_default()
+    };
+    let program = |name: &&'static str| ProgramSnapshot {
+        program: (*name).to_owned(),
+        attached: true,
+        records: records(name),
+        dropped: (stats.missed.iter())
+            .filter(|item| item.program == *name)
+            .map(|item| (item.reason.to_owned(), item.count))
+            .collect(),
+    };
+    let ring = RingSnapshot { ring: "0".to_owned(), size_bytes: stats.ring_size, used_bytes: stats.ring_used };
+    CaptureSnapshot { programs: stats.programs.iter().map(program).collect(), rings: vec![ring] }
+}

@@ -1,0 +1,361 @@
+//! From the start to the end: what is opened in which order, and how each failure is told.
+
+use std::cell::Cell;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::Context;
+use apiscope_audit::secret::FingerprintKey;
+use apiscope_audit::{Restored, Settings};
+use apiscope_common::budget;
+use apiscope_wire::{Limits, Timestamp};
+use sd_notify::NotifyState;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::capture::{Capture, Order};
+use super::logging::{self, Log};
+use super::{Agent, now, sinks};
+use crate::capture::live::{self, Live};
+use crate::config::{Config, Mistake};
+use crate::control::{self, Seat};
+use crate::metrics::ConfigSnapshot;
+use crate::pipeline::{Owner, Pipeline, Shard};
+use crate::store::{self, Store};
+use crate::trouble::{Trouble, plain};
+use crate::view::Board;
+use crate::web;
+
+/// Batches of changes between capture and sinks.
+const BATCHES_MAX: usize = 64;
+/// How long the listeners may take to end.
+const LISTENERS_END: Duration = Duration::from_secs(1);
+
+/// What wakes the main thread.
+enum Wake {
+    Signal(i32),
+    /// The capture thread has ended.
+    CaptureEnded,
+}
+
+/// Runs until a signal ends it.
+pub fn run(path: Option<PathBuf>, level: Option<String>) -> anyhow::Result<ExitCode> {
+    let mut config = match Config::load(path.as_deref()) {
+        Ok(config) => config,
+        Err(mistakes) => {
+            crate::cli::show_mistakes(&mistakes);
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    if let Some(level) = &level {
+        config.log.clone_from(level);
+    }
+    let log = logging::start(&config.log);
+    let seat = Seat::take(&config.control.socket)?;
+    let metrics = config.metrics.listen.map(bind).transpose()?;
+    let daemon = Daemon::start(path, level, log, Arc::new(config), &seat, metrics)?;
+    daemon.until_stopped()
+}
+
+/// The metrics address, taken before anything else is begun.
+fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).map_err(|error| {
+        let what = format!("the metrics cannot listen on {address}: {}", plain(&error));
+        let port = address.port();
+        let todo = format!(
+            "see who has the port with `ss -ltnp sport = :{port}`, or set another [metrics] listen (or \"off\")"
+        );
+        Trouble::new(what, todo)
+    })?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// All that runs.
+struct Daemon {
+    path: Option<PathBuf>,
+    level: Option<String>,
+    log: Log,
+    /// When the configuration in force was read.
+    read_at: Cell<Timestamp>,
+    agent: Arc<Agent>,
+    orders: Sender<Order>,
+    wakes: Receiver<Wake>,
+    capture: JoinHandle<()>,
+    sinks: JoinHandle<()>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Daemon {
+    fn start(
+        path: Option<PathBuf>,
+        level: Option<String>,
+        log: Log,
+        config: Arc<Config>,
+        seat: &Seat,
+        metrics: Option<TcpListener>,
+    ) -> anyhow::Result<Self> {
+        let (store, restored) = open_store(&config)?;
+        let agent = Arc::new(Agent::new(Arc::clone(&config), Board::restored(&restored), store, now()));
+        agent.metrics.restore(&restored);
+        let settings = settings(&agent, &config);
+        let key = Arc::new(key(&agent, &config)?);
+        let wire = Limits { body_bytes_max: body_bytes_max(&config), ..Limits::default() };
+        let shard = Shard::new(wire, key, Arc::clone(&settings));
+        let pipeline = Pipeline::new(shard, Owner::new(settings, restored));
+        let live = Live::start(&capture_config(&config)).map_err(|error| not_capturing(&error))?;
+        let (programs, flows) = (live.stats().programs.join(", "), live.stats().seeded);
+        tracing::info!(
+            "watching {} with {programs}; {} connections were open before",
+            live.cgroup().0.display(),
+            flows.servers + flows.clients + flows.unknown
+        );
+
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("listeners")
+            .enable_all()
+            .build()
+            .context("no event loop")?;
+        serve(&runtime, &agent, seat, metrics)?;
+        let (wake, wakes) = mpsc::channel();
+        signals(wake.clone())?;
+        let (orders, order) = mpsc::channel();
+        let (changes, change) = mpsc::sync_channel(BATCHES_MAX);
+        let shared = Arc::clone(&agent);
+        let sinks = thread::Builder::new().name("sinks".into()).spawn(move || sinks::run(&shared, &change))?;
+        let work = Capture { live, pipeline, agent: Arc::clone(&agent), orders: order, changes };
+        let capture = thread::Builder::new().name("capture".into()).spawn(move || {
+            // Sent when the work ends, also by a defect.
+            let _end = OnDrop(wake);
+            work.run();
+        })?;
+        Ok(Self { path, level, log, read_at: Cell::new(now()), agent, orders, wakes, capture, sinks, runtime })
+    }
+
+    fn until_stopped(self) -> anyhow::Result<ExitCode> {
+        notify(&[NotifyState::Ready]);
+        if let Some(address) = self.agent.config().metrics.listen {
+            tracing::info!("metrics on http://{address}/metrics");
+        }
+        tracing::info!("ready; see `apiscope status`, `apiscope watch`, `apiscope findings`");
+        let mut code = ExitCode::SUCCESS;
+        loop {
+            match self.wakes.recv().context("the signal thread has ended")? {
+                Wake::Signal(SIGHUP) => self.reload(),
+                Wake::Signal(_) => break,
+                Wake::CaptureEnded => {
+                    tracing::error!(
+                        "the capture thread has ended by a defect; stopping, so that it can be started again"
+                    );
+                    code = ExitCode::FAILURE;
+                    break;
+                }
+            }
+        }
+        self.stop();
+        Ok(code)
+    }
+
+    /// Detaches first; then everything that was seen reaches its sinks; then the listeners end.
+    fn stop(self) {
+        notify(&[NotifyState::Stopping]);
+        tracing::info!("stopping");
+        let Self { agent, orders, capture, sinks, runtime, .. } = self;
+        // Fails only where the thread has ended already.
+        let _ = orders.send(Order::Stop);
+        for (name, thread) in [("capture", capture), ("sinks", sinks)] {
+            if thread.join().is_err() {
+                tracing::error!("the thread {name} ended by a defect: what it held is lost");
+            }
+        }
+        if let Err(error) = agent.store.flush() {
+            tracing::error!("not everything reached the store: {error}");
+        }
+        agent.end_watch();
+        runtime.shutdown_timeout(LISTENERS_END);
+        agent.store.close();
+        tracing::info!("stopped; {} exchanges were seen", agent.board().counts().exchanges);
+    }
+
+    /// Reads the configuration again. A wrong one leaves the old one in force, and says so.
+    fn reload(&self) {
+        let mut reloading = vec![NotifyState::Reloading];
+        // systemd 253 and newer wants the time of the reload with it.
+        reloading.extend(NotifyState::monotonic_usec_now().ok());
+        notify(&reloading);
+        match Config::load(self.path.as_deref()) {
+            Ok(config) => self.configure(config),
+            Err(mistakes) => {
+                let trouble = still_old(&mistakes);
+                self.agent.health.set("configuration", &trouble, now());
+                self.agent.metrics.set_config(ConfigSnapshot { successful: false, success_at: self.read_at.get() });
+            }
+        }
+        notify(&[NotifyState::Ready]);
+    }
+
+    fn configure(&self, mut config: Config) {
+        if let Some(level) = &self.level {
+            config.log.clone_from(level);
+        }
+        let old = self.agent.config();
+        let config = Arc::new(keep_fixed(&self.agent, &old, config));
+        self.log.set(&config.log);
+        let settings = settings(&self.agent, &config);
+        self.agent.set_config(Arc::clone(&config));
+        // Fails only where the thread has ended, and then the main loop knows.
+        let _ = self.orders.send(Order::Configure(settings, budget_of(&config)));
+        self.agent.health.clear("configuration");
+        self.read_at.set(now());
+        self.agent.metrics.set_config(ConfigSnapshot { successful: true, success_at: self.read_at.get() });
+        tracing::info!("the configuration was read again and is in force");
+    }
+}
+
+/// The store, or one in memory: a directory that can't be written does not stop the agent, which says so.
+fn open_store(config: &Config) -> anyhow::Result<(Store, Restored)> {
+    let options = || store::Options {
+        calls_rows_max: config.store.calls_max,
+        calls_age_max: config.store.calls_age,
+        ..store::Options::new(&config.store.dir)
+    };
+    match Store::open(options()) {
+        Ok(opened) => Ok(opened),
+        Err(error) => {
+            tracing::error!("{error}; going on in memory: what is found now is lost with the process");
+            Ok((Store::in_memory(options(), &error)?, Restored::default()))
+        }
+    }
+}
+
+/// The installation's key, or one for this run.
+fn key(agent: &Agent, config: &Config) -> anyhow::Result<FingerprintKey> {
+    store::fingerprint_key(&config.store.dir).or_else(|error| {
+        let error = error.to_string();
+        let (what, todo) = error.split_once(". ").unwrap_or((&error, "see the log"));
+        let what = format!("{what}; fingerprints of this run will differ from those of other runs");
+        agent.health.set("fingerprint key", &Trouble::new(what, todo), now());
+        Ok(store::ephemeral_key()?)
+    })
+}
+
+/// What can't change while running keeps its old value; that it waits for a restart is told.
+fn keep_fixed(agent: &Agent, old: &Config, mut new: Config) -> Config {
+    let mut waits = Vec::new();
+    let mut keep = |name, differs: bool| {
+        if differs {
+            waits.push(name);
+        }
+    };
+    keep("[metrics] listen", old.metrics != new.metrics);
+    keep("[control] socket", old.control != new.control);
+    keep("[store] dir", old.store.dir != new.store.dir);
+    keep("[capture] cgroup", old.capture.cgroup != new.capture.cgroup);
+    keep("[capture] ring_bytes", old.capture.ring_bytes != new.capture.ring_bytes);
+    new.metrics = old.metrics.clone();
+    new.control = old.control.clone();
+    new.store.dir.clone_from(&old.store.dir);
+    new.capture.cgroup.clone_from(&old.capture.cgroup);
+    new.capture.ring_bytes = old.capture.ring_bytes;
+    if waits.is_empty() {
+        agent.health.clear("configuration, restart");
+    } else {
+        let what = format!("{} changed, which counts after a restart only", waits.join(", "));
+        agent.health.set("configuration, restart", &Trouble::new(what, "systemctl restart apiscope"), now());
+    }
+    new
+}
+
+fn still_old(mistakes: &[Mistake]) -> Trouble {
+    let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
+    let more = match mistakes.len() {
+        0 | 1 => String::new(),
+        number => format!(" (and {} more)", number - 1),
+    };
+    let what = format!("the changed configuration is wrong, so the old one is still in force: {first}{more}");
+    Trouble::new(what, "mend what `apiscope check` shows, then reload again")
+}
+
+/// The core's settings; documents that can't be read are told.
+fn settings(agent: &Agent, config: &Config) -> Arc<Settings> {
+    let (settings, troubles) = config.settings();
+    let parts: Vec<_> = troubles.iter().map(|(api, _)| format!("document of {api}")).collect();
+    agent.health.keep("document of ", &parts);
+    for (part, (_, trouble)) in parts.iter().zip(&troubles) {
+        agent.health.set(part, trouble, now());
+    }
+    Arc::new(settings)
+}
+
+fn capture_config(config: &Config) -> live::Config {
+    live::Config {
+        cgroup: config.capture.cgroup.clone(),
+        ring_size_bytes: u32::try_from(config.capture.ring_bytes).unwrap_or(u32::MAX),
+        limits: budget_of(config),
+        ..live::Config::default()
+    }
+}
+
+fn budget_of(config: &Config) -> budget::Limits {
+    let narrow = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
+    budget::Limits { head: narrow(config.capture.head_bytes), body: narrow(config.capture.body_bytes) }
+}
+
+fn body_bytes_max(config: &Config) -> usize {
+    let wanted = usize::try_from(config.capture.body_bytes).unwrap_or(usize::MAX);
+    wanted.max(Limits::default().body_bytes_max)
+}
+
+fn not_capturing(error: &crate::capture::error::StartError) -> Trouble {
+    Trouble::new(format!("capture cannot start: {error}"), "`apiscope doctor` looks at each thing it needs")
+}
+
+fn serve(
+    runtime: &tokio::runtime::Runtime,
+    agent: &Arc<Agent>,
+    seat: &Seat,
+    metrics: Option<TcpListener>,
+) -> anyhow::Result<()> {
+    let _context = runtime.enter();
+    let socket = tokio::net::UnixListener::from_std(seat.listener()?)?;
+    runtime.spawn(web::serve::unix(socket, control::server::router(Arc::clone(agent))));
+    if let Some(metrics) = metrics {
+        let listener = tokio::net::TcpListener::from_std(metrics)?;
+        runtime.spawn(web::serve::tcp(listener, web::router(Arc::clone(agent))));
+    }
+    Ok(())
+}
+
+fn signals(wake: Sender<Wake>) -> anyhow::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("signals cannot be received")?;
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            if wake.send(Wake::Signal(signal)).is_err() {
+                break;
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Tells systemd, where it is there.
+fn notify(states: &[NotifyState<'_>]) {
+    // Without systemd there is nobody to tell.
+    let _ = sd_notify::notify(states);
+}
+
+/// Tells the main thread when it goes.
+struct OnDrop(Sender<Wake>);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        // The main thread may be gone first.
+        let _ = self.0.send(Wake::CaptureEnded);
+    }
+}

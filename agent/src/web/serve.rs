@@ -1,0 +1,54 @@
+//! Serves a router with bounds: on connections at a time, and on the time a request's head may take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Connections at a time; further ones wait to be accepted.
+const CONNECTIONS_MAX: usize = 64;
+/// How long a request's head may take.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long to wait after an accept that failed, such as for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Serves a TCP listener for ever.
+pub async fn tcp(listener: TcpListener, router: Router) {
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => connection(stream, router.clone(), permit),
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+/// Serves a unix listener for ever.
+pub async fn unix(listener: UnixListener, router: Router) {
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => connection(stream, router.clone(), permit),
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+fn connection<S>(stream: S, router: Router, permit: OwnedSemaphorePermit)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
+        // A peer that breaks off is its own affair.
+        let _ = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).await;
+        drop(permit);
+    });
+}
