@@ -156,13 +156,11 @@ impl Flows {
         }
     }
 
-    /// Does what `wire` asks for. An unknown flow is one that has gone since.
+    /// Does what `wire` asks for, as the kernel does it: from the flow's next turn on. An unknown flow is one that has gone.
     pub(super) fn apply(&mut self, id: FlowId, verdict: Verdict) {
         let Some(flow) = self.table.by_id(id).and_then(|slot| self.table.get_mut(slot)) else { return };
         match verdict {
-            Verdict::IgnoreNotHttp | Verdict::IgnoreEncrypted => {
-                flow.budget = Budget { verdict: budget::Verdict::Ignore as u8, left: [0; 2], ..flow.budget };
-            }
+            Verdict::IgnoreNotHttp | Verdict::IgnoreEncrypted => flow.budget.verdict = budget::Verdict::Ignore as u8,
         }
     }
 

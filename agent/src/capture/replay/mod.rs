@@ -172,7 +172,7 @@ impl Replay {
         }
     }
 
-    /// Does with a flow what `wire` asks for, from its next packet on.
+    /// Does with a flow what `wire` asks for, from its next turn on.
     pub fn apply(&mut self, flow: FlowId, verdict: Verdict) {
         self.flows.apply(flow, verdict);
     }
