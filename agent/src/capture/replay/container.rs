@@ -279,8 +279,8 @@ impl Section {
 
     /// Reads a block. `None`: it contradicts itself.
     fn block(&mut self, kind: u32, block: &[u8]) -> Option<Found> {
-        if kind == PACKET_OBSOLETE {
-            return Packet::obsolete(block, self.big_endian).map(Found::Packet);
+        if matches!(kind, PACKET_ENHANCED | PACKET_OBSOLETE) {
+            return Packet::read(kind, block, self.big_endian).map(Found::Packet);
         }
         let parse = if self.big_endian { pcap_parser::parse_block_be } else { pcap_parser::parse_block_le };
         match parse(block).ok()?.1 {
@@ -294,13 +294,6 @@ impl Section {
                 }
                 Some(Found::Other)
             }
-            Block::EnhancedPacket(packet) => Some(Found::Packet(Packet {
-                interface: packet.if_id,
-                ticks: Some(u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low)),
-                wire_len: packet.origlen,
-                captured: plausible(packet.caplen)?,
-                data_at: 28,
-            })),
             Block::SimplePacket(packet) => {
                 let snap_len = self.interface(0).map_or(0, |known| known.snap_len);
                 let captured = if snap_len == 0 { packet.origlen } else { packet.origlen.min(snap_len) };
@@ -350,15 +343,17 @@ struct Packet {
 }
 
 impl Packet {
-    /// The Packet Block of early pcapng drafts; `pcap_parser` does not know it.
-    fn obsolete(block: &[u8], big_endian: bool) -> Option<Self> {
-        let captured = plausible(u32_at(block, 20, big_endian))?;
-        let interface = block.get(8..10)?.try_into().ok()?;
-        let interface = if big_endian { u16::from_be_bytes(interface) } else { u16::from_le_bytes(interface) };
-        (28 + captured + 4 <= block.len()).then(|| Self {
-            interface: u32::from(interface),
-            ticks: Some(u64::from(u32_at(block, 12, big_endian)) << 32 | u64::from(u32_at(block, 16, big_endian))),
-            wire_len: u32_at(block, 24, big_endian),
+    /// An Enhanced Packet Block, or the Packet Block of early pcapng drafts. `pcap_parser` does not know the latter, and makes a
+    /// list of the former's options, which no one here wants.
+    fn read(kind: u32, block: &[u8], big_endian: bool) -> Option<Self> {
+        let field = |at| u32_at(block, at, big_endian);
+        let captured = plausible(field(20))?;
+        // The obsolete block has the number in 16 bits, and a count of drops behind it.
+        let short = if big_endian { field(8) >> 16 } else { field(8) & 0xffff };
+        (28 + captured + 4 <= block.len() && field(block.len() - 4) == field(4)).then(|| Self {
+            interface: if kind == PACKET_OBSOLETE { short } else { field(8) },
+            ticks: Some(u64::from(field(12)) << 32 | u64::from(field(16))),
+            wire_len: field(24),
             captured,
             data_at: 28,
         })

@@ -52,6 +52,8 @@ struct Entry<T> {
 /// cost more than another.
 pub(super) struct Table<T> {
     by_key: HashMap<Key, u32>,
+    /// What was found last: a response follows its request, so the next segment is often of the same flow.
+    last: Option<(Key, Slot)>,
     entries: Vec<Entry<T>>,
     free: Vec<u32>,
     newest: u32,
@@ -63,7 +65,15 @@ impl<T> Table<T> {
     /// A table for at most `capacity` flows, at least one.
     pub(super) fn new(capacity: usize) -> Self {
         let capacity = capacity.clamp(1, NONE as usize - 1);
-        Self { by_key: HashMap::new(), entries: Vec::new(), free: Vec::new(), newest: NONE, oldest: NONE, capacity }
+        Self {
+            by_key: HashMap::new(),
+            last: None,
+            entries: Vec::new(),
+            free: Vec::new(),
+            newest: NONE,
+            oldest: NONE,
+            capacity,
+        }
     }
 
     /// How many flows there are.
@@ -82,8 +92,15 @@ impl<T> Table<T> {
     }
 
     /// The flow of these addresses.
-    pub(super) fn find(&self, key: &Key) -> Option<Slot> {
-        self.by_key.get(key).copied().map(Slot)
+    pub(super) fn find(&mut self, key: &Key) -> Option<Slot> {
+        if let Some((last, slot)) = self.last
+            && last == *key
+        {
+            return Some(slot);
+        }
+        let slot = Slot(*self.by_key.get(key)?);
+        self.last = Some((*key, slot));
+        Some(slot)
     }
 
     /// The flow with this id, if it is still the slot's.
@@ -133,6 +150,7 @@ impl<T> Table<T> {
         let value = entry.value.take()?;
         let key = entry.key;
         self.by_key.remove(&key);
+        self.last = None;
         self.unlink(slot.0);
         self.free.push(slot.0);
         Some(value)
@@ -218,8 +236,9 @@ mod tests {
         let slot = table.insert(key(1), 1);
         let id = table.id(slot);
         assert_eq!(table.by_id(id), Some(slot));
+        assert_eq!(table.find(&key(1)), Some(slot));
         table.remove(slot);
-        assert_eq!(table.by_id(id), None);
+        assert_eq!((table.by_id(id), table.find(&key(1))), (None, None));
         let again = table.insert(key(1), 2);
         assert_ne!(table.id(again), id);
         assert_eq!(table.by_id(id), None);
