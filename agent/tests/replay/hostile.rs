@@ -5,7 +5,7 @@ use super::support::{
 };
 
 /// Changed files per kind of file. Seeded: the same ones every time.
-const ROUNDS: u64 = 1500;
+const ROUNDS: u64 = 800;
 
 const TALK: &str = r"
     1.0 > S 100
