@@ -1,0 +1,516 @@
+//! Connections: segments of two directions to two streams of bytes in order, each byte accounted for once.
+//!
+//! Each direction waits at a gap for what is missing, within bounds of bytes, pieces and time, and then gives it up: the
+//! reader is told of a hole of known length. The first copy of a byte counts. Two things pass between the directions: a
+//! response that nobody waits for gives up the client's gap, since the server has read what we miss; and a *turn*. A turn
+//! begins with the first segment of a side after the other side has sent something. Only there (or where the other side
+//! was never heard) a reader that lost its place may take bytes for the start of a message: inside a body nothing that
+//! looks like a message is one, and between turns a body may well go on.
+//!
+//! It never copies what is in order, and keeps nothing of a connection at rest but its place in the streams.
+//! Entry: [`table::Table`], [`Flow::segment`].
+
+pub(crate) mod reorder;
+pub(crate) mod stream;
+pub(crate) mod table;
+
+use std::time::Duration;
+
+use crate::coverage::Coverage;
+use crate::event::Event;
+use crate::http::h1::Reader;
+use crate::http::work::Pool;
+use crate::http::{Cx, Fresh, Hole, Talk};
+use crate::input::{CloseReason, FlowId, Origin, Payload, Segment, Seq, Side};
+use crate::limits::{Counters, Limits};
+use crate::time::Timestamp;
+use reorder::Piece;
+use stream::{BASE, BELOW_MAX, Place, Stream};
+
+/// After this time what is missing will not come any more: a retransmission takes less (RFC 6298's timer starts at 1 s).
+const GAP_KEPT: Duration = Duration::from_secs(2);
+
+/// How often a flow's account is given.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+
+/// What the flows share while an input is taken.
+pub(crate) struct Io<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) counters: &'a mut Counters,
+    pub(crate) pool: &'a mut Pool,
+    pub(crate) emit: &'a mut dyn FnMut(Event<'_>),
+    pub(crate) at: Timestamp,
+}
+
+/// Why a gap is given up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// Nothing more will come.
+    Past,
+    /// A bound of ours.
+    Limit,
+}
+
+#[derive(Debug)]
+struct Half {
+    stream: Stream,
+    reader: Reader,
+}
+
+impl Half {
+    fn new(side: Side) -> Self {
+        Self { stream: Stream::default(), reader: Reader::new(side) }
+    }
+
+    fn was_heard(&self) -> bool {
+        self.stream.next != BASE || self.stream.reorder.is_some()
+    }
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    pub(crate) id: FlowId,
+    pub(crate) origin: Origin,
+    client: Half,
+    server: Half,
+    talk: Talk,
+    /// Who sent last.
+    speaker: Option<Side>,
+    flushed: Timestamp,
+    /// It is over; kept for a new connection under the same id.
+    pub(crate) over: bool,
+    /// It is in the list of those that want a tick.
+    pub(crate) listed: bool,
+}
+
+impl Flow {
+    pub(crate) fn new(id: FlowId, origin: Origin) -> Self {
+        Self {
+            id,
+            origin,
+            client: Half::new(Side::Client),
+            server: Half::new(Side::Server),
+            talk: Talk::default(),
+            speaker: None,
+            flushed: Timestamp::EPOCH,
+            over: false,
+            listed: false,
+        }
+    }
+
+    fn half(&mut self, side: Side) -> &mut Half {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+
+    /// Takes one segment.
+    pub(crate) fn segment(&mut self, segment: &Segment<'_>, io: &mut Io<'_>) {
+        let Segment { side, seq, .. } = *segment;
+        match segment.payload {
+            Payload::Open if self.over => self.renew(side, seq, io),
+            _ if self.over => orphan(&segment.payload, io),
+            Payload::Open => self.half(side).stream.open(seq),
+            Payload::Bytes([]) | Payload::Skipped(0) => {}
+            Payload::Bytes(bytes) if self.talk.ignored() => {
+                self.arrive(side, seq, Piece::Unread(bytes.len() as u64), io)
+            }
+            Payload::Bytes(bytes) => self.arrive(side, seq, Piece::Bytes(bytes), io),
+            Payload::Skipped(n) => self.arrive(side, seq, Piece::Skipped(u64::from(n)), io),
+            Payload::Close(CloseReason::Fin) => self.fin(side, seq, io),
+            Payload::Close(CloseReason::Reset) => {
+                let stream = &mut self.half(side).stream;
+                if stream.is_based() && stream.place(seq) == Place::Far {
+                    io.counters.out_of_window_segments += 1;
+                } else {
+                    self.close(CloseReason::Reset, io);
+                }
+            }
+            Payload::Close(CloseReason::Gone) => self.close(CloseReason::Gone, io),
+        }
+    }
+
+    /// So many bytes of a side were lost in the ring.
+    pub(crate) fn lost(&mut self, side: Side, n: u64) {
+        let stream = &mut self.half(side).stream;
+        stream.ring_lost = stream.ring_lost.saturating_add(n);
+    }
+
+    /// A new connection under the same id.
+    fn renew(&mut self, side: Side, seq: Seq, io: &mut Io<'_>) {
+        if !self.over {
+            self.close(CloseReason::Gone, io);
+        }
+        let other = self.half(side.other()).stream.reopened_at();
+        self.client = Half::new(Side::Client);
+        self.server = Half::new(Side::Server);
+        self.talk = Talk::default();
+        self.speaker = None;
+        self.over = false;
+        io.counters.flows_begun += 1;
+        io.counters.flows_open += 1;
+        self.half(side).stream.open(seq);
+        if let Some(other) = other {
+            self.half(side.other()).stream.open(other);
+        }
+    }
+
+    /// Where a segment lies; `None` if nowhere. Sets the base of a stream joined late.
+    fn place(&mut self, side: Side, seq: Seq, io: &mut Io<'_>) -> Option<u64> {
+        if !self.half(side).stream.is_based() {
+            cov_mark::hit!(joined_late);
+            self.half(side).reader.join();
+            match side {
+                Side::Client => self.talk.pairs.join(),
+                Side::Server => self.talk.pairs.break_server(),
+            }
+        }
+        match self.half(side).stream.place(seq) {
+            Place::At(pos) => Some(pos),
+            Place::Far => {
+                io.counters.out_of_window_segments += 1;
+                None
+            }
+            Place::Anew => {
+                cov_mark::hit!(reused_without_close);
+                self.renew(side, seq, io);
+                Some(BASE)
+            }
+        }
+    }
+
+    fn arrive(&mut self, side: Side, seq: Seq, piece: Piece<'_>, io: &mut Io<'_>) {
+        let first = !self.half(side).was_heard();
+        let Some(pos) = self.place(side, seq, io) else { return };
+        let Some((pos, piece)) = self.cut(side, pos, piece, io) else { return };
+        let turn = self.speaker.replace(side) != Some(side);
+        let stream = &mut self.half(side).stream;
+        if turn {
+            stream.turn_start = stream.seen_end();
+        }
+        let fresh = if turn || first || pos == stream.turn_start {
+            Fresh::Turn
+        } else if self.half(side.other()).was_heard() {
+            Fresh::No
+        } else {
+            Fresh::Segment
+        };
+        if side == Side::Server {
+            self.server_speaks(io);
+        }
+        let next = self.half(side).stream.next;
+        if pos > next {
+            self.hold(side, pos, piece, fresh, io);
+        } else {
+            let until = self.half(side).stream.reorder.as_ref().and_then(|reorder| reorder.first());
+            let now = piece.part(0, until.map_or(u64::MAX, |until| until - next));
+            self.feed(side, now, fresh, io);
+            if now.len() < piece.len() {
+                self.hold(side, pos + now.len(), piece.part(now.len(), u64::MAX), Fresh::No, io);
+            }
+            self.drain(side, io);
+        }
+        self.expire(side, io);
+        self.settle(side, io);
+    }
+
+    /// Removes what was there before, and what lies past the end.
+    fn cut<'p>(&mut self, side: Side, pos: u64, piece: Piece<'p>, io: &mut Io<'_>) -> Option<(u64, Piece<'p>)> {
+        let stream = &mut self.half(side).stream;
+        let next = stream.next;
+        let end = pos.saturating_add(piece.len());
+        if end > stream.fin || stream.ended {
+            cov_mark::hit!(past_the_end);
+            io.counters.out_of_window_segments += 1;
+            let inside = stream.fin.saturating_sub(pos);
+            return if inside == 0 || stream.ended { None } else { self.cut(side, pos, piece.part(0, inside), io) };
+        }
+        if pos >= next {
+            return Some((pos, piece));
+        }
+        let behind = (next - pos).min(piece.len());
+        let early = self.account_early(side, pos, piece);
+        io.counters.duplicate_bytes += behind - early;
+        (behind < piece.len()).then(|| (next, piece.part(behind, u64::MAX)))
+    }
+
+    /// Accounts for bytes before the first one seen of a stream joined late: they are reordered, or sent again. How many.
+    fn account_early(&mut self, side: Side, pos: u64, piece: Piece<'_>) -> u64 {
+        let stream = &mut self.half(side).stream;
+        let lowest = stream.lowest;
+        if stream.opened || pos >= lowest || lowest - pos > BELOW_MAX {
+            return 0;
+        }
+        let end = pos.saturating_add(piece.len()).min(lowest);
+        stream.lowest = pos;
+        let n = end - pos;
+        self.talk.coverage.lost.gap += lowest - end;
+        match piece {
+            Piece::Bytes(_) => self.talk.coverage.unparsed.joined_late += n,
+            Piece::Skipped(_) => self.talk.count_skipped(n),
+            Piece::Unread(_) => self.talk.count_ignored(n),
+        }
+        n
+    }
+
+    /// A response that nobody waits for: the server has read what we miss of the client.
+    fn server_speaks(&mut self, io: &mut Io<'_>) {
+        if self.talk.pairs.nobody_waits() && self.client.stream.has_gap() && self.server.reader.is_between() {
+            cov_mark::hit!(answered_gap);
+            while self.give_up(Side::Client, Why::Past, io) {}
+            self.settle(Side::Client, io);
+        }
+    }
+
+    /// Keeps a piece for later, within the bounds.
+    fn hold(&mut self, side: Side, pos: u64, piece: Piece<'_>, fresh: Fresh, io: &mut Io<'_>) {
+        let needed = match piece {
+            Piece::Bytes(bytes) => bytes.len(),
+            Piece::Skipped(_) | Piece::Unread(_) => 0,
+        };
+        while io.pool.allocated.saturating_add(needed) > io.limits.buffered_bytes_max {
+            if !self.give_up(side, Why::Limit, io) {
+                break;
+            }
+        }
+        let full = io.pool.allocated.saturating_add(needed) > io.limits.buffered_bytes_max;
+        let next = self.half(side).stream.next;
+        if pos <= next || full {
+            let behind = next.saturating_sub(pos);
+            io.counters.duplicate_bytes += behind.min(piece.len());
+            self.lose(side, pos.saturating_sub(next), Why::Limit, io);
+            if behind < piece.len() {
+                let fresh = if behind == 0 { fresh } else { Fresh::No };
+                self.feed(side, piece.part(behind, u64::MAX), fresh, io);
+            }
+            return;
+        }
+        let at = io.at;
+        let reorder = self.half(side).stream.reorder.get_or_insert_default();
+        let had = reorder.allocated();
+        let inserted = reorder.insert(pos, piece, fresh, at);
+        io.pool.allocated += reorder.allocated() - had;
+        io.counters.duplicate_bytes += inserted.duplicate;
+        if inserted.conflict
+            && let Some(kind) = self.half(side).stream.conflict()
+        {
+            io.counters.conflicts += 1;
+            let index = self.talk.pairs.current();
+            self.cx(io).ambiguous(index, side, kind);
+        }
+        while self.half(side).stream.reorder.as_ref().is_some_and(|reorder| {
+            reorder.allocated() > io.limits.reorder_bytes_max || reorder.chunks() > io.limits.reorder_chunks_max
+        }) {
+            self.give_up(side, Why::Limit, io);
+        }
+    }
+
+    /// Gives up the first gap, and reads on behind it. Whether there was one.
+    fn give_up(&mut self, side: Side, why: Why, io: &mut Io<'_>) -> bool {
+        let Some(n) = self.half(side).stream.gap() else { return false };
+        self.lose(side, n, why, io);
+        self.drain(side, io);
+        true
+    }
+
+    /// So many bytes at the head of the stream are lost.
+    fn lose(&mut self, side: Side, n: u64, why: Why, io: &mut Io<'_>) {
+        if n == 0 {
+            return;
+        }
+        io.counters.gaps += 1;
+        io.counters.gaps_by_limit += u64::from(why == Why::Limit);
+        let stream = &mut self.half(side).stream;
+        let ring = n.min(stream.ring_lost);
+        stream.ring_lost -= ring;
+        stream.advance(n);
+        let lost = &mut self.talk.coverage.lost;
+        lost.ring += ring;
+        match why {
+            Why::Past => lost.gap += n - ring,
+            Why::Limit => lost.memory += n - ring,
+        }
+        self.with_reader(side, io, |reader, talk, cx| reader.hole(n, Hole::Lost, talk, cx));
+    }
+
+    /// Reads what has become in order.
+    fn drain(&mut self, side: Side, io: &mut Io<'_>) {
+        let now = io.at;
+        loop {
+            let stream = &mut self.half(side).stream;
+            let next = stream.next;
+            let Some(reorder) = stream.reorder.as_mut() else { break };
+            let Some(chunk) = reorder.pop_at(next) else {
+                if reorder.is_empty() {
+                    stream.reorder = None;
+                }
+                break;
+            };
+            io.pool.allocated = io.pool.allocated.saturating_sub(chunk.allocated());
+            io.at = chunk.at;
+            self.feed(side, chunk.piece(), chunk.fresh, io);
+        }
+        io.at = now;
+    }
+
+    /// Gives the reader what is next in order.
+    fn feed(&mut self, side: Side, piece: Piece<'_>, fresh: Fresh, io: &mut Io<'_>) {
+        let n = piece.len();
+        self.half(side).stream.advance(n);
+        match piece {
+            Piece::Bytes(bytes) => {
+                self.prove_unasked(side, io);
+                self.with_reader(side, io, |reader, talk, cx| reader.bytes(bytes, fresh, talk, cx));
+            }
+            Piece::Skipped(_) => {
+                self.talk.count_skipped(n);
+                self.with_reader(side, io, |reader, talk, cx| reader.hole(n, Hole::Skipped, talk, cx));
+            }
+            Piece::Unread(_) => self.talk.count_ignored(n),
+        }
+    }
+
+    /// The client's stream goes on without a hole: a response before it that nobody waited for was not asked for.
+    fn prove_unasked(&mut self, side: Side, io: &mut Io<'_>) {
+        if side == Side::Client
+            && let Some((index, at)) = self.talk.pairs.proven_unasked()
+        {
+            let now = std::mem::replace(&mut io.at, at);
+            self.cx(io).ambiguous(index, Side::Server, crate::event::AmbiguityKind::UnaskedResponse);
+            io.at = now;
+        }
+    }
+
+    fn cx<'a>(&'a self, io: &'a mut Io<'_>) -> Cx<'a> {
+        Cx {
+            limits: io.limits,
+            counters: io.counters,
+            pool: io.pool,
+            emit: io.emit,
+            flow: self.id,
+            origin: &self.origin,
+            at: io.at,
+        }
+    }
+
+    fn with_reader(&mut self, side: Side, io: &mut Io<'_>, step: impl FnOnce(&mut Reader, &mut Talk, &mut Cx<'_>)) {
+        let Self { id, origin, client, server, talk, .. } = self;
+        talk.server_busy = !server.reader.is_between();
+        talk.client_head = if side == Side::Server { client.reader.half_head() } else { None };
+        let (reader, other) = match side {
+            Side::Client => (&mut client.reader, &mut server.reader),
+            Side::Server => (&mut server.reader, &mut client.reader),
+        };
+        let mut cx =
+            Cx { limits: io.limits, counters: io.counters, pool: io.pool, emit: io.emit, flow: *id, origin, at: io.at };
+        let ignored = talk.ignored();
+        step(reader, talk, &mut cx);
+        if talk.ignored() && !ignored {
+            reader.drop_all(talk, &mut cx);
+            other.drop_all(talk, &mut cx);
+        }
+    }
+
+    fn fin(&mut self, side: Side, seq: Seq, io: &mut Io<'_>) {
+        let Some(pos) = self.place(side, seq, io) else { return };
+        let at = io.at;
+        let stream = &mut self.half(side).stream;
+        if stream.ended || stream.fin != u64::MAX {
+            return;
+        }
+        stream.fin = pos.max(stream.seen_end());
+        stream.fin_at = at;
+        if stream.fin == stream.next {
+            self.prove_unasked(side, io);
+        }
+        self.settle(side, io);
+    }
+
+    /// Tells the end of a direction once everything before it was read; closes when both are over.
+    fn settle(&mut self, side: Side, io: &mut Io<'_>) {
+        let stream = &mut self.half(side).stream;
+        if stream.ended || stream.fin > stream.next || stream.reorder.is_some() {
+            return;
+        }
+        stream.ended = true;
+        self.with_reader(side, io, |reader, talk, cx| reader.end(CloseReason::Fin, talk, cx));
+        if self.client.stream.ended && self.server.stream.ended {
+            self.tell_closed(io);
+        }
+    }
+
+    /// Both directions are over at once.
+    pub(crate) fn close(&mut self, reason: CloseReason, io: &mut Io<'_>) {
+        for side in [Side::Client, Side::Server] {
+            while self.give_up(side, Why::Past, io) {}
+            if self.over {
+                return;
+            }
+            if !self.half(side).stream.ended {
+                let fin = self.half(side).stream.fin == self.half(side).stream.next;
+                self.half(side).stream.ended = true;
+                let reason = if fin { CloseReason::Fin } else { reason };
+                self.with_reader(side, io, |reader, talk, cx| reader.end(reason, talk, cx));
+            }
+        }
+        self.tell_closed(io);
+    }
+
+    fn tell_closed(&mut self, io: &mut Io<'_>) {
+        self.flush(io);
+        self.over = true;
+        io.counters.flows_open = io.counters.flows_open.saturating_sub(1);
+        (io.emit)(Event::Closed(self.id, io.at));
+    }
+
+    fn flush(&mut self, io: &mut Io<'_>) {
+        let coverage = std::mem::take(&mut self.talk.coverage);
+        if coverage != Coverage::default() {
+            self.flushed = io.at;
+            (io.emit)(Event::Coverage(self.id, coverage));
+        }
+    }
+
+    /// Gives up the gaps of a side that are too old.
+    fn expire(&mut self, side: Side, io: &mut Io<'_>) {
+        while self.half(side).stream.has_gap() && io.at.since(self.half(side).stream.gap_since()) >= GAP_KEPT {
+            cov_mark::hit!(old_gap);
+            if !self.give_up(side, Why::Past, io) {
+                break;
+            }
+        }
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(&mut self, io: &mut Io<'_>) {
+        for side in [Side::Client, Side::Server] {
+            self.expire(side, io);
+            if !self.over {
+                self.settle(side, io);
+            }
+        }
+        if !self.over && io.at.since(self.flushed) >= FLUSH_EVERY {
+            self.flush(io);
+        }
+    }
+
+    /// Whether a tick has something to do here.
+    pub(crate) fn wants_tick(&self) -> bool {
+        !self.over
+            && (self.talk.coverage != Coverage::default()
+                || self.client.stream.has_gap()
+                || self.server.stream.has_gap())
+    }
+}
+
+/// A segment of no flow.
+pub(crate) fn orphan(payload: &Payload<'_>, io: &mut Io<'_>) {
+    io.counters.orphan_segments += 1;
+    io.counters.orphan_bytes += match payload {
+        Payload::Bytes(bytes) => bytes.len() as u64,
+        Payload::Skipped(n) => u64::from(*n),
+        Payload::Open | Payload::Close(_) => 0,
+    };
+}

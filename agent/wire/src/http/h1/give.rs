@@ -1,0 +1,226 @@
+//! Messages begin and are given.
+
+use crate::event::{Body, Event, Header, Headers, Hello, Message, Start};
+use crate::http::h1::framing::{Fields, Framing};
+use crate::http::h1::head::{self, Fault, Head, HeaderVec, Parsed};
+use crate::http::h1::{Chunks, Reader, State, chunked};
+use crate::http::pairs::{Answer, Asked};
+use crate::http::work::{Begun, Work};
+use crate::http::{Cx, Kind, Odds, Talk, Unread};
+use crate::input::{Origin, Side};
+use crate::time::Timestamp;
+
+/// What a method means for its response.
+pub(crate) fn asked(method: &[u8], upgrade: bool) -> Asked {
+    match method {
+        b"HEAD" => Asked::Head,
+        b"CONNECT" => Asked::Connect,
+        _ if upgrade => Asked::Upgrade,
+        _ => Asked::Other,
+    }
+}
+
+/// A server sends this by itself when it closes an idle connection (RFC 9110 §15.5.9).
+const REQUEST_TIMEOUT: u16 = 408;
+
+pub(crate) fn hello(server_name: Option<&str>, cx: &mut Cx<'_>) {
+    let hello = Hello { flow: cx.flow, origin: cx.origin, server_name, at: cx.at };
+    (cx.emit)(Event::Hello(hello));
+}
+
+impl Reader {
+    /// A head lies whole in the segment. Gives the message if all of it does.
+    pub(crate) fn begin_in_place<'d>(
+        &mut self,
+        data: &'d [u8],
+        head: &Head<'_>,
+        headers: &HeaderVec<'_>,
+        talk: &mut Talk,
+        cx: &mut Cx<'_>,
+    ) -> &'d [u8] {
+        self.state = State::Head(None);
+        let (head_bytes, rest) = data.split_at_checked(head.len).unwrap_or((data, &[]));
+        talk.coverage.parsed += head_bytes.len() as u64;
+        let Some(begun) = self.begin(head, headers, false, None, talk, cx) else { return rest };
+        let whole = match begun.framing {
+            Framing::Length(n) => usize::try_from(n).ok().and_then(|n| rest.get(..n)).map(|body| (body, body.len())),
+            Framing::Chunked => chunked::single(rest),
+            Framing::Switched => Some((&rest[..0], 0)),
+            Framing::UntilClose | Framing::Unknown => None,
+        };
+        if let Some((body, len)) = whole.filter(|(body, _)| body.len() <= cx.limits.body_bytes_max) {
+            talk.coverage.parsed += len as u64;
+            let body = Body { data: body, total: begun.sure.then_some(body.len() as u64) };
+            give(head, headers, body, begun, begun.sure, (cx.at, cx.at), cx);
+            self.after(begun, talk, cx);
+            return rest.get(len..).unwrap_or_default();
+        }
+        let mut work = cx.pool.take();
+        if !cx.pool.append(&mut work.buf, head_bytes, cx.limits) {
+            cx.counters.cut_by_memory += 1;
+            let body = Body { data: &[], total: None };
+            give(head, headers, body, begun, false, (cx.at, cx.at), cx);
+            cx.pool.give(work);
+            self.lose_step(Unread::JoinedLate, talk, cx);
+            return rest;
+        }
+        work.began = cx.at;
+        work.latest = cx.at;
+        work.head_len = head_bytes.len();
+        self.work = Some(work);
+        self.follow(Some(begun), talk, cx);
+        rest
+    }
+
+    /// A head has ended: pairs it and says how it goes on. `None` for an interim response.
+    pub(crate) fn begin(
+        &mut self,
+        head: &Head<'_>,
+        headers: &[Header<'_>],
+        odd_fold: bool,
+        fault: Option<Fault>,
+        talk: &mut Talk,
+        cx: &mut Cx<'_>,
+    ) -> Option<Begun> {
+        talk.kind = Kind::Http;
+        let fields = Fields::of(headers);
+        let (index, sure, framing, mut odds) = match head.start {
+            Start::Request { method, .. } => {
+                let asked = asked(method.as_bytes(), fields.upgrade);
+                let (index, too_many) = talk.pairs.request(asked, talk.server_busy, cx.limits.pipeline_max);
+                cx.counters.pipelines_too_long += u64::from(too_many);
+                cx.counters.pairings_broken += u64::from(too_many);
+                let (framing, odds) = fields.of_request(head.version);
+                (index, true, framing, odds)
+            }
+            Start::Response { status } if (100..200).contains(&status) && status != 101 => {
+                if fault.is_none() {
+                    cx.counters.interim_responses += 1;
+                    return None;
+                }
+                (talk.pairs.current(), false, Framing::Unknown, Odds::default())
+            }
+            Start::Response { status } => {
+                let (index, asked) = self.answer(status, talk, cx);
+                let (framing, odds) = fields.of_response(head.version, status, asked);
+                (index, asked != Asked::Unknown, framing, odds)
+            }
+        };
+        odds = odds.union(head.odds);
+        odds.add_if(odd_fold, crate::event::AmbiguityKind::OddLineEnd);
+        if let Some(Fault::Line(Some(kind))) = fault {
+            odds.add(kind);
+        }
+        cx.all_ambiguous(index, self.side, odds);
+        cx.counters.malformed_heads += u64::from(matches!(fault, Some(Fault::Line(_))) || framing == Framing::Unknown);
+        let framing = if fault.is_some() { Framing::Unknown } else { framing };
+        Some(Begun { index, framing, sure, expects: fields.expects })
+    }
+
+    fn answer(&mut self, status: u16, talk: &mut Talk, cx: &mut Cx<'_>) -> (u32, Asked) {
+        match talk.pairs.response(talk.client_head) {
+            Answer::To(waiting) => (waiting.index, waiting.asked),
+            Answer::Unpaired(index) => {
+                cx.counters.unpaired_responses += 1;
+                if status != REQUEST_TIMEOUT {
+                    talk.pairs.remember_unasked(index, cx.at);
+                }
+                (index, Asked::Unknown)
+            }
+        }
+    }
+
+    /// The head is in the buffer: goes on as the framing says.
+    pub(crate) fn follow(&mut self, begun: Option<Begun>, talk: &mut Talk, cx: &mut Cx<'_>) {
+        self.state = State::Head(None);
+        let Some(begun) = begun else {
+            if let Some(work) = self.work.take() {
+                cx.pool.give(work);
+            }
+            return;
+        };
+        if let Some(work) = self.work.as_deref_mut() {
+            work.begun = Some(begun);
+        }
+        match begun.framing {
+            Framing::Length(0) | Framing::Switched => self.finish(true, talk, cx),
+            Framing::Length(left) => self.state = State::Length { left },
+            Framing::Chunked => self.state = State::Chunked(Chunks::default()),
+            Framing::UntilClose => self.state = State::UntilClose,
+            Framing::Unknown => {
+                self.finish(false, talk, cx);
+                self.lose_step(Unread::Malformed, talk, cx);
+            }
+        }
+    }
+
+    /// Gives the message in the buffer. `ended`: as its framing says.
+    pub(crate) fn finish(&mut self, ended: bool, talk: &mut Talk, cx: &mut Cx<'_>) {
+        self.state = State::Head(None);
+        let Some(work) = self.work.take() else { return };
+        if let Some(begun) = work.begun {
+            self.give_gathered(&work, begun, ended, cx);
+            if ended {
+                self.after(begun, talk, cx);
+            }
+        }
+        cx.pool.give(work);
+    }
+
+    fn give_gathered(&self, work: &Work, begun: Begun, ended: bool, cx: &mut Cx<'_>) {
+        let (bytes, data) = work.buf.split_at_checked(work.head_len).unwrap_or((&work.buf, &[]));
+        let mut headers = HeaderVec::new();
+        let head = match head::parse(bytes, self.side, &mut headers) {
+            Parsed::Whole(head) => Some(head),
+            Parsed::Not => {
+                headers.clear();
+                head::walk(bytes, self.side, &mut headers).0
+            }
+        };
+        let Some(head) = head else { return };
+        let body = Body { data, total: (ended && begun.sure).then_some(work.total) };
+        let complete = ended && begun.sure && !work.lost;
+        give(&head, &headers, body, begun, complete, (work.began, work.latest.max(cx.at)), cx);
+    }
+
+    /// A message has ended as its framing says.
+    fn after(&mut self, begun: Begun, talk: &mut Talk, cx: &mut Cx<'_>) {
+        if begun.framing == Framing::Switched {
+            cov_mark::hit!(switched);
+            talk.ignore(Kind::NotHttp, cx);
+        }
+    }
+}
+
+fn give(
+    head: &Head<'_>,
+    headers: &[Header<'_>],
+    body: Body<'_>,
+    begun: Begun,
+    complete: bool,
+    (began, ended): (Timestamp, Timestamp),
+    cx: &mut Cx<'_>,
+) {
+    cx.counters.messages += 1;
+    cx.counters.messages_incomplete += u64::from(!complete);
+    let origin: &Origin = cx.origin;
+    let message = Message {
+        exchange: cx.exchange(begun.index),
+        origin,
+        version: head.version,
+        start: head.start,
+        headers: Headers(headers),
+        body,
+        began,
+        ended,
+        complete,
+    };
+    (cx.emit)(Event::Message(message));
+}
+
+impl Reader {
+    /// The side that this reader reads.
+    pub(crate) fn side(&self) -> Side {
+        self.side
+    }
+}

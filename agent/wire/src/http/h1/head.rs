@@ -1,0 +1,372 @@
+//! Heads: the first line and the header fields.
+//!
+//! The usual head goes through httparse, once, where it lies. What httparse refuses is read line by line by [`walk`],
+//! which keeps what stands before the first fault.
+
+use std::mem::MaybeUninit;
+
+use smallvec::SmallVec;
+
+use crate::event::{AmbiguityKind, Header, Start, Version};
+use crate::http::Odds;
+use crate::input::Side;
+
+/// Header fields of a message; more are a fault. Apache's and nginx's own limits are lower.
+pub(crate) const HEADERS_MAX: usize = 256;
+
+/// Method names are shorter (the longest registered one has 17 bytes).
+const METHOD_BYTES_MAX: usize = 32;
+
+/// So much of a first line decides whether it can be one.
+pub(crate) const SIGN_BYTES: usize = METHOD_BYTES_MAX + 1;
+
+/// The fields of the head at hand; on the stack up to 64.
+pub(crate) type HeaderVec<'a> = SmallVec<[Header<'a>; 64]>;
+
+/// A head that was read.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'a> {
+    pub(crate) version: Version,
+    pub(crate) start: Start<'a>,
+    /// Its bytes, empty line included; or the bytes before the fault.
+    pub(crate) len: usize,
+    pub(crate) odds: Odds,
+}
+
+/// What stopped [`walk`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The bytes ended before the empty line.
+    Ended,
+    /// A line breaks the rules; of this kind, if it is one.
+    Line(Option<AmbiguityKind>),
+}
+
+/// What httparse found.
+pub(crate) enum Parsed<'a> {
+    Whole(Head<'a>),
+    /// Not whole, or not in order: for [`end`] and [`walk`] to say.
+    Not,
+}
+
+/// Reads a whole head at the start of `bytes`. Empty lines before it have been removed.
+pub(crate) fn parse<'a>(bytes: &'a [u8], side: Side, headers: &mut HeaderVec<'a>) -> Parsed<'a> {
+    let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    let (len, version, start, fields) = match side {
+        Side::Client => {
+            let mut request = httparse::Request::new(&mut []);
+            let Ok(httparse::Status::Complete(len)) = request.parse_with_uninit_headers(bytes, &mut fields) else {
+                return Parsed::Not;
+            };
+            let (Some(method), Some(target)) = (request.method, request.path) else { return Parsed::Not };
+            if method.len() > METHOD_BYTES_MAX {
+                return Parsed::Not;
+            }
+            (len, request.version, Start::Request { method, target: target.as_bytes() }, request.headers)
+        }
+        Side::Server => {
+            let mut response = httparse::Response::new(&mut []);
+            let mut config = httparse::ParserConfig::default();
+            config.allow_spaces_after_header_name_in_responses(true);
+            let result = config.parse_response_with_uninit_headers(&mut response, bytes, &mut fields);
+            let Ok(httparse::Status::Complete(len)) = result else { return Parsed::Not };
+            let Some(status) = response.code.filter(|code| *code >= 100) else { return Parsed::Not };
+            (len, response.version, Start::Response { status }, response.headers)
+        }
+    };
+    let version = if version == Some(0) { Version::Http10 } else { Version::Http11 };
+    let Some(head) = bytes.get(..len) else { return Parsed::Not };
+    headers.extend(fields.iter().map(|field| Header { name: field.name, value: field.value }));
+    Parsed::Whole(Head { version, start, len, odds: oddities(head, headers) })
+}
+
+/// What httparse lets pass: bare LF, and white space before the colon (in responses).
+fn oddities(head: &[u8], headers: &[Header<'_>]) -> Odds {
+    let mut odds = Odds::default();
+    let mut bare = !head.ends_with(b"\r\n\r\n");
+    let mut spaced = false;
+    for header in headers {
+        let at = header.name.as_ptr().addr().wrapping_sub(head.as_ptr().addr());
+        bare |= at.checked_sub(2).and_then(|before| head.get(before)) != Some(&b'\r');
+        spaced |= head.get(at.saturating_add(header.name.len())) != Some(&b':');
+    }
+    odds.add_if(bare, AmbiguityKind::OddLineEnd);
+    odds.add_if(spaced, AmbiguityKind::OddName);
+    odds
+}
+
+/// Where the head in `buf` ends: after the first empty line. `scan` is where the search goes on next time, so that no
+/// byte is searched twice.
+pub(crate) fn end(buf: &[u8], scan: &mut usize) -> Option<usize> {
+    loop {
+        let rest = buf.get(*scan..)?;
+        let line_end = memchr::memchr(b'\n', rest);
+        let Some(line_end) = line_end else {
+            *scan = buf.len();
+            return None;
+        };
+        match rest.get(line_end + 1..) {
+            Some([b'\n', ..]) => return Some(*scan + line_end + 2),
+            Some([b'\r', b'\n', ..]) => return Some(*scan + line_end + 3),
+            Some([] | [b'\r']) | None => {
+                *scan += line_end;
+                return None;
+            }
+            Some(_) => *scan += line_end + 1,
+        }
+    }
+}
+
+/// Whether bytes can be the beginning of a first line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sign {
+    Yes,
+    No,
+    /// Too few to say.
+    Maybe,
+}
+
+/// Looks at the first [`SIGN_BYTES`] only. Monotone: more bytes never turn yes into no or no into yes.
+pub(crate) fn sign(bytes: &[u8], side: Side) -> Sign {
+    match side {
+        Side::Client => match bytes.iter().take(SIGN_BYTES).position(|b| !is_token(*b)) {
+            Some(at) if at > 0 && bytes.get(at) == Some(&b' ') => Sign::Yes,
+            Some(_) => Sign::No,
+            None if bytes.len() >= SIGN_BYTES => Sign::No,
+            None => Sign::Maybe,
+        },
+        Side::Server => {
+            let matches = bytes.iter().zip(b"HTTP/1.0 ").enumerate().all(|(i, (b, sign))| match i {
+                7 => matches!(b, b'0' | b'1'),
+                _ => b == sign,
+            });
+            let digits = bytes.iter().skip(9).take(3).all(u8::is_ascii_digit);
+            match (matches && digits, bytes.len() >= 12) {
+                (false, _) => Sign::No,
+                (true, true) => Sign::Yes,
+                (true, false) => Sign::Maybe,
+            }
+        }
+    }
+}
+
+/// What a whole first line is that has the right [`sign`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// Of HTTP/1.0 or 1.1.
+    Http,
+    /// Of HTTP, in a version or a form that is none.
+    OddHttp,
+    /// `GET target`, without a version.
+    Http09,
+    Other,
+}
+
+/// Judges a first line, without its end.
+pub(crate) fn line(line: &[u8], side: Side) -> Line {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if side == Side::Server {
+        return Line::Http;
+    }
+    let last = line.rsplit(|b| *b == b' ').next().unwrap_or_default();
+    match last {
+        b"HTTP/1.0" | b"HTTP/1.1" => Line::Http,
+        b"HTTP/2.0" if line.starts_with(b"PRI * ") => Line::Other,
+        _ if last.get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"HTTP/")) => Line::OddHttp,
+        _ if line.starts_with(b"GET /") && !line[5..].contains(&b' ') => Line::Http09,
+        _ => Line::Other,
+    }
+}
+
+/// Replaces obsolete line folding by spaces, in place (RFC 9112 §5.2). Whether a field that decides the framing was
+/// folded: servers that do not know folding read it differently.
+pub(crate) fn unfold(head: &mut [u8]) -> bool {
+    let mut odd = false;
+    let mut first_line = true;
+    let mut framing = false;
+    let mut at = 0;
+    while let Some(line_end) = head.get(at..).and_then(|rest| memchr::memchr(b'\n', rest)).map(|n| at + n) {
+        at = line_end + 1;
+        let folds = matches!(head.get(at), Some(b' ' | b'\t'));
+        if folds && !first_line {
+            odd |= framing;
+            if let Some(b) = head.get_mut(line_end) {
+                *b = b' ';
+            }
+            if let Some(b) = line_end.checked_sub(1).and_then(|before| head.get_mut(before))
+                && *b == b'\r'
+            {
+                *b = b' ';
+            }
+        }
+        if !folds {
+            framing = head.get(at..).is_some_and(decides_framing);
+        }
+        first_line = false;
+    }
+    odd
+}
+
+fn decides_framing(line: &[u8]) -> bool {
+    [&b"content-length"[..], b"transfer-encoding"]
+        .iter()
+        .any(|name| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)))
+}
+
+/// Reads what is in order: the first line, or nothing is; then fields until the first fault.
+pub(crate) fn walk<'a>(bytes: &'a [u8], side: Side, headers: &mut HeaderVec<'a>) -> (Option<Head<'a>>, Option<Fault>) {
+    let Some((first, mut len)) = next_line(bytes, 0) else { return (None, Some(Fault::Ended)) };
+    let (text, mut bare) = without_end(first);
+    let first = match side {
+        Side::Client => request_line(text),
+        Side::Server => status_line(text),
+    };
+    let Some((version, start)) = first else { return (None, Some(Fault::Line(fault_kind(text, None)))) };
+    let fault = loop {
+        let Some((line, after)) = next_line(bytes, len) else { break Some(Fault::Ended) };
+        let (text, bare_here) = without_end(line);
+        if text.is_empty() {
+            bare |= bare_here;
+            len = after;
+            break None;
+        }
+        match field(text) {
+            Some(header) if headers.len() < HEADERS_MAX => headers.push(header),
+            Some(_) => break Some(Fault::Line(None)),
+            None => break Some(Fault::Line(fault_kind(text, Some(AmbiguityKind::OddName)))),
+        }
+        bare |= bare_here;
+        len = after;
+    };
+    let mut odds = Odds::default();
+    odds.add_if(bare, AmbiguityKind::OddLineEnd);
+    (Some(Head { version, start, len, odds }), fault)
+}
+
+fn next_line(bytes: &[u8], from: usize) -> Option<(&[u8], usize)> {
+    let rest = bytes.get(from..)?;
+    let line_end = memchr::memchr(b'\n', rest)?;
+    Some((rest.get(..=line_end)?, from + line_end + 1))
+}
+
+/// A line without its end, and whether that was a bare LF.
+fn without_end(line: &[u8]) -> (&[u8], bool) {
+    match line.strip_suffix(b"\r\n") {
+        Some(text) => (text, false),
+        None => (line.strip_suffix(b"\n").unwrap_or(line), true),
+    }
+}
+
+fn request_line(line: &[u8]) -> Option<(Version, Start<'_>)> {
+    let mut parts = line.split(|b| *b == b' ');
+    let (method, target, version) = (parts.next()?, parts.next()?, parts.next()?);
+    let visible = !target.is_empty() && target.iter().all(|b| *b > b' ' && *b != 0x7f);
+    if parts.next().is_some() || method.is_empty() || method.len() > METHOD_BYTES_MAX || !visible {
+        return None;
+    }
+    let version = version_of(version)?;
+    let method = token(method)?;
+    Some((version, Start::Request { method, target }))
+}
+
+fn status_line(line: &[u8]) -> Option<(Version, Start<'_>)> {
+    let version = version_of(line.get(..8)?)?;
+    let (b' ', [hundreds, tens, ones]) = (*line.get(8)?, line.get(9..12)?) else { return None };
+    if ![hundreds, tens, ones].iter().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let digit = |b: &u8| u16::from(b - b'0');
+    let status = digit(hundreds) * 100 + digit(tens) * 10 + digit(ones);
+    let reason = line.get(12..)?;
+    let ends = reason.is_empty() || (reason.starts_with(b" ") && reason.iter().all(|b| is_text(*b)));
+    (status >= 100 && ends).then_some((version, Start::Response { status }))
+}
+
+fn version_of(bytes: &[u8]) -> Option<Version> {
+    match bytes {
+        b"HTTP/1.0" => Some(Version::Http10),
+        b"HTTP/1.1" => Some(Version::Http11),
+        _ => None,
+    }
+}
+
+fn field(line: &[u8]) -> Option<Header<'_>> {
+    let colon = memchr::memchr(b':', line)?;
+    let name = token(line.get(..colon)?)?;
+    let value = line.get(colon + 1..)?.trim_ascii();
+    value.iter().all(|b| is_text(*b)).then_some(Header { name, value })
+}
+
+fn token(bytes: &[u8]) -> Option<&str> {
+    if bytes.is_empty() || !bytes.iter().all(|b| is_token(*b)) {
+        return None;
+    }
+    std::str::from_utf8(bytes).ok()
+}
+
+/// What is wrong with a line: a control byte before all.
+fn fault_kind(line: &[u8], other: Option<AmbiguityKind>) -> Option<AmbiguityKind> {
+    if line.iter().any(|b| matches!(b, b'\r' | 0)) { Some(AmbiguityKind::OddLineEnd) } else { other }
+}
+
+/// `tchar` of RFC 9110 §5.6.2.
+fn is_token(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
+}
+
+/// A byte that a field value or a reason may have (RFC 9110 §5.5).
+fn is_text(b: u8) -> bool {
+    b == b'\t' || (b >= b' ' && b != 0x7f)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_found_at_any_split() {
+        for (head, after) in [(&b"GET / HTTP/1.1\r\nA: b\r\n\r\n"[..], &b"xyz"[..]), (b"GET / HTTP/1.1\n\n", b"\n\n")] {
+            let all = [head, after].concat();
+            let mut scan = 0;
+            let found = (0..=all.len()).find_map(|n| end(&all[..n], &mut scan));
+            assert_eq!(found, Some(head.len()));
+        }
+    }
+
+    #[test]
+    fn signs_are_monotone() {
+        for (text, side, wanted) in [
+            (&b"PROPFIND /x HTTP/1.1"[..], Side::Client, Sign::Yes),
+            (b"SSH-2.0-OpenSSH\r\n", Side::Client, Sign::No),
+            (b"AVERYLONGTOKENTHATISNOMETHODATALLASITGOESON ", Side::Client, Sign::No),
+            (b"HTTP/1.1 200 OK", Side::Server, Sign::Yes),
+            (b"HTTP/1.1 2x0 OK", Side::Server, Sign::No),
+            (b"220 ready", Side::Server, Sign::No),
+        ] {
+            let mut last = Sign::Maybe;
+            for n in 0..=text.len() {
+                let now = sign(&text[..n], side);
+                assert!(last == Sign::Maybe || last == now, "{n}");
+                last = now;
+            }
+            assert_eq!(last, wanted);
+        }
+    }
+
+    #[test]
+    fn folding_becomes_spaces() {
+        let mut head = *b"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n";
+        assert!(!unfold(&mut head));
+        assert_eq!(&head, b"GET / HTTP/1.1\r\nA: b   c\r\n\r\n");
+        assert!(unfold(&mut b"GET / HTTP/1.1\r\nContent-Length:\r\n 1\r\n\r\n".to_vec()));
+    }
+
+    #[test]
+    fn what_stands_before_the_fault_is_kept() {
+        let mut headers = HeaderVec::new();
+        let (head, fault) = walk(b"GET / HTTP/1.1\r\nA: b\r\nB : c\r\n\r\n", Side::Client, &mut headers);
+        assert_eq!(fault, Some(Fault::Line(Some(AmbiguityKind::OddName))));
+        assert_eq!(head.map(|head| head.len), Some(22));
+        assert_eq!(headers.len(), 1);
+    }
+}

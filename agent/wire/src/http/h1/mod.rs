@@ -1,0 +1,432 @@
+//! HTTP/1.0 and 1.1: one direction's bytes to messages (RFC 9112).
+//!
+//! The usual message lies whole in one segment and is given from where it lies. Any other is gathered in a [`Work`].
+//! What can't be read is counted, and reading goes on where a message provably starts. It never looks at a byte more
+//! often than a fixed number of times. Entry: [`Reader::bytes`], [`Reader::hole`], [`Reader::end`].
+
+mod body;
+mod chunked;
+pub(crate) mod framing;
+mod give;
+mod head;
+
+use crate::http::pairs::Asked;
+use crate::http::work::Work;
+use crate::http::{Cx, Fresh, Hole, Kind, Talk, Unread};
+use crate::input::{CloseReason, Side};
+use crate::tls;
+use chunked::Chunks;
+use head::{Fault, HeaderVec, Line, Parsed, Sign};
+
+/// Empty lines before a message, in bytes.
+const LEAD_BYTES_MAX: u64 = 4096;
+
+/// So many turns of a connection joined late may start with what is no message, until it is taken for not HTTP.
+const STRIKES_MAX: u8 = 16;
+
+/// The reader of one direction.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    side: Side,
+    state: State,
+    /// The message at hand, unless it was given in place.
+    work: Option<Box<Work>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Before or in a head. With a reason: only perhaps, and what turns out to be no head is unread for that reason.
+    Head(Option<Unread>),
+    /// In the first record of a TLS connection.
+    Hello,
+    /// In a body of known length.
+    Length { left: u64 },
+    /// In a chunked body.
+    Chunked(Chunks),
+    /// In a body that ends with the connection.
+    UntilClose,
+    /// In what can't be read, for this reason.
+    Resync(Unread),
+}
+
+impl Reader {
+    pub(crate) fn new(side: Side) -> Self {
+        Self { side, state: State::Head(None), work: None }
+    }
+
+    /// The stream's beginning was not seen.
+    pub(crate) fn join(&mut self) {
+        self.state = State::Resync(Unread::JoinedLate);
+    }
+
+    /// Whether it is between messages.
+    pub(crate) fn is_between(&self) -> bool {
+        matches!(self.state, State::Head(None)) && self.work.is_none()
+    }
+
+    /// The method of the request whose head is half there.
+    pub(crate) fn half_head(&self) -> Option<Asked> {
+        let work = self.work.as_deref().filter(|work| work.head_len == 0 && !work.buf.is_empty())?;
+        let State::Head(None) = self.state else { return None };
+        match work.buf.iter().position(|b| *b == b' ') {
+            Some(at) => Some(give::asked(work.buf.get(..at).unwrap_or_default(), false)),
+            None => Some(Asked::Unknown),
+        }
+    }
+
+    /// The next bytes. `fresh`: they begin where a message may be taken to start, see [`crate::flow`].
+    pub(crate) fn bytes(&mut self, mut data: &[u8], fresh: Fresh, talk: &mut Talk, cx: &mut Cx<'_>) {
+        let mut fresh = fresh;
+        while !data.is_empty() {
+            if talk.ignored() {
+                self.drop_all(talk, cx);
+                talk.count_ignored(data.len() as u64);
+                return;
+            }
+            if let Some(work) = self.work.as_deref_mut() {
+                work.latest = work.latest.max(cx.at);
+            }
+            data = match self.state {
+                State::Head(Some(why)) if fresh == Fresh::Turn && self.work.is_some() => {
+                    cov_mark::hit!(no_head_by_turn);
+                    self.unread(why, talk, cx);
+                    data
+                }
+                State::Head(after) => self.head(data, after, talk, cx),
+                State::Hello => self.hello(data, talk, cx),
+                State::Length { left } => self.length(data, left, fresh, talk, cx),
+                State::Chunked(chunks) => self.chunked(data, chunks, fresh, talk, cx),
+                State::UntilClose => self.until_close(data, fresh, talk, cx),
+                State::Resync(why) if fresh != Fresh::No => self.resync(data, why, talk, cx),
+                State::Resync(why) => {
+                    why.count(&mut talk.coverage, data.len() as u64);
+                    return;
+                }
+            };
+            if !matches!(self.state, State::Resync(_)) || data.is_empty() {
+                fresh = Fresh::No;
+            }
+        }
+    }
+
+    /// A message may start here.
+    fn resync<'d>(&mut self, data: &'d [u8], why: Unread, talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
+        if talk.kind == Kind::Unknown && tls::is_record(data) {
+            talk.ignore(Kind::Encrypted, cx);
+            return data;
+        }
+        self.state = State::Head(Some(why));
+        self.head(data, Some(why), talk, cx)
+    }
+
+    fn head<'d>(&mut self, data: &'d [u8], after: Option<Unread>, talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
+        let mut lead = 0;
+        let mut rest = data;
+        if self.work.as_deref().is_none_or(|work| work.buf.is_empty()) && after.is_none() {
+            let text = data.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(data.len());
+            (lead, rest) = (text as u64, data.get(text..).unwrap_or_default());
+        }
+        if self.work.is_none() && !rest.is_empty() {
+            let mut headers = HeaderVec::new();
+            if let Parsed::Whole(head) = head::parse(rest, self.side, &mut headers)
+                && head.len <= cx.limits.head_bytes_max
+            {
+                talk.coverage.parsed += lead;
+                return self.begin_in_place(rest, &head, &headers, talk, cx);
+            }
+        }
+        let work = self.work.get_or_insert_with(|| cx.pool.take());
+        work.lead += lead;
+        if rest.is_empty() {
+            if work.lead > LEAD_BYTES_MAX {
+                self.refuse(Unread::Malformed, talk, cx);
+            }
+            return rest;
+        }
+        self.gather(rest, after, talk, cx)
+    }
+
+    /// Adds to a head that does not lie whole in one segment.
+    fn gather<'d>(&mut self, data: &'d [u8], after: Option<Unread>, talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
+        let Some(work) = self.work.as_deref_mut() else { return &[] };
+        let had = work.buf.len();
+        if had == 0 {
+            work.began = cx.at;
+            work.latest = cx.at;
+            work.scan = 0;
+        }
+        let room = cx.limits.head_bytes_max.saturating_sub(had);
+        let (taken, rest) = data.split_at_checked(room).unwrap_or((data, &[]));
+        if !cx.pool.append(&mut work.buf, taken, cx.limits) {
+            return self.no_memory(data, talk, cx);
+        }
+        if had < head::SIGN_BYTES {
+            match head::sign(&work.buf, self.side) {
+                Sign::Yes => {}
+                Sign::Maybe => return rest,
+                Sign::No => return self.no_head(rest, after, talk, cx),
+            }
+        }
+        if !work.line_read
+            && let Some(line_end) = memchr::memchr(b'\n', work.buf.get(work.scan..).unwrap_or_default())
+        {
+            let line = work.buf.get(..work.scan + line_end).unwrap_or_default();
+            match head::line(line, self.side) {
+                Line::Http => work.line_read = true,
+                Line::OddHttp => {
+                    cx.counters.malformed_heads += 1;
+                    self.refuse(Unread::Malformed, talk, cx);
+                    return rest;
+                }
+                Line::Http09 => {
+                    cx.counters.http09_requests += 1;
+                    return self.no_head(rest, after, talk, cx);
+                }
+                Line::Other => return self.no_head(rest, after, talk, cx),
+            }
+        }
+        match head::end(&work.buf, &mut work.scan) {
+            Some(end) => {
+                let back = work.buf.len() - end;
+                work.buf.truncate(end);
+                self.begin_gathered(talk, cx);
+                data.get(taken.len() - back..).unwrap_or_default()
+            }
+            None if rest.is_empty() => rest,
+            None => {
+                cx.counters.heads_too_long += 1;
+                self.cut_head(Unread::Malformed, talk, cx);
+                rest
+            }
+        }
+    }
+
+    /// The first bytes are no head.
+    fn no_head<'d>(&mut self, rest: &'d [u8], after: Option<Unread>, talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
+        if let Some(why) = after {
+            if talk.kind == Kind::Unknown {
+                talk.strikes = talk.strikes.saturating_add(1);
+            }
+            self.unread(why, talk, cx);
+            if talk.strikes >= STRIKES_MAX {
+                talk.ignore(Kind::NotHttp, cx);
+            }
+            why.count(&mut talk.coverage, rest.len() as u64);
+            return &[];
+        }
+        if talk.kind == Kind::Http && !(self.side == Side::Client && talk.pairs.may_switch()) {
+            cov_mark::hit!(garbage_after_http);
+            cx.counters.malformed_heads += 1;
+            self.refuse(Unread::Malformed, talk, cx);
+            return rest;
+        }
+        let first = self.work.as_deref().and_then(|work| work.buf.first());
+        if talk.kind == Kind::Unknown && self.side == Side::Client && first == Some(&tls::HANDSHAKE) {
+            self.state = State::Hello;
+            return self.hello_on(rest, talk, cx);
+        }
+        talk.ignore(Kind::NotHttp, cx);
+        self.drop_all(talk, cx);
+        rest
+    }
+
+    fn hello<'d>(&mut self, data: &'d [u8], talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
+        let Some(work) = self.work.as_deref_mut() else { return &[] };
+        if !cx.pool.append(&mut work.buf, data, cx.limits) {
+            return self.no_memory(data, talk, cx);
+        }
+        self.hello_on(&[], talk, cx)
+    }
+
+    /// Reads the hello as far as it is there. `rest` follows what was gathered.
+    fn hello_on<'d>(&mut self, rest: &'d [u8], talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
+        let Some(work) = self.work.as_deref_mut() else { return rest };
+        if !rest.is_empty() && !cx.pool.append(&mut work.buf, rest, cx.limits) {
+            return self.no_memory(rest, talk, cx);
+        }
+        match tls::client_hello(&work.buf) {
+            tls::Read::More => return &[],
+            tls::Read::Not => talk.ignore(Kind::NotHttp, cx),
+            tls::Read::Hello { len, server_name } => {
+                talk.coverage.parsed += len as u64;
+                give::hello(server_name, cx);
+                talk.ignore(Kind::Encrypted, cx);
+                talk.count_ignored((work.buf.len() as u64).saturating_sub(len as u64));
+                work.buf.clear();
+            }
+        }
+        self.drop_all(talk, cx);
+        &[]
+    }
+
+    /// The bound on all buffers is reached: the head is given up.
+    fn no_memory<'d>(&mut self, data: &'d [u8], talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
+        cx.counters.cut_by_memory += 1;
+        let undecided = self.work.as_deref().map_or(0, Work::undecided);
+        talk.coverage.lost.memory += undecided + data.len() as u64;
+        if let Some(work) = self.work.take() {
+            cx.pool.give(work);
+        }
+        self.lose_step(Unread::JoinedLate, talk, cx);
+        &[]
+    }
+
+    /// A head is whole in the buffer.
+    fn begin_gathered(&mut self, talk: &mut Talk, cx: &mut Cx<'_>) {
+        let Some(mut work) = self.work.take() else { return };
+        talk.coverage.parsed += std::mem::take(&mut work.lead);
+        let mut odd_fold = false;
+        let mut fault = None;
+        let mut headers = HeaderVec::new();
+        let whole = match head::parse(&work.buf, self.side, &mut headers) {
+            Parsed::Whole(head) => Some(head.len),
+            Parsed::Not => None,
+        };
+        drop(headers);
+        if whole.is_none() {
+            odd_fold = head::unfold(&mut work.buf);
+        }
+        let mut headers = HeaderVec::new();
+        let head = match head::parse(&work.buf, self.side, &mut headers) {
+            Parsed::Whole(head) => Some(head),
+            Parsed::Not => {
+                headers.clear();
+                let (head, found) = head::walk(&work.buf, self.side, &mut headers);
+                fault = found;
+                head
+            }
+        };
+        let Some(head) = head else {
+            drop(headers);
+            self.work = Some(work);
+            self.refuse_line(fault, talk, cx);
+            return;
+        };
+        let len = head.len;
+        let begun = self.begin(&head, &headers, odd_fold, fault, talk, cx);
+        drop(headers);
+        talk.coverage.parsed += len as u64;
+        talk.coverage.unparsed.malformed += (work.buf.len() - len) as u64;
+        work.buf.truncate(len);
+        work.head_len = len;
+        self.work = Some(work);
+        self.follow(begun, talk, cx);
+    }
+
+    /// A first line that no reading of HTTP/1 allows.
+    fn refuse_line(&mut self, fault: Option<Fault>, talk: &mut Talk, cx: &mut Cx<'_>) {
+        cx.counters.malformed_heads += 1;
+        if let Some(Fault::Line(Some(kind))) = fault {
+            cx.ambiguous(talk.pairs.current(), self.side, kind);
+        }
+        self.refuse(Unread::Malformed, talk, cx);
+    }
+
+    /// What was gathered breaks the rules, and no message can be made of it.
+    fn refuse(&mut self, why: Unread, talk: &mut Talk, cx: &mut Cx<'_>) {
+        self.unread(why, talk, cx);
+        self.lose_step(why, talk, cx);
+    }
+
+    /// Counts what was gathered as not read.
+    fn unread(&mut self, why: Unread, talk: &mut Talk, cx: &mut Cx<'_>) {
+        if let Some(work) = self.work.take() {
+            why.count(&mut talk.coverage, work.undecided());
+            cx.pool.give(work);
+        }
+        self.state = State::Resync(why);
+    }
+
+    /// From here on messages of this side may be missing.
+    fn lose_step(&mut self, why: Unread, talk: &mut Talk, cx: &mut Cx<'_>) {
+        self.state = State::Resync(why);
+        match self.side {
+            Side::Client => cx.counters.pairings_broken += u64::from(talk.pairs.break_client()),
+            Side::Server => talk.pairs.break_server(),
+        }
+    }
+
+    /// The connection is ignored: whatever was gathered is given or counted.
+    pub(crate) fn drop_all(&mut self, talk: &mut Talk, cx: &mut Cx<'_>) {
+        if self.work.as_deref().is_some_and(|work| work.head_len > 0) {
+            self.finish(false, talk, cx);
+        }
+        if let Some(work) = self.work.take() {
+            talk.count_ignored(work.undecided());
+            cx.pool.give(work);
+        }
+        self.state = State::Head(None);
+    }
+
+    /// A head ends here although it is not whole: what is known of it is given.
+    fn cut_head(&mut self, why: Unread, talk: &mut Talk, cx: &mut Cx<'_>) {
+        let Some(mut work) = self.work.take() else { return self.lose_step(why, talk, cx) };
+        head::unfold(&mut work.buf);
+        let mut headers = HeaderVec::new();
+        let (head, _) = head::walk(&work.buf, self.side, &mut headers);
+        let Some(head) = head else {
+            drop(headers);
+            self.work = Some(work);
+            return self.refuse(why, talk, cx);
+        };
+        let len = head.len;
+        let begun = self.begin(&head, &headers, false, Some(Fault::Ended), talk, cx);
+        drop(headers);
+        talk.coverage.parsed += work.lead + len as u64;
+        why.count(&mut talk.coverage, (work.buf.len() - len) as u64);
+        work.buf.truncate(len);
+        work.head_len = len;
+        work.begun = begun;
+        self.work = Some(work);
+        self.finish(false, talk, cx);
+        self.lose_step(why, talk, cx);
+    }
+
+    /// So many bytes are missing here. Their account is not the reader's.
+    pub(crate) fn hole(&mut self, n: u64, hole: Hole, talk: &mut Talk, cx: &mut Cx<'_>) {
+        if talk.ignored() {
+            return;
+        }
+        match self.state {
+            State::Head(Some(why)) => self.unread(why, talk, cx),
+            State::Head(None) | State::Hello => {
+                let half = self.work.as_deref().is_some_and(|work| !work.buf.is_empty());
+                if half {
+                    self.cut_head(Unread::JoinedLate, talk, cx)
+                } else {
+                    self.refuse(Unread::JoinedLate, talk, cx)
+                }
+            }
+            State::Resync(_) => self.lose_step(Unread::JoinedLate, talk, cx),
+            State::Length { left } => self.hole_in_length(n, left, hole, talk, cx),
+            State::Chunked(chunks) => self.hole_in_chunks(n, chunks, hole, talk, cx),
+            State::UntilClose => self.hole_until_close(n, hole),
+        }
+    }
+
+    /// The direction is over.
+    pub(crate) fn end(&mut self, reason: CloseReason, talk: &mut Talk, cx: &mut Cx<'_>) {
+        if talk.ignored() {
+            self.drop_all(talk, cx);
+            return;
+        }
+        match self.state {
+            State::Head(Some(why)) => self.unread(why, talk, cx),
+            State::Head(None) => match self.work.as_deref() {
+                Some(work) if !work.buf.is_empty() => {
+                    cov_mark::hit!(closed_in_head);
+                    self.cut_head(Unread::Malformed, talk, cx);
+                }
+                Some(_) => self.unread(Unread::Malformed, talk, cx),
+                None => {}
+            },
+            State::Hello => {
+                talk.ignore(Kind::NotHttp, cx);
+                self.drop_all(talk, cx);
+            }
+            State::Length { .. } | State::Chunked(_) => self.finish(false, talk, cx),
+            State::UntilClose => self.finish(reason == CloseReason::Fin, talk, cx),
+            State::Resync(_) => {}
+        }
+    }
+}

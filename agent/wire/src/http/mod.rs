@@ -1,0 +1,194 @@
+//! The readers of HTTP, and what the two directions of a connection share.
+//!
+//! A reader gets one direction's bytes in order, and is told of holes. It never waits for the other direction: what it
+//! must know of it (which request a response answers, that the protocol was switched) is in [`Talk`].
+
+pub(crate) mod h1;
+pub(crate) mod pairs;
+pub(crate) mod work;
+
+use crate::coverage::Coverage;
+use crate::event::{Ambiguity, AmbiguityKind, Event, Verdict};
+use crate::input::{ExchangeId, FlowId, Origin, Side};
+use crate::limits::{Counters, Limits};
+use crate::time::Timestamp;
+use pairs::Pairs;
+use work::Pool;
+
+/// What a step of a reader has at hand.
+pub(crate) struct Cx<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) counters: &'a mut Counters,
+    pub(crate) pool: &'a mut Pool,
+    pub(crate) emit: &'a mut dyn FnMut(Event<'_>),
+    pub(crate) flow: FlowId,
+    pub(crate) origin: &'a Origin,
+    /// When the bytes at hand were seen.
+    pub(crate) at: Timestamp,
+}
+
+impl Cx<'_> {
+    pub(crate) fn exchange(&self, index: u32) -> ExchangeId {
+        ExchangeId { flow: self.flow, index }
+    }
+
+    pub(crate) fn ambiguous(&mut self, index: u32, side: Side, kind: AmbiguityKind) {
+        let ambiguity = Ambiguity { exchange: self.exchange(index), side, kind, at: self.at };
+        (self.emit)(Event::Ambiguous(ambiguity));
+    }
+
+    pub(crate) fn all_ambiguous(&mut self, index: u32, side: Side, odds: Odds) {
+        for kind in odds.iter() {
+            self.ambiguous(index, side, kind);
+        }
+    }
+}
+
+/// What a connection carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Not decided yet.
+    #[default]
+    Unknown,
+    /// HTTP/1.
+    Http,
+    /// Something else, or no longer HTTP/1.
+    NotHttp,
+    /// TLS.
+    Encrypted,
+}
+
+/// What both directions of a connection share.
+#[derive(Debug, Default)]
+pub(crate) struct Talk {
+    pub(crate) kind: Kind,
+    pub(crate) pairs: Pairs,
+    /// What was added to the account since it was last given.
+    pub(crate) coverage: Coverage,
+    /// The server is in the middle of a response, or of what can't be read.
+    pub(crate) server_busy: bool,
+    /// The client is in the middle of a head; its method as far as known.
+    pub(crate) client_head: Option<pairs::Asked>,
+    /// Starts of turns at which no message began, on a flow whose kind is not known.
+    pub(crate) strikes: u8,
+}
+
+impl Talk {
+    /// Decides that nothing more of this connection is read, and says so once.
+    pub(crate) fn ignore(&mut self, kind: Kind, cx: &mut Cx<'_>) {
+        let verdict = match kind {
+            Kind::NotHttp => Verdict::IgnoreNotHttp,
+            Kind::Encrypted => Verdict::IgnoreEncrypted,
+            Kind::Unknown | Kind::Http => return,
+        };
+        if !self.ignored() {
+            self.kind = kind;
+            (cx.emit)(Event::Verdict(cx.flow, verdict));
+        }
+    }
+
+    /// Whether nothing more is read.
+    pub(crate) fn ignored(&self) -> bool {
+        matches!(self.kind, Kind::NotHttp | Kind::Encrypted)
+    }
+
+    /// Counts bytes that are there but not read, since the connection is ignored.
+    pub(crate) fn count_ignored(&mut self, n: u64) {
+        match self.kind {
+            Kind::Encrypted => self.coverage.skipped.encrypted += n,
+            Kind::NotHttp | Kind::Unknown | Kind::Http => self.coverage.unparsed.not_http += n,
+        }
+    }
+
+    /// Counts bytes that were not copied.
+    pub(crate) fn count_skipped(&mut self, n: u64) {
+        match self.kind {
+            Kind::Encrypted => self.coverage.skipped.encrypted += n,
+            Kind::NotHttp => self.coverage.skipped.verdict += n,
+            Kind::Unknown | Kind::Http => self.coverage.skipped.budget += n,
+        }
+    }
+}
+
+/// Whether the first of some bytes may be taken for the start of a message by a reader that lost its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fresh {
+    /// No.
+    No,
+    /// Yes: the other side was never heard, so every segment may begin one.
+    Segment,
+    /// Yes: a turn of this side begins.
+    Turn,
+}
+
+/// Why bytes that are there are not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// The start of their message was not seen.
+    JoinedLate,
+    /// They follow what breaks HTTP's rules.
+    Malformed,
+}
+
+impl Unread {
+    pub(crate) fn count(self, coverage: &mut Coverage, n: u64) {
+        match self {
+            Self::JoinedLate => coverage.unparsed.joined_late += n,
+            Self::Malformed => coverage.unparsed.malformed += n,
+        }
+    }
+}
+
+/// Why bytes are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hole {
+    /// Not copied on purpose.
+    Skipped,
+    /// Missed.
+    Lost,
+}
+
+/// A set of ambiguities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Odds(u16);
+
+const KINDS: [AmbiguityKind; 9] = [
+    AmbiguityKind::LengthAndChunked,
+    AmbiguityKind::SeveralLengths,
+    AmbiguityKind::OddLength,
+    AmbiguityKind::OddTransferEncoding,
+    AmbiguityKind::OddLineEnd,
+    AmbiguityKind::OddName,
+    AmbiguityKind::OddChunk,
+    AmbiguityKind::UnaskedResponse,
+    AmbiguityKind::ConflictingBytes,
+];
+
+impl Odds {
+    pub(crate) fn add(&mut self, kind: AmbiguityKind) {
+        if let Some(bit) = KINDS.iter().position(|k| *k == kind) {
+            self.0 |= 1 << bit;
+        }
+    }
+
+    /// Adds the kind; whether it is new.
+    pub(crate) fn add_new(&mut self, kind: AmbiguityKind) -> bool {
+        let before = self.0;
+        self.add(kind);
+        self.0 != before
+    }
+
+    pub(crate) fn add_if(&mut self, odd: bool, kind: AmbiguityKind) {
+        if odd {
+            self.add(kind);
+        }
+    }
+
+    pub(crate) fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = AmbiguityKind> {
+        KINDS.iter().enumerate().filter(move |(bit, _)| self.0 & (1 << bit) != 0).map(|(_, kind)| *kind)
+    }
+}

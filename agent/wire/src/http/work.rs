@@ -1,0 +1,108 @@
+//! A message that is not over yet: its bytes so far, in a buffer that is used again.
+
+use crate::http::Odds;
+use crate::http::h1::framing::Framing;
+use crate::limits::Limits;
+use crate::time::Timestamp;
+
+/// Buffers kept for the next message.
+const POOL_MAX: usize = 64;
+
+/// A buffer larger than this is given back to the allocator.
+const POOLED_BYTES_MAX: usize = 32 * 1024;
+
+/// What was decided when the head ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    pub(crate) index: u32,
+    pub(crate) framing: Framing,
+    /// The framing is proven: the request is known that a response answers.
+    pub(crate) sure: bool,
+    /// The client waits for a 100 (Continue) before it sends the body.
+    pub(crate) expects: bool,
+}
+
+/// An unfinished message. While the head is read, `buf` holds the head so far; later the head and the body's prefix.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    pub(crate) buf: Vec<u8>,
+    /// Where the search for the head's end goes on.
+    pub(crate) scan: usize,
+    /// Length of the head; 0 while it is not whole.
+    pub(crate) head_len: usize,
+    /// Bytes of empty lines before the head, not accounted for yet.
+    pub(crate) lead: u64,
+    /// The first line is whole and plausible.
+    pub(crate) line_read: bool,
+    /// Time of the first byte.
+    pub(crate) began: Timestamp,
+    /// Latest time of a byte so far.
+    pub(crate) latest: Timestamp,
+    pub(crate) begun: Option<Begun>,
+    /// Body bytes so far, transfer coding removed, holes included.
+    pub(crate) total: u64,
+    /// No more of the body is kept.
+    pub(crate) cut: bool,
+    /// Some of it was missed.
+    pub(crate) lost: bool,
+    /// Ambiguities told so far.
+    pub(crate) odds: Odds,
+}
+
+impl Work {
+    fn clear(&mut self) {
+        self.buf.clear();
+        let buf = std::mem::take(&mut self.buf);
+        *self = Self { buf, ..Self::default() };
+    }
+
+    /// Bytes of a head not accounted for.
+    pub(crate) fn undecided(&self) -> u64 {
+        self.lead + self.buf.len() as u64
+    }
+}
+
+/// Unused [`Work`], and the sum of what all buffers hold.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    // Boxed on purpose: an idle flow holds no more than a pointer.
+    #[expect(clippy::vec_box, reason = "the boxes are what is used again")]
+    free: Vec<Box<Work>>,
+    /// Bytes allocated in use.
+    pub(crate) allocated: usize,
+}
+
+impl Pool {
+    pub(crate) fn take(&mut self) -> Box<Work> {
+        let work = self.free.pop().unwrap_or_default();
+        self.allocated += work.buf.capacity();
+        work
+    }
+
+    pub(crate) fn give(&mut self, mut work: Box<Work>) {
+        self.allocated = self.allocated.saturating_sub(work.buf.capacity());
+        if self.free.len() >= POOL_MAX {
+            return;
+        }
+        work.clear();
+        if work.buf.capacity() > POOLED_BYTES_MAX {
+            work.buf = Vec::new();
+        }
+        self.free.push(work);
+    }
+
+    /// Appends, if the bound on all buffers allows.
+    pub(crate) fn append(&mut self, buf: &mut Vec<u8>, bytes: &[u8], limits: &Limits) -> bool {
+        let had = buf.capacity();
+        if had - buf.len() < bytes.len() {
+            let wanted = (buf.len() + bytes.len()).max(had.saturating_mul(2));
+            if self.allocated.saturating_add(wanted - had) > limits.buffered_bytes_max {
+                return false;
+            }
+            buf.reserve_exact(wanted - buf.len());
+            self.allocated += buf.capacity() - had;
+        }
+        buf.extend_from_slice(bytes);
+        true
+    }
+}
