@@ -1,13 +1,16 @@
 //! The one owner of inventory, detectors and ledger.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use apiscope_wire::Timestamp;
 
-use crate::change::Change;
-use crate::exchange::Record;
-use crate::finding::FindingRow;
-use crate::inventory::EndpointRow;
+use crate::change::{CallRow, Change};
+use crate::detect::{Case, Detector};
+use crate::exchange::{ApiId, Exchange, Record};
+use crate::finding::{Finding, FindingRow};
+use crate::inventory::{EndpointRow, Inventory, InventoryCounters};
+use crate::ledger::{Ledger, LedgerCounters};
 use crate::settings::Settings;
 
 /// State from the store, loaded once at start.
@@ -19,36 +22,133 @@ pub struct Restored {
     pub findings: Vec<FindingRow>,
 }
 
+/// Rows that changed are given at most so often.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+
 /// Inventory, detectors and ledger behind one call.
 #[derive(Debug)]
 pub struct Audit {
-    settings: Arc<Settings>,
+    inventory: Inventory,
+    detectors: Vec<Box<dyn Detector>>,
+    ledger: Ledger,
+    flushed: Timestamp,
 }
 
 impl Audit {
     /// With what the store held. Documents' endpoints that were never called appear at the first tick.
     pub fn new(settings: Arc<Settings>, restored: Restored) -> Self {
-        let _ = restored;
-        Self { settings }
+        let settings = settings.as_ref();
+        Self {
+            inventory: Inventory::new(&settings.environment, &settings.documents, restored.endpoints),
+            detectors: settings.detect.detectors(),
+            ledger: Ledger::new(&settings.environment, settings.resolve_after, restored.findings),
+            flushed: Timestamp::EPOCH,
+        }
     }
 
-    /// New settings from now on.
+    /// New settings from now on; the environment, which is part of every id, stays what it was until a restart.
     pub fn configure(&mut self, settings: Arc<Settings>) {
-        self.settings = settings;
+        let settings = settings.as_ref();
+        self.inventory.configure(&settings.documents);
+        self.detectors = settings.detect.detectors();
+        self.ledger.configure(settings.resolve_after);
     }
 
-    /// Observes, judges, records.
+    /// Observes, judges, records. Gives the call, then what follows from it.
     pub fn handle(&mut self, record: Record, emit: &mut dyn FnMut(Change)) {
-        let _ = (record, emit);
+        match record {
+            Record::Exchange(exchange) => self.exchange(exchange, emit),
+            Record::Hello { origin, server_name, at } => {
+                let case = Case::Hello { origin: &origin, server_name: server_name.as_ref(), at };
+                let findings = judge(&mut self.detectors, &case);
+                let api = server_name
+                    .map_or_else(|| ApiId::new(&origin.server.to_string()), |name| ApiId::new(name.as_str()));
+                emit(Change::TlsUnobserved(api, at));
+                self.record(findings, emit);
+            }
+            Record::Ambiguous(ambiguity) => {
+                let findings = judge(&mut self.detectors, &Case::Ambiguous(&ambiguity));
+                emit(Change::Ambiguous(ambiguity));
+                self.record(findings, emit);
+            }
+            Record::Coverage(api, coverage) => emit(Change::Coverage(api, coverage)),
+            Record::Closed(..) => {}
+        }
     }
 
     /// Time passes: rows that changed are given (once a second), findings resolve.
     pub fn tick(&mut self, now: Timestamp, emit: &mut dyn FnMut(Change)) {
-        let _ = (now, emit);
+        if now.since(self.flushed) < FLUSH_EVERY {
+            return;
+        }
+        self.flushed = now;
+        self.give_endpoints(emit);
+        self.ledger.tick(now, emit);
     }
 
     /// The end: all rows that changed and were not yet given.
     pub fn flush(&mut self, now: Timestamp, emit: &mut dyn FnMut(Change)) {
-        let _ = (now, emit);
+        self.flushed = now;
+        self.give_endpoints(emit);
+        self.ledger.flush(emit);
     }
+
+    /// What inventory and ledger count about themselves. Costs a walk over the findings: for a scrape, not for every call.
+    pub fn counters(&self) -> (InventoryCounters, LedgerCounters) {
+        (self.inventory.counters(), self.ledger.counters())
+    }
+
+    fn exchange(&mut self, exchange: Box<Exchange>, emit: &mut dyn FnMut(Change)) {
+        let (mut endpoint, mut findings) = (None, Vec::new());
+        if let Some(sighting) = self.inventory.observe(&exchange) {
+            findings = judge(&mut self.detectors, &Case::Call(&sighting));
+            endpoint = Some((sighting.endpoint.id, sighting.endpoint.route.clone()));
+        }
+        if self.inventory.has_gone() {
+            self.give_gone(emit);
+        }
+        if let Some((id, _)) = endpoint {
+            self.ledger.called(id);
+        }
+        emit(Change::Call(CallRow { exchange, route: endpoint.map(|(_, route)| route) }));
+        self.record(findings, emit);
+    }
+
+    fn record(&mut self, findings: Vec<Finding>, emit: &mut dyn FnMut(Change)) {
+        for finding in findings {
+            self.ledger.record(finding, emit);
+        }
+    }
+
+    fn give_endpoints(&mut self, emit: &mut dyn FnMut(Change)) {
+        if self.inventory.has_gone() {
+            self.give_gone(emit);
+        }
+        self.inventory.take_changed(&mut |row| emit(Change::Endpoint(Box::new(row.clone()))));
+    }
+
+    /// Endpoints that are no more: before each the row that it was joined into, so that no one who listens loses a count.
+    fn give_gone(&mut self, emit: &mut dyn FnMut(Change)) {
+        let mut given = None;
+        for (id, into) in self.inventory.take_gone() {
+            let row = into.and_then(|into| self.inventory.row(into));
+            if let Some(row) = row.filter(|row| given != Some(row.id)) {
+                given = Some(row.id);
+                emit(Change::Endpoint(Box::new(row.clone())));
+            }
+            emit(Change::EndpointGone { id, into });
+            if let Some(row) = row {
+                self.ledger.joined(id, row, emit);
+            }
+        }
+    }
+}
+
+fn judge(detectors: &mut [Box<dyn Detector>], case: &Case<'_>) -> Vec<Finding> {
+    // Nearly always empty, and then it allocates nothing.
+    let mut findings = Vec::new();
+    for detector in detectors {
+        detector.judge(case, &mut |finding| findings.push(finding));
+    }
+    findings
 }

@@ -4,7 +4,7 @@ use apiscope_wire::{Coverage, Timestamp};
 
 use crate::exchange::{ApiId, Exchange};
 use crate::finding::{Alert, FindingRow};
-use crate::inventory::EndpointRow;
+use crate::inventory::{EndpointId, EndpointRow};
 
 /// One call, for the live view, the metrics and the call log.
 #[derive(Clone, Debug)]
@@ -20,8 +20,16 @@ pub struct CallRow {
 pub enum Change {
     /// A call ended.
     Call(CallRow),
-    /// An endpoint's state: new, or changed since the last time (at most once a second and endpoint). The whole row: an upsert.
+    /// An endpoint's state: new, or changed since the last time (at most once a second and endpoint, besides the moment when another was
+    /// joined into it). The whole row: an upsert.
     Endpoint(Box<EndpointRow>),
+    /// An endpoint is no more: it was joined into another, whose row was given before and holds its counts. Its id is an alias from now on.
+    EndpointGone {
+        /// The endpoint to forget.
+        id: EndpointId,
+        /// Where its calls count now; `None`: it was only in a document, and is no longer.
+        into: Option<EndpointId>,
+    },
     /// A finding's state changed (at most once a second and finding). The whole row: an upsert.
     Finding(Box<FindingRow>),
     /// A finding's life changed. Comes after the [`Change::Finding`] with the same row.

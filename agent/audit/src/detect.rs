@@ -1,4 +1,24 @@
 //! The kinds of finding, one file each, and the list of them.
+//!
+//! A detector is a short function over facts: it sees a [`Case`] and gives [`Finding`]s. It parses nothing, knows no inventory, no
+//! ledger and no clock, and remembers nothing of a secret. Adding a kind is one file, its `mod` line and its name in the list below;
+//! configuration, reference and `explain` are made from that list.
+
+pub mod cleartext_credential;
+pub mod oversized_response;
+pub mod setting;
+pub mod undocumented_endpoint;
+
+#[cfg(test)]
+pub(crate) mod sample;
+
+use apiscope_wire::{Ambiguity, Origin, Timestamp};
+
+use crate::finding::{Evidence, Finding, Severity};
+use crate::inventory::Sighting;
+use crate::secret::Masked;
+
+pub use setting::{SettingError, SettingKey, SettingValue};
 
 /// What a kind is, for people.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,16 +37,184 @@ pub struct Kind {
     pub what_to_do: &'static [&'static str],
 }
 
-/// All detectors' settings.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DetectSettings {}
-
-/// The kind of that name.
-pub fn kind_named(_name: &str) -> Option<&'static Kind> {
-    None
+/// What a detector is asked to judge.
+#[derive(Clone, Copy, Debug)]
+pub enum Case<'a> {
+    /// A call of a known endpoint.
+    Call(&'a Sighting<'a>),
+    /// A TLS flow began.
+    Hello {
+        /// Who owns it.
+        origin: &'a Origin,
+        /// The name that the client asked for, if in clear.
+        server_name: Option<&'a Masked>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Framing that servers read differently.
+    Ambiguous(&'a Ambiguity),
 }
 
-/// Every kind, in the order of their names.
-pub fn kinds() -> &'static [&'static Kind] {
-    &[]
+/// One kind's judgement. May keep bounded state; is asked by one owner only.
+pub(crate) trait Detector: Send + std::fmt::Debug {
+    /// Gives what it finds in `case`: at most a few findings, none twice.
+    fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding));
+}
+
+macro_rules! detectors {
+    ($($kind:ident),+ $(,)?) => {
+        /// All detectors' settings, by kind.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct DetectSettings {
+            $(#[doc = concat!("Of [`", stringify!($kind), "`].")] pub $kind: $kind::Config),+
+        }
+
+        impl DetectSettings {
+            /// Sets one key of one kind, named as in the configuration file.
+            pub fn set(&mut self, kind: &str, key: &str, value: SettingValue<'_>) -> Result<(), SettingError> {
+                $(if kind == $kind::KIND.name {
+                    return self.$kind.set(key, value);
+                })+
+                Err(SettingError::UnknownKind)
+            }
+
+            /// The detectors that are switched on.
+            pub(crate) fn detectors(&self) -> Vec<Box<dyn Detector>> {
+                let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
+                $(if self.$kind.enabled {
+                    detectors.push(Box::new($kind::Judge::new(self.$kind.clone())));
+                })+
+                detectors
+            }
+        }
+
+        /// Every kind, in the order of their names.
+        pub fn kinds() -> &'static [&'static Kind] {
+            static KINDS: &[&Kind] = &[$(&$kind::KIND),+];
+            KINDS
+        }
+
+        /// The keys of a kind's settings; `None` where there is no such kind.
+        pub fn setting_keys(kind: &str) -> Option<Vec<SettingKey>> {
+            $(if kind == $kind::KIND.name {
+                return Some($kind::Config::keys());
+            })+
+            None
+        }
+    };
+}
+
+detectors![cleartext_credential, oversized_response, undocumented_endpoint];
+
+/// The kind of this name.
+pub fn kind_named(name: &str) -> Option<&'static Kind> {
+    kinds().iter().copied().find(|kind| kind.name == name)
+}
+
+impl Sighting<'_> {
+    /// A finding on this call's endpoint. `because` and `what` hold no secret: they are made of masked parts.
+    pub(crate) fn finding(&self, kind: &'static Kind, severity: Severity, because: &str, what: &str) -> Finding {
+        Finding {
+            kind,
+            api: self.endpoint.api.clone(),
+            method: self.endpoint.method.clone(),
+            route: self.endpoint.route.clone(),
+            severity,
+            because: Masked::vouched(because),
+            evidence: Evidence {
+                at: self.exchange.ended,
+                call: self.exchange.id,
+                consumer: self.exchange.consumer.clone(),
+                what: Masked::vouched(what),
+            },
+        }
+    }
+}
+
+/// A number with thousands separated, as people read it.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_whole_and_in_order() {
+        for kind in kinds() {
+            assert_eq!(kind_named(kind.name), Some(*kind));
+            assert!(kind.owasp.starts_with("API") && kind.owasp.ends_with(":2023"), "{}", kind.name);
+            assert!(kind.cwe > 0 && kind.summary.ends_with('.') && kind.why.ends_with('.'), "{}", kind.name);
+            assert!(
+                kind.what_to_do.len() >= 2 && kind.what_to_do.iter().all(|step| step.ends_with('.')),
+                "{}",
+                kind.name
+            );
+            assert!(kind.name.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+        }
+        assert!(kinds().is_sorted_by_key(|kind| kind.name));
+        assert_eq!(kind_named("no-such-kind"), None);
+    }
+
+    #[test]
+    fn every_kind_can_be_switched_off_and_documents_its_keys() {
+        for kind in kinds() {
+            let keys = setting_keys(kind.name).unwrap();
+            assert_eq!((keys[0].name, keys[0].default.as_str()), ("enabled", "true"), "{}", kind.name);
+            assert!(keys.iter().all(|key| key.doc.ends_with('.') && !key.takes.is_empty()), "{keys:?}");
+            let mut settings = DetectSettings::default();
+            settings.set(kind.name, "enabled", SettingValue::Bool(false)).unwrap();
+            assert_eq!(settings.detectors().len() + 1, kinds().len());
+        }
+    }
+
+    #[test]
+    fn a_written_default_reads_back_as_the_default() {
+        for kind in kinds() {
+            for key in setting_keys(kind.name).unwrap() {
+                let value = match key.default.as_str() {
+                    "true" => SettingValue::Bool(true),
+                    "false" => SettingValue::Bool(false),
+                    text => text.parse().map_or(SettingValue::Text(text.trim_matches('"')), SettingValue::Integer),
+                };
+                let mut settings = DetectSettings::default();
+                settings.set(kind.name, key.name, value).unwrap();
+                assert_eq!(settings, DetectSettings::default(), "{} {}", kind.name, key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_setting_says_what_is_expected() {
+        let mut settings = DetectSettings::default();
+        let mut set = |kind, key, value| settings.set(kind, key, value).unwrap_err().to_string();
+        assert_eq!(set("cleartext", "enabled", SettingValue::Bool(true)), "there is no such kind of finding");
+        assert_eq!(
+            set("oversized-response", "maxbytes", SettingValue::Integer(1)),
+            "this kind of finding has no such setting"
+        );
+        assert_eq!(
+            set("oversized-response", "max_bytes", SettingValue::Integer(-1)),
+            "expected a whole number of at least 1"
+        );
+        assert_eq!(set("oversized-response", "enabled", SettingValue::Text("yes")), "expected true or false");
+        assert_eq!(
+            set("cleartext-credential", "private", SettingValue::Text("mild")),
+            r#"expected "critical", "high", "medium", "low", "info" or "off""#
+        );
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0, 999, 1_000, 1_048_576].map(grouped), ["0", "999", "1,000", "1,048,576"]);
+    }
 }

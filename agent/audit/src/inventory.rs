@@ -1,4 +1,15 @@
 //! The inventory: every endpoint seen, by API, method and template.
+//!
+//! A path that the API's document knows has the document's template; another has one by the shape of its segments ([`shape`]), and
+//! places with very many literal siblings are merged into a variable ([`trie`]). A path that was only ever answered "not found", "bad
+//! request" or "method not allowed", or not at all, is no endpoint. Everything is bounded; what falls off is counted.
+//!
+//! It judges nothing and keeps no value from traffic: detectors get a [`Sighting`]. Its one entry is [`Inventory`].
+
+mod entry;
+pub(crate) mod shape;
+mod store;
+mod trie;
 
 use std::collections::BTreeMap;
 
@@ -7,9 +18,18 @@ use apiscope_wire::Timestamp;
 use crate::exchange::{ApiId, Exchange, Method};
 use crate::facts::AuthKind;
 
+pub(crate) use store::Inventory;
+
 /// An endpoint's id: hash(environment, API, method, template); shown as 16 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointId(pub u64);
+
+impl EndpointId {
+    /// The id of a method and template.
+    pub fn of(environment: &str, api: &ApiId, method: &Method, route: &str) -> Self {
+        Self(id_hash(&[environment, api.as_str(), method.as_str(), route]))
+    }
+}
 
 impl std::fmt::Display for EndpointId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -80,6 +100,50 @@ pub struct EndpointRow {
     pub latency_ms: Option<[f64; 3]>,
     /// Owner, from the document's `x-owner`.
     pub owner: Option<Box<str>>,
+}
+
+impl EndpointRow {
+    /// An endpoint that was never called.
+    pub fn new(environment: &str, api: &ApiId, method: &Method, route: &str) -> Self {
+        Self {
+            id: EndpointId::of(environment, api, method, route),
+            api: api.clone(),
+            method: method.clone(),
+            route: route.into(),
+            template: if route.contains('{') { TemplateState::Shape } else { TemplateState::Literal },
+            document: DocumentState::NoDocument,
+            first: None,
+            last: None,
+            calls: 0,
+            by_class: [0; 6],
+            by_auth: BTreeMap::new(),
+            request_bytes_max: 0,
+            response_bytes_max: 0,
+            response_bytes_sum: 0,
+            latency_ms: None,
+            owner: None,
+        }
+    }
+}
+
+/// What the inventory counts about itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InventoryCounters {
+    /// APIs with endpoints or a document.
+    pub apis: u64,
+    /// Endpoints, uncalled ones of documents among them.
+    pub endpoints: u64,
+    /// Calls of paths that are no endpoint: only ever answered 404, 405, 400 and the like, or not at all.
+    pub probed: u64,
+    /// Calls that would have made an endpoint or an API past the bound: they belong to none.
+    pub overflowed: u64,
+    /// Endpoints joined into one with a wider template.
+    pub merged: u64,
+}
+
+/// Whether an answer shows that there is something behind the path and method. What servers and gateways say of any path does not.
+pub(crate) const fn status_proves_endpoint(status: u16) -> bool {
+    matches!(status, 101 | 200..=399 | 401..=403 | 409 | 412 | 415 | 422..=424 | 428 | 429 | 500)
 }
 
 /// What the inventory says of an exchange. Detectors see this and never the inventory.

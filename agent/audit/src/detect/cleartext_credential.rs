@@ -1,0 +1,181 @@
+//! `cleartext-credential`: a request carries a credential and the connection is not encrypted.
+//!
+//! A credential is proven by the facts (Basic decodes, a bearer token has its form, a password field has a value). What it is worth to
+//! an attacker depends on the way the bytes took: a public hop can be read by anybody on the way, a private one by whoever is in that
+//! network, loopback only by this host (the usual place behind a TLS terminator). A credential that the server refused crossed the wire
+//! all the same.
+
+use std::fmt::Write;
+
+use apiscope_wire::{Hop, Origin};
+
+use super::setting::settings;
+use super::{Case, Detector, Kind};
+use crate::facts::{Credential, Place};
+use crate::finding::{Finding, Severity};
+
+/// What it is.
+pub static KIND: Kind = Kind {
+    name: "cleartext-credential",
+    summary: "Credentials reach the API in clear text.",
+    owasp: "API2:2023",
+    cwe: 319,
+    why: "Whoever can read the network on the way has the credential and can act as its owner until it is changed.",
+    what_to_do: &[
+        "Serve this API over TLS, or put a TLS terminator on the same host in front of it.",
+        "Refuse plain HTTP for it; a redirect is too late, because the client has sent the credential already.",
+        "Change the credentials that crossed the wire: the consumers are listed with the finding.",
+    ],
+};
+
+settings! {
+    /// Severity by the hop that the bytes took.
+    pub struct Config {
+        /// Look for this kind at all.
+        enabled: bool = true,
+        /// Severity where at least one of the two addresses is public.
+        public: Option<Severity> = Some(Severity::Critical),
+        /// Severity between private addresses, container networks among them.
+        private: Option<Severity> = Some(Severity::High),
+        /// Severity where the bytes never leave the host, as behind a TLS terminator on it.
+        loopback: Option<Severity> = Some(Severity::Info),
+    }
+}
+
+/// The detector.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    config: Config,
+}
+
+impl Judge {
+    pub(crate) fn new(config: Config) -> Self {
+        Self { config }
+    }
+
+    fn severity(&self, hop: Hop) -> Option<Severity> {
+        match hop {
+            Hop::Public => self.config.public,
+            Hop::Private => self.config.private,
+            Hop::Loopback => self.config.loopback,
+        }
+    }
+}
+
+impl Detector for Judge {
+    fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {
+        let Case::Call(sighting) = case else { return };
+        let exchange = sighting.exchange;
+        let credentials = exchange.request.as_ref().map_or(&[][..], |facts| &facts.credentials);
+        let [first, more @ ..] = credentials else { return };
+        if exchange.origin.encrypted {
+            return;
+        }
+        let Some(severity) = self.severity(exchange.origin.hop) else { return };
+        let mut what = described(first);
+        if !more.is_empty() {
+            let _ = write!(what, " and {} more", more.len());
+        }
+        let _ = write!(what, ", {}", way(&exchange.origin));
+        if let Some(status @ (401 | 403)) = exchange.status {
+            let _ = write!(what, ", refused with {status}");
+        }
+        found(sighting.finding(&KIND, severity, &reason(&exchange.origin), &what));
+    }
+}
+
+/// Where it stood and its masked form. A name is as long as a client likes: it is cut.
+fn described(credential: &Credential) -> String {
+    const NAME_MAX: usize = 64;
+    let masked = &credential.masked;
+    let short = |name: &str| name.chars().take(NAME_MAX).collect::<String>();
+    match &credential.place {
+        Place::Header(name) => format!("{}: {masked}", capitals(&short(name))),
+        Place::Query(name) => format!("query parameter {}: {masked}", short(name)),
+        Place::Form(name) => format!("form field {}: {masked}", short(name)),
+        Place::Json(pointer) => format!("JSON member {}: {masked}", short(pointer)),
+    }
+}
+
+/// `x-api-key` as it is usually written: `X-Api-Key`.
+fn capitals(name: &str) -> String {
+    let mut start = true;
+    name.chars()
+        .map(|c| {
+            let shown = if start { c.to_ascii_uppercase() } else { c };
+            start = c == '-';
+            shown
+        })
+        .collect()
+}
+
+fn way(origin: &Origin) -> String {
+    let hop = match origin.hop {
+        Hop::Loopback => "loopback",
+        Hop::Private => "private hop",
+        Hop::Public => "public hop",
+    };
+    format!("over {} ({hop} {} → {})", interface(origin), origin.client.ip(), origin.server)
+}
+
+fn reason(origin: &Origin) -> String {
+    match origin.hop {
+        Hop::Loopback => "it never left this host (loopback)".to_owned(),
+        Hop::Private => format!("it crossed {} between private addresses, not loopback", interface(origin)),
+        Hop::Public => format!("it crossed {} to or from a public address, not loopback", interface(origin)),
+    }
+}
+
+fn interface(origin: &Origin) -> &str {
+    origin.interface.as_deref().unwrap_or("unknown interface")
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::detect::sample::{basic, call, judge, password};
+
+    #[expect(clippy::needless_pass_by_value, reason = "expect! is written in place")]
+    fn check(transcript: &[crate::Exchange], expected: Expect) {
+        expected.assert_eq(&judge(&mut Judge::new(Config::default()), transcript));
+    }
+
+    #[test]
+    fn fires_by_hop() {
+        check(
+            &[
+                call("POST /login 200").from("10.0.4.7").interface("eth0").credential(basic()).done(),
+                call("POST /login 401").from("203.0.113.9").credential(password()).credential(basic()).done(),
+                call("POST /login 200").from("10.0.4.2").interface("lo").credential(basic()).done(),
+            ],
+            expect![[r"
+                high POST /login: it crossed eth0 between private addresses, not loopback
+                     Authorization: Basic ****, user a***n, over eth0 (private hop 10.0.4.7 → 10.0.4.2:80)
+                critical POST /login: it crossed unknown interface to or from a public address, not loopback
+                     JSON member /password: **** and 1 more, over unknown interface (public hop 203.0.113.9 → 10.0.4.2:80), refused with 401
+                info POST /login: it never left this host (loopback)
+                     Authorization: Basic ****, user a***n, over lo (loopback 10.0.4.2 → 10.0.4.2:80)
+            "]],
+        );
+    }
+
+    #[test]
+    fn silent_without_credential_or_when_encrypted() {
+        check(
+            &[
+                call("GET /orders 200").from("10.0.4.7").done(),
+                call("POST /login 200").from("203.0.113.9").credential(basic()).encrypted().done(),
+            ],
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn a_hop_can_be_switched_off() {
+        let mut judge_private_off = Judge::new(Config { private: None, ..Config::default() });
+        let private = call("POST /login 200").from("10.0.4.7").credential(basic()).done();
+        assert_eq!(judge(&mut judge_private_off, &[private]), "");
+    }
+}

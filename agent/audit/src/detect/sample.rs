@@ -1,0 +1,192 @@
+//! Exchanges and sightings made by hand, for the tests of this crate.
+
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use apiscope_wire::{ExchangeId, FlowId, Origin, Role, Timestamp, Version};
+
+use super::{Case, Detector};
+use crate::exchange::{ApiId, ConsumerId, Exchange, Method};
+use crate::facts::{AuthKind, BodySize, Credential, CredentialKind, Facts, MediaKind, Place};
+use crate::inventory::{DocumentState, EndpointRow, Sighting, shape};
+use crate::secret::{FingerprintKey, Masked, Secret};
+
+/// The second at which samples begin.
+pub(crate) const START: u64 = 1_000;
+
+/// A point in time, in seconds after [`START`].
+pub(crate) fn at(second: u64) -> Timestamp {
+    Timestamp::from_nanos((START + second) * 1_000_000_000)
+}
+
+/// An exchange under construction.
+pub(crate) struct Sample {
+    exchange: Exchange,
+    document: DocumentState,
+}
+
+/// `METHOD /path STATUS`, with `-` for no answer: over loopback, at second 0, to `10.0.4.2:80`, which is the API `orders`.
+pub(crate) fn call(line: &str) -> Sample {
+    let mut parts = line.split(' ');
+    let (method, path, status) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
+    let server: SocketAddr = "10.0.4.2:80".parse().unwrap();
+    let origin = Origin {
+        client: SocketAddr::new(server.ip(), 40_000),
+        server,
+        role: Role::Served,
+        hop: Origin::hop_between(server, server),
+        interface: None,
+        workload: None,
+        encrypted: false,
+    };
+    let status = status.parse().ok();
+    let facts = Facts { complete: true, ..Facts::default() };
+    let exchange = Exchange {
+        id: ExchangeId { flow: FlowId::new(1), index: 0 },
+        began: at(0),
+        ended: at(0).plus(std::time::Duration::from_millis(20)),
+        origin: Arc::new(origin),
+        version: Version::Http11,
+        api: ApiId::new("orders"),
+        method: (method != "?").then(|| Method::new(method)),
+        host: Some(Masked::vouched("orders.test")),
+        path: Masked::vouched(path),
+        query_keys: Vec::new(),
+        status,
+        consumer: ConsumerId::Address(server.ip()),
+        request: Some(facts.clone()),
+        response: status.map(|_| facts),
+    };
+    Sample { exchange, document: DocumentState::NoDocument }
+}
+
+/// `Authorization: Basic` of user `admin`.
+pub(crate) fn basic() -> Credential {
+    credential(CredentialKind::Basic, Place::Header("authorization".into()), "Basic ****, user a***n")
+}
+
+/// A password in JSON.
+pub(crate) fn password() -> Credential {
+    credential(CredentialKind::Password, Place::Json("/password".into()), "****")
+}
+
+fn credential(kind: CredentialKind, place: Place, masked: &str) -> Credential {
+    let fingerprint = Secret::new(b"sample").fingerprint(&FingerprintKey::new([7; 32]));
+    Credential { kind, place, fingerprint, masked: Masked::vouched(masked) }
+}
+
+impl Sample {
+    fn request(&mut self) -> &mut Facts {
+        self.exchange.request.get_or_insert_default()
+    }
+
+    fn response(&mut self) -> &mut Facts {
+        self.exchange.response.get_or_insert_default()
+    }
+
+    fn origin(&mut self) -> &mut Origin {
+        Arc::make_mut(&mut self.exchange.origin)
+    }
+
+    pub(crate) fn api(mut self, name: &str) -> Self {
+        self.exchange.api = ApiId::new(name);
+        self
+    }
+
+    pub(crate) fn second(mut self, second: u64) -> Self {
+        self.exchange.began = at(second);
+        self.exchange.ended = at(second).plus(std::time::Duration::from_millis(20));
+        self
+    }
+
+    pub(crate) fn from(mut self, client: &str) -> Self {
+        let ip: IpAddr = client.parse().unwrap();
+        let origin = self.origin();
+        origin.client = SocketAddr::new(ip, 40_000);
+        origin.hop = Origin::hop_between(origin.client, origin.server);
+        self.exchange.consumer = ConsumerId::Address(ip);
+        self
+    }
+
+    pub(crate) fn interface(mut self, name: &str) -> Self {
+        self.origin().interface = Some(name.into());
+        self
+    }
+
+    pub(crate) fn encrypted(mut self) -> Self {
+        self.origin().encrypted = true;
+        self
+    }
+
+    pub(crate) fn credential(mut self, credential: Credential) -> Self {
+        if credential.kind == CredentialKind::Basic {
+            self.request().auth = vec![AuthKind::Basic];
+        }
+        self.request().credentials.push(credential);
+        self
+    }
+
+    pub(crate) fn json(mut self, total: u64, records: Option<u64>) -> Self {
+        let facts = self.response();
+        facts.media = MediaKind::Json;
+        facts.body = BodySize { total: Some(total), scanned: total.min(65_536) };
+        facts.records = records;
+        self
+    }
+
+    pub(crate) fn other(mut self, total: Option<u64>) -> Self {
+        let facts = self.response();
+        facts.media = MediaKind::Other;
+        facts.body.total = total;
+        self
+    }
+
+    pub(crate) fn scanned(mut self, bytes: u64) -> Self {
+        self.response().body.scanned = bytes;
+        self
+    }
+
+    pub(crate) fn done(mut self) -> Exchange {
+        if self.document != DocumentState::NoDocument {
+            // The detectors' tests have no inventory: the state travels in the host.
+            self.exchange.host = Some(Masked::vouched(&format!("{:?}", self.document)));
+        }
+        self.exchange
+    }
+
+    pub(crate) fn documented(mut self) -> Self {
+        self.document = DocumentState::Documented;
+        self
+    }
+
+    pub(crate) fn undocumented(mut self) -> Self {
+        self.document = DocumentState::Undocumented;
+        self
+    }
+}
+
+/// What a detector finds in a transcript, as text.
+pub(crate) fn judge(detector: &mut dyn Detector, transcript: &[Exchange]) -> String {
+    let mut text = String::new();
+    for exchange in transcript {
+        let endpoint = endpoint_of(exchange);
+        let sighting = Sighting { exchange, endpoint: &endpoint, is_new: false };
+        detector.judge(&Case::Call(&sighting), &mut |finding| {
+            let _ = writeln!(text, "{} {} {}: {}", finding.severity, finding.method, finding.route, finding.because);
+            let _ = writeln!(text, "     {}", finding.evidence.what);
+        });
+    }
+    text
+}
+
+fn endpoint_of(exchange: &Exchange) -> EndpointRow {
+    let method = exchange.method.clone().unwrap();
+    let mut row = EndpointRow::new("test", &exchange.api, &method, &shape::template(exchange.path.as_str()));
+    row.document = match exchange.host.as_ref().map(Masked::as_str) {
+        Some("Documented") => DocumentState::Documented,
+        Some("Undocumented") => DocumentState::Undocumented,
+        _ => DocumentState::NoDocument,
+    };
+    row
+}
