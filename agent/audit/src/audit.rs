@@ -7,7 +7,7 @@ use apiscope_wire::Timestamp;
 
 use crate::change::{CallRow, Change};
 use crate::detect::{Case, Detector};
-use crate::exchange::{ApiId, Exchange, Record};
+use crate::exchange::{Exchange, Record};
 use crate::finding::{Finding, FindingRow};
 use crate::inventory::{EndpointRow, Inventory, InventoryCounters};
 use crate::ledger::{Ledger, LedgerCounters};
@@ -58,11 +58,9 @@ impl Audit {
     pub fn handle(&mut self, record: Record, emit: &mut dyn FnMut(Change)) {
         match record {
             Record::Exchange(exchange) => self.exchange(exchange, emit),
-            Record::Hello { origin, server_name, at } => {
+            Record::Hello { api, origin, server_name, at } => {
                 let case = Case::Hello { origin: &origin, server_name: server_name.as_ref(), at };
                 let findings = judge(&mut self.detectors, &case);
-                let api = server_name
-                    .map_or_else(|| ApiId::new(&origin.server.to_string()), |name| ApiId::new(name.as_str()));
                 emit(Change::TlsUnobserved(api, at));
                 self.record(findings, emit);
             }

@@ -45,6 +45,8 @@ pub(crate) struct Ledger {
     resolved: usize,
     overflowed: u64,
     forgotten: u64,
+    /// The highest revision that was forgotten: one that opens anew must not fall behind what is stored of it.
+    revision_floor: u32,
 }
 
 #[derive(Debug)]
@@ -65,6 +67,7 @@ impl Ledger {
             resolved: 0,
             overflowed: 0,
             forgotten: 0,
+            revision_floor: 0,
         };
         ledger.configure(resolve_after);
         for row in restored.into_iter().take(FINDINGS_MAX) {
@@ -212,7 +215,7 @@ impl Ledger {
             consumers: vec![evidence.consumer.clone()],
             consumers_more: false,
             evidence: vec![evidence],
-            revision: 0,
+            revision: self.revision_floor,
             transition: Transition::Opened,
         };
         self.insert(row);
@@ -238,7 +241,7 @@ impl Ledger {
         let id = moved.id;
         let Some(entry) = self.entries.get_mut(&id) else {
             let is_open = moved.status == Status::Open;
-            self.insert(FindingRow { revision: 0, ..moved });
+            self.insert(FindingRow { revision: self.revision_floor, ..moved });
             if let Some(entry) = self.entries.get_mut(&id).filter(|_| is_open) {
                 turn(entry, Transition::Opened, emit);
             }
@@ -265,6 +268,7 @@ impl Ledger {
         }
         let resolved = self.entries.values().filter(|entry| entry.row.status == Status::Resolved);
         let Some(row) = resolved.map(|entry| &entry.row).min_by_key(|row| (row.resolved, row.id)) else { return false };
+        self.revision_floor = self.revision_floor.max(row.revision);
         let (id, endpoint) = (row.id, EndpointId::of(&self.environment, &row.api, &row.method, &row.route));
         self.entries.remove(&id);
         if let Some(ids) = self.by_endpoint.get_mut(&endpoint) {

@@ -145,6 +145,9 @@ impl State {
         match change {
             Change::Call(row) => self.call(row),
             Change::Endpoint(row) => self.endpoint(row, true),
+            Change::EndpointGone { id, .. } => {
+                self.endpoints.remove(id);
+            }
             Change::Finding(row) => self.finding(row),
             Change::Alert(alert) => {
                 if matches!(alert.transition, Transition::Opened | Transition::Reopened) {

@@ -1,7 +1,7 @@
 //! What waits for the writer. Bounded without ever making the sender wait: states replace each other, deltas add up, and of calls,
 //! the only thing that is a mere record, the newest are dropped and counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,8 @@ pub(super) type Job = Box<dyn FnOnce(&mut Connection) -> rusqlite::Result<()> + 
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) endpoints: BTreeMap<EndpointId, EndpointRow>,
+    /// Endpoints that were joined into others; to be removed before the rows are written.
+    pub(super) gone: BTreeSet<EndpointId>,
     /// Each transition on its own: each is an alert.
     pub(super) alerts: Vec<FindingRow>,
     pub(super) findings: BTreeMap<FindingId, FindingRow>,
@@ -44,6 +46,7 @@ pub(super) struct Batch {
 impl Batch {
     pub(super) fn is_empty(&self) -> bool {
         self.endpoints.is_empty()
+            && self.gone.is_empty()
             && self.alerts.is_empty()
             && self.findings.is_empty()
             && self.coverage.is_empty()
@@ -55,11 +58,21 @@ impl Batch {
             Change::Call(row) if self.calls.len() < CALLS_MAX => self.calls.push(row.clone()),
             Change::Call(_) => self.dropped_calls += 1,
             Change::Endpoint(row) => put(&mut self.endpoints, row.id, (**row).clone(), &mut self.dropped_rows),
+            Change::EndpointGone { id, .. } => self.endpoint_gone(*id),
             Change::Finding(row) => put(&mut self.findings, row.id, (**row).clone(), &mut self.dropped_rows),
             Change::Alert(alert) if self.alerts.len() < ALERTS_MAX => self.alerts.push(alert.finding.clone()),
             Change::Alert(_) => self.dropped_rows += 1,
             Change::Coverage(api, added) => self.add_coverage(api, *added),
             Change::Ambiguous(_) | Change::TlsUnobserved(..) => {}
+        }
+    }
+
+    fn endpoint_gone(&mut self, id: EndpointId) {
+        self.endpoints.remove(&id);
+        if self.gone.len() < ROWS_MAX {
+            self.gone.insert(id);
+        } else {
+            self.dropped_rows += 1;
         }
     }
 
@@ -73,8 +86,11 @@ impl Batch {
     /// Puts a batch that could not be written before this one. Its calls are let go: they are what can be spared.
     fn prepend(&mut self, older: Self) {
         for (id, row) in older.endpoints {
-            self.endpoints.entry(id).or_insert(row);
+            if !self.gone.contains(&id) {
+                self.endpoints.entry(id).or_insert(row);
+            }
         }
+        self.gone.extend(older.gone);
         for (id, row) in older.findings {
             self.findings.entry(id).or_insert(row);
         }

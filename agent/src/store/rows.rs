@@ -185,6 +185,12 @@ pub(super) fn upsert_endpoint(connection: &Connection, row: &EndpointRow) -> rus
     Ok(())
 }
 
+/// Removes the row of an endpoint that was joined into another.
+pub(super) fn remove_endpoint(connection: &Connection, id: EndpointId) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM endpoints WHERE id = ?1")?.execute([id.to_string()])?;
+    Ok(())
+}
+
 /// Reads an endpoint's row; `None` where a word is not known here.
 pub(super) fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Option<EndpointRow>> {
     let id: String = row.get("id")?;

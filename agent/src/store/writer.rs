@@ -9,7 +9,7 @@ use apiscope_wire::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::queue::{Batch, Queue};
-use super::rows::{StoredFinding, add_coverage, upsert_endpoint};
+use super::rows::{StoredFinding, add_coverage, remove_endpoint, upsert_endpoint};
 use super::status::{Health, Operation};
 use super::{Clock, calls, outbox, schema, spare};
 
@@ -194,6 +194,9 @@ impl Writer {
 
 fn write_batch(connection: &mut Connection, batch: &Batch, keep_calls: bool, now: Timestamp) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
+    for id in &batch.gone {
+        remove_endpoint(&transaction, *id)?;
+    }
     for row in batch.endpoints.values() {
         upsert_endpoint(&transaction, row)?;
     }

@@ -41,6 +41,9 @@ impl Board {
         match change {
             Change::Call(_) => self.counts.exchanges += 1,
             Change::Endpoint(row) => self.endpoint(row),
+            Change::EndpointGone { id, .. } => {
+                self.endpoints.remove(id);
+            }
             Change::Finding(row) => self.finding(row),
             // The row came just before as a `Change::Finding`.
             Change::Alert(_) => {}
