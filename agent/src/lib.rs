@@ -6,6 +6,7 @@ pub mod config;
 pub mod control;
 pub mod doctor;
 pub mod metrics;
+pub mod notify;
 pub mod pipeline;
 pub mod run;
 pub mod store;

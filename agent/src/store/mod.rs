@@ -27,10 +27,12 @@ use apiscope_audit::finding::Severity;
 use apiscope_audit::{Change, Restored};
 use apiscope_wire::Timestamp;
 use rusqlite::Connection;
+use tokio::sync::watch;
 
 pub use calls::{Call, CallFilter};
 pub use error::StoreError;
 pub use fingerprint::{KEY_FILE, ephemeral as ephemeral_key, load_or_create as fingerprint_key};
+pub(crate) use names::Named;
 pub use outbox::{ADDRESS_MARK, Accepted, Entry, OUTBOX_MAX, Standing};
 pub use reader::Reader;
 pub use schema::DATABASE_FILE;
@@ -85,6 +87,8 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     queue: Arc<Queue>,
+    /// Grows whenever the outbox does.
+    outbox: watch::Receiver<u64>,
     health: Arc<Health>,
     clock: Clock,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -130,7 +134,9 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let (queue, health) = (Arc::new(Queue::default()), Arc::new(Health::new(status)));
         let dir = options.dir.clone();
+        let (outbox_grew, outbox) = watch::channel(0);
         let writer = Writer {
+            outbox_grew,
             connection,
             medium,
             dir: options.dir,
@@ -144,7 +150,7 @@ impl Store {
             .name("store".into())
             .spawn(move || writer.run())
             .map_err(|source| StoreError::File { what: "no thread to write", path: dir, source })?;
-        Ok(Self(Arc::new(Inner { queue, health, clock: options.clock, thread: Mutex::new(Some(thread)) })))
+        Ok(Self(Arc::new(Inner { queue, outbox, health, clock: options.clock, thread: Mutex::new(Some(thread)) })))
     }
 
     /// The store of an agent that may or may not be running, for reading.
@@ -218,6 +224,11 @@ impl Store {
     pub async fn accept(&self, target: &str, accepted: Accepted) -> Result<(), StoreError> {
         let (target, now) = (target.to_owned(), self.now());
         self.ask(move |connection| outbox::accept(connection, &target, &accepted, now)).await
+    }
+
+    /// Changes whenever the outbox gets a row.
+    pub fn outbox_changes(&self) -> watch::Receiver<u64> {
+        self.0.outbox.clone()
     }
 
     /// Rows that wait for a target, and when the oldest came.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use apiscope_audit::finding::FindingRow;
 use apiscope_wire::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction};
+use tokio::sync::watch;
 
 use super::queue::{Batch, Queue};
 use super::rows::{StoredFinding, add_coverage, remove_endpoint, upsert_endpoint};
@@ -42,6 +43,7 @@ pub(super) struct Writer {
     pub(super) medium: Medium,
     pub(super) dir: PathBuf,
     pub(super) queue: Arc<Queue>,
+    pub(super) outbox_grew: watch::Sender<u64>,
     pub(super) health: Arc<Health>,
     pub(super) clock: Clock,
     pub(super) calls_rows_max: u64,
@@ -107,7 +109,10 @@ impl Writer {
         let now = (self.clock)();
         let keep_calls = matches!(self.medium, Medium::Disk);
         match write_batch(&mut self.connection, &batch, keep_calls, now) {
-            Ok(()) => {
+            Ok(alerts) => {
+                if alerts > 0 {
+                    self.outbox_grew.send_modify(|rows| *rows += alerts);
+                }
                 let mut status = self.health.lock();
                 status.calls_dropped += batch.dropped_calls + if keep_calls { 0 } else { batch.calls.len() as u64 };
                 status.rows_dropped += batch.dropped_rows;
@@ -192,7 +197,7 @@ impl Writer {
     }
 }
 
-fn write_batch(connection: &mut Connection, batch: &Batch, keep_calls: bool, now: Timestamp) -> rusqlite::Result<()> {
+fn write_batch(connection: &mut Connection, batch: &Batch, keep_calls: bool, now: Timestamp) -> rusqlite::Result<u64> {
     let transaction = connection.transaction()?;
     for id in &batch.gone {
         remove_endpoint(&transaction, *id)?;
@@ -204,32 +209,36 @@ fn write_batch(connection: &mut Connection, batch: &Batch, keep_calls: bool, now
         add_coverage(&transaction, api, added)?;
     }
     // The transitions in their order first, each an alert of its own; then the latest state.
+    let mut alerts = 0;
     for row in batch.alerts.iter().chain(batch.findings.values()) {
-        write_finding(&transaction, row, now)?;
+        alerts += u64::from(write_finding(&transaction, row, now)?);
     }
     if keep_calls {
         for row in &batch.calls {
             calls::insert(&transaction, row)?;
         }
     }
-    transaction.commit()
+    transaction.commit()?;
+    Ok(alerts)
 }
 
-/// Writes the finding, and with it, in the same transaction, what receivers have to hear: once for each revision.
-fn write_finding(transaction: &Transaction<'_>, row: &FindingRow, now: Timestamp) -> rusqlite::Result<()> {
+/// Writes the finding, and with it, in the same transaction, what receivers have to hear: once for each revision. Gives whether there
+/// was something.
+fn write_finding(transaction: &Transaction<'_>, row: &FindingRow, now: Timestamp) -> rusqlite::Result<bool> {
     let stored = StoredFinding::of(row);
     let before: Option<u32> = transaction
         .prepare_cached("SELECT revision FROM findings WHERE id = ?1")?
         .query_row([row.id.to_string()], |found| found.get(0))
         .optional()?;
     if before.is_some_and(|revision| revision > row.revision) {
-        return Ok(());
+        return Ok(false);
     }
     stored.upsert(transaction)?;
-    if before.is_none_or(|revision| revision < row.revision) {
+    let is_new = before.is_none_or(|revision| revision < row.revision);
+    if is_new {
         outbox::enqueue(transaction, &stored, row, now)?;
     }
-    Ok(())
+    Ok(is_new)
 }
 
 fn trim_findings(connection: &Connection, oldest: Timestamp) -> rusqlite::Result<()> {

@@ -1,0 +1,224 @@
+//! What an alert says, for every receiver alike: the eleven things on-call needs. A fact that is missing is written `unknown`,
+//! and counted where it should have been there.
+
+use std::fmt::Write as _;
+
+use apiscope_audit::finding::Transition;
+use apiscope_wire::Timestamp;
+
+use super::{Context, Notice};
+
+/// Longest title, in characters.
+pub(super) const TITLE_MAX: usize = 80;
+/// Consumers named.
+const CONSUMERS_SHOWN: usize = 3;
+/// Proofs shown.
+const EVIDENCE_SHOWN: usize = 2;
+
+/// An alert in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// At most [`TITLE_MAX`] characters, symptom first.
+    pub title: String,
+    /// One static sentence: the kind's.
+    pub summary: String,
+    /// Severity, and why this one.
+    pub severity: String,
+    /// Since when, until when, how often.
+    pub timing: String,
+    /// Who called.
+    pub affected: String,
+    /// What was seen, redacted, with the calls' ids.
+    pub evidence: String,
+    /// Why it matters, and its class.
+    pub why: String,
+    /// Steps, in order.
+    pub what_to_do: String,
+    /// Where to look.
+    pub links: String,
+    /// Who owns the endpoint.
+    pub team: String,
+    /// How it goes away.
+    pub quieten: String,
+    /// How sure the agent can be.
+    pub confidence: String,
+    /// Facts that should have been there and were not.
+    pub incomplete: u64,
+}
+
+impl Text {
+    /// Writes a notice.
+    pub fn of(notice: &Notice, context: &Context) -> Self {
+        let finding = &notice.finding;
+        let mut missing = Missing(0);
+        let because = missing.or_unknown(finding.because.as_str());
+        let id = finding.id;
+        let page = link(notice, context);
+        Self {
+            title: title(notice),
+            summary: finding.kind.summary.to_owned(),
+            severity: format!("{}: {because}", notice.severity),
+            timing: timing(notice),
+            affected: missing.or_unknown(&affected(notice)),
+            evidence: missing.or_unknown(&evidence(notice)),
+            why: format!("{} ({}, CWE-{})", finding.kind.why, finding.kind.owasp, finding.kind.cwe),
+            what_to_do: steps(finding.kind.what_to_do),
+            links: page
+                .map_or_else(|| format!("apiscope explain {id}"), |page| format!("{page} or: apiscope explain {id}")),
+            team: notice.team.as_deref().map_or_else(|| "unknown".to_owned(), clean),
+            quieten: format!(
+                "It resolves by itself once it has not recurred for its time. `apiscope explain {id}` shows all that is known."
+            ),
+            confidence: confidence(notice.coverage),
+            incomplete: missing.0,
+        }
+    }
+
+    /// All in one, with values; for receivers that have one field.
+    pub fn description(&self) -> String {
+        format!(
+            "{}. {}. Affected: {}. Evidence: {}. {} Do now: {} {}",
+            self.severity, self.timing, self.affected, self.evidence, self.why, self.what_to_do, self.confidence
+        )
+    }
+}
+
+/// The finding's page, where the configuration says under which address people reach it.
+pub(super) fn link(notice: &Notice, context: &Context) -> Option<String> {
+    let base = context.external_url.as_deref()?.trim_end_matches('/');
+    Some(format!("{base}/findings/{}", notice.finding.id))
+}
+
+/// Text from traffic without control and direction characters.
+pub(super) fn clean(text: &str) -> String {
+    let shown = |c: char| {
+        !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if shown(c) { c } else { '\u{fffd}' }).collect()
+}
+
+/// RFC 3339, whole seconds.
+pub(super) fn rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(at.as_nanos()))
+        .map_or_else(|_| "unknown".to_owned(), |at| format!("{at:.0}"))
+}
+
+struct Missing(u64);
+
+impl Missing {
+    fn or_unknown(&mut self, fact: &str) -> String {
+        if fact.is_empty() {
+            self.0 += 1;
+            return "unknown".to_owned();
+        }
+        clean(fact)
+    }
+}
+
+/// What is wrong comes first; the route is cut where it does not fit, then the API.
+fn title(notice: &Notice) -> String {
+    let finding = &notice.finding;
+    let symptom = finding.kind.summary.trim_end_matches('.');
+    let resolved = if notice.ended.is_some() || finding.transition == Transition::Resolved { "Resolved: " } else { "" };
+    let whole =
+        format!("{resolved}{symptom}: {} {} {}", clean(finding.api.as_str()), finding.method, clean(&finding.route));
+    cut(&whole, TITLE_MAX)
+}
+
+fn cut(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    text.chars().take(max - 1).chain(['…']).collect()
+}
+
+fn timing(notice: &Notice) -> String {
+    let finding = &notice.finding;
+    let mut text = format!(
+        "first {}, last {}, {} of {} calls",
+        rfc3339(finding.first),
+        rfc3339(finding.last),
+        finding.count,
+        finding.calls.max(finding.count)
+    );
+    if finding.opened != finding.first {
+        let _ = write!(text, ", opened again {}", rfc3339(finding.opened));
+    }
+    if let Some(ended) = notice.ended.or(finding.resolved) {
+        let _ = write!(text, ", resolved {}", rfc3339(ended));
+    }
+    text
+}
+
+fn affected(notice: &Notice) -> String {
+    let consumers = &notice.finding.consumers;
+    if consumers.is_empty() {
+        return String::new();
+    }
+    let named: Vec<String> = consumers.iter().take(CONSUMERS_SHOWN).map(ToString::to_string).collect();
+    let (more, plural) =
+        (if notice.finding.consumers_more { " or more" } else { "" }, if consumers.len() == 1 { "" } else { "s" });
+    let rest = if consumers.len() > CONSUMERS_SHOWN { ", …" } else { "" };
+    format!("{}{more} consumer{plural} ({}{rest})", consumers.len(), named.join(", "))
+}
+
+fn evidence(notice: &Notice) -> String {
+    let shown = notice.finding.evidence.iter().rev().take(EVIDENCE_SHOWN);
+    let lines = shown.map(|proof| format!("{} (call {:016x}/{})", proof.what, proof.call.flow.get(), proof.call.index));
+    lines.collect::<Vec<_>>().join("; ")
+}
+
+fn steps(steps: &[&str]) -> String {
+    (1..).zip(steps).map(|(number, step): (u32, _)| format!("{number}. {step}")).collect::<Vec<_>>().join(" ")
+}
+
+fn confidence(coverage: Option<f64>) -> String {
+    match coverage {
+        Some(share) => {
+            format!("Coverage of this API {:.1} % of its bytes, the rest was lost.", (share * 1000.0).floor() / 10.0)
+        }
+        None => "Coverage of this API unknown: nothing counted yet.".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::tests::{context, notice};
+    use super::*;
+
+    #[test]
+    fn says_everything_on_call_needs() {
+        let mut notice = notice("/login");
+        let text = Text::of(&notice, &context());
+        expect![[""]].assert_eq(&format!(
+            "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}",
+            text.title,
+            text.severity,
+            text.timing,
+            text.affected,
+            text.evidence,
+            text.links,
+            text.team,
+            text.confidence
+        ));
+        assert_eq!(text.incomplete, 0);
+        assert!(text.why.contains("API2:2023, CWE-319"), "{}", text.why);
+        assert!(text.what_to_do.starts_with("1. "), "{}", text.what_to_do);
+        notice.finding.evidence.clear();
+        notice.finding.consumers.clear();
+        let text = Text::of(&notice, &context());
+        assert_eq!((text.incomplete, &*text.evidence, &*text.affected), (2, "unknown", "unknown"));
+    }
+
+    #[test]
+    fn a_title_never_grows_and_shows_no_control_characters() {
+        let long = Text::of(&notice(&format!("/{}", "very-long/".repeat(30))), &context());
+        assert_eq!(long.title.chars().count(), TITLE_MAX);
+        assert!(!Text::of(&notice("/a\u{1b}[31m\u{202e}"), &context()).title.contains(['\u{1b}', '\u{202e}']));
+        for kind in apiscope_audit::detect::kinds() {
+            assert!(kind.summary.len() < 60, "{}: no room for the endpoint in an alert's title", kind.name);
+        }
+    }
+}
