@@ -120,7 +120,8 @@ impl Sender {
             },
             annotations: Annotations::of(text),
             starts_at: rfc3339(finding.opened),
-            ends_at: rfc3339(notice.ended.unwrap_or_else(|| now.plus(EVERY * MISSED_MAX))),
+            // An end before the beginning is refused.
+            ends_at: rfc3339(notice.ended.unwrap_or_else(|| now.plus(EVERY * MISSED_MAX)).max(finding.opened)),
             generator_url: link(notice, &self.context),
         }
     }
@@ -285,7 +286,84 @@ mod tests {
         let notices = [notice("/login"), ended];
         let shipment = sender().encode(Parcel { notices: &notices, not_told: 3, now });
         let body: serde_json::Value = serde_json::from_slice(&shipment.body).expect("JSON");
-        expect![[""]].assert_eq(&serde_json::to_string_pretty(&body).expect("JSON"));
+        expect![[r#"
+            [
+              {
+                "annotations": {
+                  "affected": "2 consumers (k:0000000000009f2c, 10.0.4.7)",
+                  "confidence": "Coverage of this API 99.8 % of its bytes, the rest was lost.",
+                  "description": "critical: crosses eth0, not loopback. first 2026-11-24T14:02:11Z, last 2026-11-24T14:31:07Z, 412 of 418 calls. Affected: 2 consumers (k:0000000000009f2c, 10.0.4.7). Evidence: Authorization: Basic ****, user a***n, crossed eth0 (private) (call 0000000000000007/2). Whoever can read the network on the way has the credential and can act as its owner until it is changed. (API2:2023, CWE-319) Do now: 1. Serve this API over TLS, or put a TLS terminator on the same host in front of it. 2. Refuse plain HTTP for it; a redirect is too late, because the client has sent the credential already. 3. Change the credentials that crossed the wire: the consumers are listed with the finding. Coverage of this API 99.8 % of its bytes, the rest was lost.",
+                  "evidence": "Authorization: Basic ****, user a***n, crossed eth0 (private) (call 0000000000000007/2)",
+                  "links": "https://apiscope.example/findings/9fe95e6d792c77f5 or: apiscope explain 9fe95e6d792c77f5",
+                  "quieten": "It resolves by itself once it has not recurred for its time. `apiscope explain 9fe95e6d792c77f5` shows all that is known.",
+                  "severity_reason": "critical: crosses eth0, not loopback",
+                  "summary": "Credentials reach the API in clear text.",
+                  "team": "payments",
+                  "timing": "first 2026-11-24T14:02:11Z, last 2026-11-24T14:31:07Z, 412 of 418 calls",
+                  "title": "Credentials reach the API in clear text: orders-api POST /login",
+                  "what_to_do": "1. Serve this API over TLS, or put a TLS terminator on the same host in front of it. 2. Refuse plain HTTP for it; a redirect is too late, because the client has sent the credential already. 3. Change the credentials that crossed the wire: the consumers are listed with the finding.",
+                  "why": "Whoever can read the network on the way has the credential and can act as its owner until it is changed. (API2:2023, CWE-319)"
+                },
+                "endsAt": "2026-11-24T15:06:11Z",
+                "generatorURL": "https://apiscope.example/findings/9fe95e6d792c77f5",
+                "labels": {
+                  "alertname": "ApiscopeCleartextCredential",
+                  "api": "orders-api",
+                  "finding": "9fe95e6d792c77f5",
+                  "instance": "web-1",
+                  "job": "apiscope",
+                  "method": "POST",
+                  "route": "/login",
+                  "severity": "critical",
+                  "team": "payments"
+                },
+                "startsAt": "2026-11-24T14:02:11Z"
+              },
+              {
+                "annotations": {
+                  "affected": "2 consumers (k:0000000000009f2c, 10.0.4.7)",
+                  "confidence": "Coverage of this API 99.8 % of its bytes, the rest was lost.",
+                  "description": "critical: crosses eth0, not loopback. first 2026-11-24T14:02:11Z, last 2026-11-24T14:31:07Z, 412 of 418 calls, resolved 2026-11-24T15:02:11Z. Affected: 2 consumers (k:0000000000009f2c, 10.0.4.7). Evidence: Authorization: Basic ****, user a***n, crossed eth0 (private) (call 0000000000000007/2). Whoever can read the network on the way has the credential and can act as its owner until it is changed. (API2:2023, CWE-319) Do now: 1. Serve this API over TLS, or put a TLS terminator on the same host in front of it. 2. Refuse plain HTTP for it; a redirect is too late, because the client has sent the credential already. 3. Change the credentials that crossed the wire: the consumers are listed with the finding. Coverage of this API 99.8 % of its bytes, the rest was lost.",
+                  "evidence": "Authorization: Basic ****, user a***n, crossed eth0 (private) (call 0000000000000007/2)",
+                  "links": "https://apiscope.example/findings/b16bafcc4f28cda4 or: apiscope explain b16bafcc4f28cda4",
+                  "quieten": "It resolves by itself once it has not recurred for its time. `apiscope explain b16bafcc4f28cda4` shows all that is known.",
+                  "severity_reason": "critical: crosses eth0, not loopback",
+                  "summary": "Credentials reach the API in clear text.",
+                  "team": "unknown",
+                  "timing": "first 2026-11-24T14:02:11Z, last 2026-11-24T14:31:07Z, 412 of 418 calls, resolved 2026-11-24T15:02:11Z",
+                  "title": "Resolved: Credentials reach the API in clear text: orders-api POST /logout",
+                  "what_to_do": "1. Serve this API over TLS, or put a TLS terminator on the same host in front of it. 2. Refuse plain HTTP for it; a redirect is too late, because the client has sent the credential already. 3. Change the credentials that crossed the wire: the consumers are listed with the finding.",
+                  "why": "Whoever can read the network on the way has the credential and can act as its owner until it is changed. (API2:2023, CWE-319)"
+                },
+                "endsAt": "2026-11-24T15:02:11Z",
+                "generatorURL": "https://apiscope.example/findings/b16bafcc4f28cda4",
+                "labels": {
+                  "alertname": "ApiscopeCleartextCredential",
+                  "api": "orders-api",
+                  "finding": "b16bafcc4f28cda4",
+                  "instance": "web-1",
+                  "job": "apiscope",
+                  "method": "POST",
+                  "route": "/logout",
+                  "severity": "critical"
+                },
+                "startsAt": "2026-11-24T14:02:11Z"
+              },
+              {
+                "annotations": {
+                  "description": "200 findings are told one by one, 3 more are open. `apiscope findings` lists all of them.",
+                  "summary": "More findings are open than alerts are sent for.",
+                  "title": "More findings are open than alerts are sent for"
+                },
+                "endsAt": "2026-11-24T15:06:11Z",
+                "labels": {
+                  "alertname": "ApiscopeFindingsNotShown",
+                  "instance": "web-1",
+                  "job": "apiscope",
+                  "severity": "info"
+                }
+              }
+            ]"#]].assert_eq(&serde_json::to_string_pretty(&body).expect("JSON"));
     }
 
     #[test]

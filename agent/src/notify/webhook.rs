@@ -382,7 +382,42 @@ mod tests {
         let notice = notice("/login");
         let parcel = Parcel { notices: std::slice::from_ref(&notice), not_told: 0, now: OPENED };
         let body: serde_json::Value = serde_json::from_slice(&sender().encode(parcel).body).expect("JSON");
-        expect![[""]].assert_eq(&serde_json::to_string_pretty(&body["data"]["finding"]).expect("JSON"));
+        expect![[r#"
+            {
+              "api": "orders-api",
+              "because": "crosses eth0, not loopback",
+              "calls": 418,
+              "consumers": [
+                "k:0000000000009f2c",
+                "10.0.4.7"
+              ],
+              "consumers_more": false,
+              "count": 412,
+              "coverage": 0.998,
+              "cwe": 319,
+              "evidence": [
+                {
+                  "at": "2026-11-24T14:02:11Z",
+                  "call": "0000000000000007/2",
+                  "consumer": "k:0000000000009f2c",
+                  "what": "Authorization: Basic ****, user a***n, crossed eth0 (private)"
+                }
+              ],
+              "first": "2026-11-24T14:02:11Z",
+              "id": "9fe95e6d792c77f5",
+              "kind": "cleartext-credential",
+              "last": "2026-11-24T14:31:07Z",
+              "method": "POST",
+              "opened": "2026-11-24T14:02:11Z",
+              "owasp": "API2:2023",
+              "resolved": null,
+              "revision": 1,
+              "route": "/login",
+              "severity": "critical",
+              "status": "open",
+              "team": "payments"
+            }"#]]
+        .assert_eq(&serde_json::to_string_pretty(&body["data"]["finding"]).expect("JSON"));
     }
 
     #[test]
