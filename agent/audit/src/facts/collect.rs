@@ -77,8 +77,11 @@ impl<'k> Collector<'k> {
         fingerprint
     }
 
-    /// A value that tells who calls. The first of the strongest kind counts.
+    /// A value that tells who calls. The first of the strongest kind counts. Not to be shown elsewhere, a user apart.
     pub(super) fn consumer(&mut self, rank: Rank, value: &[u8]) {
+        if rank != Rank::User {
+            self.know(value);
+        }
         if self.consumer.is_none_or(|(known, _)| rank > known) {
             let secret = Secret::new(value);
             let fingerprint = match rank {
@@ -96,6 +99,10 @@ impl<'k> Collector<'k> {
         place: impl FnOnce() -> Place,
         value: &[u8],
     ) -> Option<CredentialKind> {
+        if promise != Promise::Perhaps && !proof::is_placeholder(value) {
+            // Unproven or not, under such a name: not to be shown elsewhere.
+            self.know(value);
+        }
         let (kind, masked) = kept(promise, value)?;
         self.credential(kind, place, value, masked);
         Some(kind)

@@ -69,11 +69,11 @@ fn basic(coded: &[u8], api: bool, place: impl FnOnce() -> Place, found: &mut Col
     if proof::is_placeholder(coded) {
         return None;
     }
+    found.know(coded);
     if let Some(decoded) = proof::base64(coded)
         && let Some((user, password)) = proof::user_and_password(&decoded)
     {
         found.credential(CredentialKind::Basic, place, &decoded, mask::basic(user));
-        found.know(coded);
         found.know(if password.is_empty() { user } else { password });
         if api && !user.is_empty() {
             found.consumer(Rank::User, user);
@@ -128,6 +128,7 @@ fn other(
     if proof::is_placeholder(rest) {
         return None;
     }
+    found.know(rest);
     if [&b"token"[..], b"apikey", b"api-key", b"key"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         // Some write `Token token="…"` (Rails).
         let key = rest.strip_prefix(b"token=").unwrap_or(rest);
@@ -156,7 +157,6 @@ fn cookies(value: &[u8], found: &mut Collector<'_>) {
         if session || proof::jwt(value).is_some() {
             found.auth(AuthKind::SessionCookie);
             found.consumer(Rank::Session, value);
-            found.know(value);
         }
     }
 }

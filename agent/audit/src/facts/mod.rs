@@ -188,4 +188,6 @@ fn request_body(reading: Reading<'_>, message: &Message<'_>, found: &mut Collect
 }
 
 #[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
 mod tests;

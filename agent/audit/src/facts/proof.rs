@@ -15,6 +15,8 @@ const VALUE_MAX: usize = 16 * 1024;
 const RANDOM_MIN: usize = 20;
 /// Different characters that a token has at least.
 const DISTINCT_MIN: u32 = 8;
+/// Longest value that may be a placeholder: templates and examples are short.
+const PLACEHOLDER_MAX: usize = 128;
 /// Longest JWT header, coded.
 const JWT_HEADER_MAX: usize = 2048;
 
@@ -122,7 +124,7 @@ pub(crate) fn is_token(value: &[u8]) -> bool {
         && kinds(value) >= 2
         && distinct(value) >= DISTINCT_MIN
         && !is_counting(value)
-        && !PLACEHOLDERS.iter().any(|word| contains_ignoring_case(value, word))
+        && !(value.len() <= PLACEHOLDER_MAX && PLACEHOLDERS.iter().any(|word| contains_ignoring_case(value, word)))
 }
 
 /// As [`is_token`], and of the alphabet of RFC 9110 §11.2.

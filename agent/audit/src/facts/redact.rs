@@ -41,13 +41,14 @@ impl Known<'_> {
 
 /// A path as sent, its secrets masked, cut after [`PATH_MAX`].
 pub(crate) fn path(raw: &[u8], known: Known<'_>) -> Masked {
-    let mut shown = String::with_capacity(raw.len().min(PATH_MAX) + MARK.len());
+    let mut shown = String::with_capacity(raw.len().min(PATH_MAX));
     let mut before: &[u8] = b"";
     for (at, segment) in raw.split(|b| *b == b'/').enumerate() {
         if at > 0 {
             shown.push('/');
         }
-        if shown.len() + segment.len() > PATH_MAX && !is_secret(segment, before, known) {
+        let cut = shown.len() + segment.len() > PATH_MAX && !is_secret(segment, before, known);
+        if cut || shown.len() > PATH_MAX {
             shown.push(CUT);
             break;
         }
@@ -57,31 +58,41 @@ pub(crate) fn path(raw: &[u8], known: Known<'_>) -> Masked {
     Masked::from_clean(shown)
 }
 
+/// Piece by piece, so that of `app;jsessionid=…` the rest stays readable. Where only the whole is a secret, the whole goes.
 fn push_segment(shown: &mut String, segment: &[u8], before: &[u8], known: Known<'_>) {
+    let start = shown.len();
+    let mut masked = false;
     for (at, piece) in segment.split(|b| *b == b';').enumerate() {
         if at > 0 {
             shown.push(';');
         }
-        let equals = memchr::memchr(b'=', piece).filter(|at| at + 1 < piece.len());
-        match equals.and_then(|at| piece.split_at_checked(at)) {
-            Some((name, value)) if !is_secret(piece, before, known) => {
-                let value = value.get(1..).unwrap_or_default();
-                push_unless_secret(shown, name, is_secret(name, before, known));
-                shown.push('=');
-                let given_away = names::is_secret_parameter(name) && !proof::is_placeholder(value);
-                push_unless_secret(shown, value, given_away || is_secret(value, before, known));
-            }
-            _ => push_unless_secret(shown, piece, is_secret(piece, before, known)),
-        }
+        masked |= push_piece(shown, piece, before, known);
+    }
+    if !masked && is_secret(segment, before, known) {
+        shown.truncate(start);
+        shown.push_str(MARK);
     }
 }
 
-fn push_unless_secret(shown: &mut String, text: &[u8], secret: bool) {
+/// `true` where something was masked.
+fn push_piece(shown: &mut String, piece: &[u8], before: &[u8], known: Known<'_>) -> bool {
+    let equals = memchr::memchr(b'=', piece).filter(|at| at + 1 < piece.len());
+    let Some((name, value)) = equals.and_then(|at| Some((piece.get(..at)?, piece.get(at + 1..)?))) else {
+        return push_unless_secret(shown, piece, is_secret(piece, before, known));
+    };
+    let given_away = names::is_secret_parameter(name) && !proof::is_placeholder(value);
+    let name_masked = push_unless_secret(shown, name, is_secret(name, before, known));
+    shown.push('=');
+    push_unless_secret(shown, value, given_away || is_secret(value, before, known)) || name_masked
+}
+
+fn push_unless_secret(shown: &mut String, text: &[u8], secret: bool) -> bool {
     if secret {
         shown.push_str(MARK);
     } else {
         shown.push_str(&percent::text(text));
     }
+    secret
 }
 
 fn is_secret(coded: &[u8], before: &[u8], known: Known<'_>) -> bool {
@@ -97,7 +108,7 @@ fn is_secret(coded: &[u8], before: &[u8], known: Known<'_>) -> bool {
 /// A host or authority: lower case, userinfo gone, a label that is a secret masked, cut after 255 bytes.
 pub(crate) fn host(raw: &[u8]) -> Masked {
     let raw = super::target::without_userinfo(raw);
-    let mut shown = String::with_capacity(raw.len().min(HOST_MAX) + MARK.len());
+    let mut shown = String::with_capacity(raw.len().min(HOST_MAX));
     for (at, label) in raw.split(|b| *b == b'.').enumerate() {
         if at > 0 {
             shown.push('.');
@@ -198,6 +209,8 @@ mod tests {
         check("/login/hunter2/hunter3", expect!["/login/{secret}/hunter3"]);
         check("/login/hunter%32", expect!["/login/{secret}"]);
         check("/a;b;Zk3vQ9xLw2Pd8RtY5nBc=", expect!["/a;b;{secret}"]);
+        check("/a/Zk3vQ9xLw2=Pd8RtY5nBc", expect!["/a/{secret}"]);
+        check("/a/Zk3vQ9;xLw2Pd8;RtY5nBc", expect!["/a/{secret}"]);
     }
 
     #[test]
@@ -209,6 +222,8 @@ mod tests {
         assert_eq!(path(b"/a\xff\x1b[0m", known).as_str(), "/a%FF\u{fffd}[0m");
         let shown = path(format!("/{}", "Zk3vQ9xLw2Pd8RtY5nBc".repeat(100)).as_bytes(), known);
         assert_eq!(shown.as_str(), "/{secret}");
+        let shown = path("/Zk3vQ9xLw2Pd8RtY5nBc".repeat(1000).as_bytes(), known);
+        assert!(shown.as_str().len() <= PATH_MAX + 16);
     }
 
     #[test]

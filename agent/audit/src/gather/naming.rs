@@ -170,7 +170,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::gather::tests::origin;
+    use crate::facts::sample::origin;
 
     fn rule(name: &str, authorities: &[&str], ports: &[u16], workloads: &[&str]) -> ApiRule {
         let boxed = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
