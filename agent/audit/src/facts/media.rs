@@ -50,11 +50,9 @@ fn by_type<'a>(essence: &[u8], field: &'a [u8], data: &[u8]) -> Reading<'a> {
             .and_then(|at| essence.get(at..))
             .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
     };
-    if ends(b"/json") || ends(b"+json") || ends(b"/x-ndjson") || ends(b"/json-seq") {
-        Reading::Json
-    } else if (essence.is_empty() || is(b"text/plain") || is(b"application/x-www-form-urlencoded"))
-        && json::looks_like(data)
-    {
+    let json = ends(b"/json") || ends(b"+json") || ends(b"/x-ndjson") || ends(b"/json-seq");
+    let says_little = essence.is_empty() || is(b"text/plain") || is(b"application/x-www-form-urlencoded");
+    if json || (says_little && json::looks_like(data)) {
         Reading::Json
     } else if is(b"application/x-www-form-urlencoded") {
         Reading::Form

@@ -74,114 +74,120 @@ fn of_plain(name: &[u8]) -> Option<Promise> {
 /// Whether a cookie's name is that of a session.
 pub(crate) fn is_session_cookie(name: &[u8]) -> bool {
     let name = name.strip_prefix(b"__Host-").or_else(|| name.strip_prefix(b"__Secure-")).unwrap_or(name);
-    const EXACT: &[&[u8]] = &[
-        b"session",
-        b"sessionid",
-        b"session_id",
-        b"session-id",
-        b"sessid",
-        b"sid",
-        b"jsessionid",
-        b"phpsessid",
-        b"connect.sid",
-        b"asp.net_sessionid",
-        b".aspxauth",
-        b".aspnetcore.session",
-        b".aspnetcore.cookies",
-        b".aspnetcore.identity.application",
-        b"cfid",
-        b"cftoken",
-        b"jwt",
-        b"token",
-        b"access_token",
-        b"auth",
-        b"auth_token",
-        b"authtoken",
-        b"session_token",
-        b"sessiontoken",
-        b"id_token",
-        b"remember_token",
-        b"next-auth.session-token",
-        b"koa.sess",
-        b"rack.session",
-        b"sails.sid",
-        b"ci_session",
-        b"laravel_session",
-        b"jwt_token",
-        b"accesstoken",
-        b"express.sid",
-        b"beaker.session.id",
-        b"play_session",
-    ];
-    EXACT.iter().any(|known| name.eq_ignore_ascii_case(known))
+    SESSION_COOKIES.iter().any(|known| name.eq_ignore_ascii_case(known))
         || [&b"_session"[..], b"_session_id", b"_sessionid"].iter().any(|end| ends_with(name, end))
         || name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"aspsessionid"))
 }
 
 /// Whether a header's name (any case) is known to carry an API key.
 pub(crate) fn is_api_key_header(name: &str) -> bool {
-    const KNOWN: &[&str] = &[
-        "x-api-key",
-        "api-key",
-        "apikey",
-        "x-apikey",
-        "x-auth-token",
-        "x-access-token",
-        "x-api-token",
-        "x-auth-key",
-        "x-token",
-        "x-session-token",
-        "x-client-secret",
-        "x-secret-key",
-        "x-app-key",
-        "x-goog-api-key",
-        "ocp-apim-subscription-key",
-        "x-functions-key",
-        "x-vault-token",
-        "private-token",
-        "x-gitlab-token",
-        "x-shopify-access-token",
-        "x-rapidapi-key",
-        "dd-api-key",
-        "dd-application-key",
-        "x-figma-token",
-        "x-honeycomb-team",
-        "x-master-key",
-        "x-auth",
-        "x-appwrite-key",
-    ];
-    KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name))
+    KEY_HEADERS.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// Whether a path segment of this name is followed by a token in many APIs (`/reset/<token>`).
 pub(crate) fn leads_to_secret(segment: &[u8]) -> bool {
-    const WORDS: &[&[u8]] = &[
-        b"token",
-        b"apikey",
-        b"api-key",
-        b"api_key",
-        b"secret",
-        b"password",
-        b"reset",
-        b"reset-password",
-        b"password-reset",
-        b"reset_password",
-        b"confirm",
-        b"verify",
-        b"activate",
-        b"invite",
-        b"invitation",
-        b"unsubscribe",
-        b"magic-link",
-        b"otp",
-    ];
-    WORDS.iter().any(|word| segment.eq_ignore_ascii_case(word))
+    BEFORE_SECRETS.iter().any(|word| segment.eq_ignore_ascii_case(word))
 }
 
 /// Whether `name=value` in a path gives a session or a credential away.
 pub(crate) fn is_secret_parameter(name: &[u8]) -> bool {
     promise(name).is_some() || is_session_cookie(name)
 }
+
+/// Names of session cookies of the usual servers and frameworks, lower case.
+const SESSION_COOKIES: &[&[u8]] = &[
+    b"session",
+    b"sessionid",
+    b"session_id",
+    b"session-id",
+    b"sessid",
+    b"sid",
+    b"jsessionid",
+    b"phpsessid",
+    b"connect.sid",
+    b"asp.net_sessionid",
+    b".aspxauth",
+    b".aspnetcore.session",
+    b".aspnetcore.cookies",
+    b".aspnetcore.identity.application",
+    b"cfid",
+    b"cftoken",
+    b"jwt",
+    b"token",
+    b"access_token",
+    b"auth",
+    b"auth_token",
+    b"authtoken",
+    b"session_token",
+    b"sessiontoken",
+    b"id_token",
+    b"remember_token",
+    b"next-auth.session-token",
+    b"koa.sess",
+    b"rack.session",
+    b"sails.sid",
+    b"ci_session",
+    b"laravel_session",
+    b"jwt_token",
+    b"accesstoken",
+    b"express.sid",
+    b"beaker.session.id",
+    b"play_session",
+];
+
+/// Names of headers that carry an API key, lower case.
+const KEY_HEADERS: &[&str] = &[
+    "x-api-key",
+    "api-key",
+    "apikey",
+    "x-apikey",
+    "x-auth-token",
+    "x-access-token",
+    "x-api-token",
+    "x-auth-key",
+    "x-token",
+    "x-session-token",
+    "x-client-secret",
+    "x-secret-key",
+    "x-app-key",
+    "x-goog-api-key",
+    "ocp-apim-subscription-key",
+    "x-functions-key",
+    "x-vault-token",
+    "private-token",
+    "x-gitlab-token",
+    "x-shopify-access-token",
+    "x-rapidapi-key",
+    "dd-api-key",
+    "dd-application-key",
+    "x-figma-token",
+    "x-honeycomb-team",
+    "x-master-key",
+    "x-auth",
+    "x-appwrite-key",
+];
+
+/// Path segments before a token, lower case.
+const BEFORE_SECRETS: &[&[u8]] = &[
+    b"token",
+    b"apikey",
+    b"api-key",
+    b"api_key",
+    b"secret",
+    b"password",
+    b"reset",
+    b"reset-password",
+    b"password-reset",
+    b"reset_password",
+    b"confirm",
+    b"verify",
+    b"activate",
+    b"invite",
+    b"invitation",
+    b"unsubscribe",
+    b"magic-link",
+    b"otp",
+];
 
 fn after_last(byte: u8, name: &[u8]) -> &[u8] {
     memchr::memrchr(byte, name).and_then(|at| name.get(at + 1..)).unwrap_or(name)

@@ -53,12 +53,17 @@ pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
     for chunk in bytes.utf8_chunks() {
         shown.push_str(chunk.valid());
         for byte in chunk.invalid() {
-            shown.push_str(&format!("%{byte:02X}"));
+            shown.extend(['%', char::from(hex(byte >> 4)), char::from(hex(byte & 15))]);
         }
     }
     Cow::Owned(shown)
 }
 
+fn hex(digit: u8) -> u8 {
+    if digit < 10 { b'0' + digit } else { b'A' + digit - 10 }
+}
+
+/// The value of a hexadecimal digit; 0 for what is none.
 pub(crate) fn digit(hex: u8) -> u8 {
     match hex {
         b'0'..=b'9' => hex - b'0',

@@ -175,14 +175,14 @@ fn cookies() {
             "Cookie: _ga=GA1.2.1234567890.1234567890",
             "Cookie: pref=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
         ],
-        expect![[r#"
+        expect![[r"
             [SessionCookie] [] known
             [SessionCookie] [] known
             [SessionCookie] [] known
             [] [] -
             [] [] -
             [SessionCookie] [] known
-        "#]],
+        "]],
     );
 }
 
@@ -255,9 +255,9 @@ fn forms() {
     );
     check(
         "POST /login HTTP/1.1\nContent-Type: application/x-www-form-urlencoded\n\npassword=&passwd=***&pwd=null",
-        expect![[r#"
+        expect![[r"
             Form 29 of Some(29), auth [], consumer false
-        "#]],
+        "]],
     );
 }
 
@@ -278,9 +278,9 @@ fn multipart() {
     let cut = body.find("hunter2").unwrap() + 3;
     check_sample(
         &Sample::new(head).body(&body.as_bytes()[..cut]).total(Some(9000)),
-        expect![[r#"
+        expect![[r"
         Other 119 of Some(9000), auth [], consumer false
-    "#]],
+    "]],
     );
 }
 
@@ -341,15 +341,15 @@ Content-Type: application/json
     );
     check(
         "POST / HTTP/1.1\nContent-Type: application/json\nContent-Encoding: gzip\n\n{\"password\":\"hunter2\"}",
-        expect![[r#"
+        expect![[r"
             Json 0 of Some(22), auth [], consumer false
-        "#]],
+        "]],
     );
     check(
         "POST / HTTP/1.1\nContent-Type: application/octet-stream\n\n{\"password\":\"hunter2\"}",
-        expect![[r#"
+        expect![[r"
         Other 22 of Some(22), auth [], consumer false
-    "#]],
+    "]],
     );
 }
 
@@ -367,39 +367,39 @@ fn credentials_are_bounded_and_the_rest_counted() {
 fn responses_are_counted_and_give_no_credentials() {
     check(
         "HTTP/1.1 200 OK\nContent-Type: application/json\nSet-Cookie: sid=1A2B3C4D5E6F7890\n\n{\"password\":\"x\",\"items\":[1,[2],{}],\"errors\":[]}",
-        expect![[r#"
+        expect![[r"
             Json 47 of Some(47), 3 records, auth [], consumer false
-        "#]],
+        "]],
     );
     check(
         "HTTP/1.1 200 OK\nContent-Type: application/json\n\n[]",
-        expect![[r#"
+        expect![[r"
         Json 2 of Some(2), 0 records, auth [], consumer false
-    "#]],
+    "]],
     );
     check(
         "HTTP/1.1 200 OK\nContent-Type: text/html\n\n<p>",
-        expect![[r#"
+        expect![[r"
         Other 3 of Some(3), auth [], consumer false
-    "#]],
+    "]],
     );
     check(
         "HTTP/1.1 204 No Content\n",
-        expect![[r#"
+        expect![[r"
         None 0 of Some(0), auth [], consumer false
-    "#]],
+    "]],
     );
     check_sample(
         &Sample::new("HTTP/1.1 200 OK\nContent-Type: application/json\n\n[1,2").total(Some(100)),
-        expect![[r#"
+        expect![[r"
             Json 4 of Some(100), auth [], consumer false
-        "#]],
+        "]],
     );
     check_sample(
         &Sample::new("HTTP/1.1 200 OK\nContent-Type: application/json\nContent-Encoding: br\n\n....").total(None),
-        expect![[r#"
+        expect![[r"
             Json 0 of None, auth [], consumer false
-        "#]],
+        "]],
     );
 }
 

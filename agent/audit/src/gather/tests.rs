@@ -75,11 +75,11 @@ fn check(samples: &[Sample], expected: Expect) {
 fn one_after_the_other() {
     check(
         &[get(0), ok(0), get(1), ok(1)],
-        expect![[r##"
+        expect![[r#"
         #0 api: GET api /0 ["q"] -> 200, by 10.0.0.1
         #1 api: GET api /1 ["q"] -> 200, by 10.0.0.1
         closed 1
-    "##]],
+    "#]],
     );
 }
 
@@ -87,12 +87,12 @@ fn one_after_the_other() {
 fn pipelined() {
     check(
         &[get(0), get(1), get(2), ok(0), ok(1), ok(2)],
-        expect![[r##"
+        expect![[r#"
         #0 api: GET api /0 ["q"] -> 200, by 10.0.0.1
         #1 api: GET api /1 ["q"] -> 200, by 10.0.0.1
         #2 api: GET api /2 ["q"] -> 200, by 10.0.0.1
         closed 1
-    "##]],
+    "#]],
     );
 }
 
@@ -100,11 +100,11 @@ fn pipelined() {
 fn a_response_may_end_before_its_request() {
     check(
         &[ok(0), get(0), get(1), ok(1)],
-        expect![[r##"
+        expect![[r#"
         #0 api: GET api /0 ["q"] -> 200, by 10.0.0.1
         #1 api: GET api /1 ["q"] -> 200, by 10.0.0.1
         closed 1
-    "##]],
+    "#]],
     );
 }
 
@@ -112,19 +112,19 @@ fn a_response_may_end_before_its_request() {
 fn what_was_overtaken_is_given_as_it_is() {
     check(
         &[get(0), get(1), ok(1)],
-        expect![[r##"
+        expect![[r#"
         #0 api: GET api /0 ["q"] -> -, by 10.0.0.1
         #1 api: GET api /1 ["q"] -> 200, by 10.0.0.1
         closed 1
-    "##]],
+    "#]],
     );
     check(
         &[ok(0), get(1), ok(1)],
-        expect![[r##"
+        expect![[r#"
         #0 10.0.0.2:8080: - -  [] -> 200, by 10.0.0.1
         #1 api: GET api /1 ["q"] -> 200, by 10.0.0.1
         closed 1
-    "##]],
+    "#]],
     );
 }
 
@@ -132,18 +132,18 @@ fn what_was_overtaken_is_given_as_it_is() {
 fn what_did_not_end_is_given_at_the_close() {
     check(
         &[get(0), get(1), ok(0)],
-        expect![[r##"
+        expect![[r#"
         #0 api: GET api /0 ["q"] -> 200, by 10.0.0.1
         #1 api: GET api /1 ["q"] -> -, by 10.0.0.1
         closed 1
-    "##]],
+    "#]],
     );
     check(
         &[ok(0)],
-        expect![[r#"
+        expect![[r"
         #0 10.0.0.2:8080: - -  [] -> 200, by 10.0.0.1
         closed 1
-    "#]],
+    "]],
     );
 }
 
@@ -155,11 +155,11 @@ fn streams_of_http2_end_in_any_order() {
     };
     check(
         &[h2(get(0)), h2(get(1)), h2(ok(1)), h2(ok(0))],
-        expect![[r##"
+        expect![[r#"
         #1 api: GET api /1 ["q"] -> 200, by 10.0.0.1
         #0 api: GET api /0 ["q"] -> 200, by 10.0.0.1
         closed 1
-    "##]],
+    "#]],
     );
 }
 
@@ -176,13 +176,13 @@ fn targets_hosts_and_consumers() {
             Sample::new("GET /x HTTP/1.0\nAuthorization: Basic YWRtaW46aHVudGVyMg==").at(1, 3),
             ok(3),
         ],
-        expect![[r##"
+        expect![[r#"
             #0 shop.example.com: GET shop.example.com:80 /a ["b"] -> 200, by 10.0.0.1
             #1 shop.example.com: OPTIONS shop.example.com * [] -> 200, by 10.0.0.1
             #2 db:5432: CONNECT db:5432 db:5432 [] -> 200, by 10.0.0.1
             #3 10.0.0.2:8080: GET - /x [] -> 200, by credential
             closed 1
-        "##]],
+        "#]],
     );
 }
 
@@ -325,4 +325,5 @@ proptest! {
     }
 }
 
+mod cost;
 mod planted;
