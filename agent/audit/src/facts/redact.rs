@@ -158,6 +158,8 @@ pub(crate) fn method(token: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::needless_pass_by_value, reason = "so that a check ends in expect![..]")]
+
     use expect_test::{Expect, expect};
 
     use super::*;

@@ -1,5 +1,7 @@
 //! Examples: a message as text, its facts as text.
 
+#![expect(clippy::needless_pass_by_value, reason = "so that a check ends in expect![..]")]
+
 use std::fmt::Write as _;
 
 use apiscope_wire::Start;

@@ -70,9 +70,13 @@ impl Namer {
     }
 }
 
-/// The name that a rule or a document gives.
+/// The name that a rule gives, or that of the document one of whose servers has the authority.
 fn configured<'s>(settings: &'s Settings, origin: &Origin, authority: Option<&str>) -> Option<&'s str> {
-    settings.apis.iter().find(|rule| matches(rule, origin, authority)).map(|rule| &*rule.name)
+    let by_rule = settings.apis.iter().find(|rule| matches(rule, origin, authority)).map(|rule| &*rule.name);
+    by_rule.or_else(|| {
+        let authority = authority?;
+        settings.documents.iter().find(|(_, document)| document.serves(authority)).map(|(name, _)| &**name)
+    })
 }
 
 /// Any authority, port or workload that belongs to the rule will do.
@@ -167,10 +171,15 @@ fn is_printable(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::needless_pass_by_value, reason = "so that a check ends in expect![..]")]
+
     use expect_test::{Expect, expect};
+
+    use std::sync::Arc;
 
     use super::*;
     use crate::facts::sample::origin;
+    use crate::openapi::Document;
 
     fn rule(name: &str, authorities: &[&str], ports: &[u16], workloads: &[&str]) -> ApiRule {
         let boxed = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
@@ -278,6 +287,19 @@ mod tests {
         assert_eq!(namer.name(&settings, &origin, None).as_str(), "gunicorn.service");
         assert_eq!(namer.name(&settings, &origin, Some("api")).as_str(), "api");
         assert_eq!(namer.by_address(&settings, &origin).as_str(), "10.0.0.2:8080");
+    }
+
+    #[test]
+    fn a_document_names_what_its_servers_serve() {
+        let text = "openapi: 3.1.0\ninfo: {title: Shop, version: '1'}\nservers: [{url: 'https://Shop.example.com/v1'}]\npaths: {}\n";
+        let (document, _) = Document::read(text, "shop.yaml").unwrap();
+        let mut settings = Settings::default();
+        settings.documents.insert("Shop".into(), Arc::new(document));
+        let mut namer = Namer::default();
+        assert_eq!(namer.name(&settings, &origin(), Some("shop.example.com")).as_str(), "Shop");
+        assert_eq!(namer.name(&settings, &origin(), Some("shop.example.com:8080")).as_str(), "shop.example.com:8080");
+        settings.apis.push(rule("rule", &[], &[8080], &[]));
+        assert_eq!(namer.name(&settings, &origin(), Some("shop.example.com")).as_str(), "rule");
     }
 
     #[test]

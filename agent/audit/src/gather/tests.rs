@@ -1,5 +1,7 @@
 //! Pairing, order, names, bounds, and that no planted secret leaves.
 
+#![expect(clippy::needless_pass_by_value, reason = "so that a check ends in expect![..]")]
+
 use std::fmt::Write as _;
 
 use apiscope_wire::{Ambiguity, AmbiguityKind, Coverage, ExchangeId, Side, Skipped, Verdict};

@@ -1,4 +1,4 @@
-//! The walker against serde_json on whole bodies, and on what is no JSON.
+//! The walker against `serde_json` on whole bodies, and on what is no JSON.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -18,7 +18,7 @@ fn members(body: &[u8]) -> (Vec<(String, String)>, Outcome) {
     (all, outcome)
 }
 
-/// What serde_json knows, in the walker's terms.
+/// What `serde_json` knows, in the walker's terms.
 fn expected(value: &Value, pointer: &str, all: &mut Vec<(String, String)>) {
     match value {
         Value::Array(elements) => {
@@ -80,7 +80,7 @@ proptest! {
 
     #[test]
     fn escapes_are_undone_as_serde_json_does(text in any::<String>()) {
-        let coded: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        let coded = text.encode_utf16().fold(String::new(), |coded, unit| coded + &format!("\\u{unit:04x}"));
         prop_assert_eq!(&*unescape(coded.as_bytes()), text.as_bytes());
         let coded = serde_json::to_string(&text).unwrap();
         prop_assert_eq!(&*unescape(&coded.as_bytes()[1..coded.len() - 1]), text.as_bytes());
@@ -107,7 +107,7 @@ proptest! {
     }
 }
 
-/// What the walker lets pass and serde_json does not: control characters and broken escapes in strings, odd numbers.
+/// What the walker lets pass and `serde_json` does not: control characters and broken escapes in strings, odd numbers.
 fn lenient(noise: &[u8]) -> bool {
     noise.iter().any(|b| b"\\\n-1\"".contains(b))
 }
