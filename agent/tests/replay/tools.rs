@@ -1,7 +1,7 @@
 //! Real traffic (nginx and curl on loopback), captured by tcpdump in several ways at once, converted by editcap, mergecap,
 //! gzip and zstd: every file gives the exchanges that nginx logged and tshark sees.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use apiscope::capture::replay::Replay;
-use apiscope_wire::{Input, Payload, Side};
+use apiscope_wire::{Event, ExchangeId, Limits, Start, Wire};
 
 use super::support::{Scratch, read};
 
@@ -120,44 +120,60 @@ fn client(port: u16) {
     }
 }
 
-/// The messages' first lines that begin a segment, each once, in order; `curl` and nginx write heads in one piece.
-fn heads(path: &Path) -> Vec<String> {
+/// The exchanges that wire reads: `METHOD TARGET STATUS`, and the bytes of the response's body as nginx counts them.
+fn exchanges(path: &Path) -> Vec<String> {
     let mut replay = Replay::open(&[path.to_path_buf()]).expect("opens");
-    let (mut seen, mut heads) = (BTreeSet::new(), Vec::new());
-    while replay
-        .next_inputs(&mut |input| {
-            let Input::Segment(segment) = input else { return };
-            let Payload::Bytes(bytes) = segment.payload else { return };
-            let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
-            let line = String::from_utf8_lossy(line);
-            let is_head =
-                line.starts_with("HTTP/1.1 ") || (segment.side == Side::Client && line.ends_with(" HTTP/1.1"));
-            if is_head && seen.insert((segment.flow.get(), segment.side == Side::Client, segment.seq.0)) {
-                heads.push(line.into_owned());
-            }
-        })
-        .expect("reads")
-    {}
-    heads
+    let mut wire = Wire::new(Limits::default());
+    let mut requests: HashMap<ExchangeId, String> = HashMap::new();
+    let mut exchanges = Vec::new();
+    let mut more = true;
+    while more {
+        let mut verdicts = Vec::new();
+        more = replay
+            .next_inputs(&mut |input| {
+                wire.handle(input, &mut |event| match event {
+                    Event::Verdict(flow, verdict) => verdicts.push((flow, verdict)),
+                    Event::Message(message) => {
+                        assert!(message.complete, "{message:?}");
+                        match message.start {
+                            Start::Request { method, target } => {
+                                let line = format!("{method} {}", String::from_utf8_lossy(target));
+                                assert!(requests.insert(message.exchange, line).is_none(), "a request is given once");
+                            }
+                            Start::Response { status } => {
+                                let request = requests.remove(&message.exchange).expect("the request comes first");
+                                let sent = message.body.total.expect("an exact size");
+                                exchanges.push(format!("{request} {status} {sent}"));
+                            }
+                        }
+                    }
+                    Event::Ambiguous(ambiguity) => panic!("{ambiguity:?}"),
+                    Event::Hello(_) | Event::Coverage(..) | Event::Closed(..) => {}
+                });
+            })
+            .expect("reads");
+        for (flow, verdict) in verdicts {
+            replay.apply(flow, verdict);
+        }
+    }
+    exchanges
 }
 
-/// What tshark finds in the file: requests and responses as their first lines.
-fn heads_of_tshark(path: &Path) -> Vec<String> {
-    let fields = ["http.request.method", "http.request.uri", "http.response.code", "http.response.phrase"];
+/// What tshark finds in the file: method and target of each request, status of each response.
+fn as_tshark_reads(path: &Path) -> (Vec<String>, Vec<String>) {
+    let fields = ["http.request.method", "http.request.uri", "http.response.code"];
     let mut arguments = vec!["-r", path.to_str().expect("UTF-8"), "-Y", "http", "-T", "fields", "-E", "separator=|"];
-    arguments.extend(["-d", "tcp.port==1-65535,http", "-o", "tcp.desegment_tcp_streams:FALSE"]);
+    arguments.extend(["-d", "tcp.port==1-65535,http"]);
     for field in fields {
         arguments.extend(["-e", field]);
     }
     let lines = run("tshark", &arguments);
-    lines
-        .lines()
-        .filter_map(|line| match line.split('|').collect::<Vec<_>>().as_slice() {
-            [method, uri, "", ""] if !method.is_empty() => Some(format!("{method} {uri} HTTP/1.1")),
-            ["", _, code, phrase] if !code.is_empty() => Some(format!("HTTP/1.1 {code} {phrase}")),
-            _ => None,
-        })
-        .collect()
+    let fields = lines.lines().map(|line| line.split('|').collect::<Vec<_>>());
+    let (requests, responses): (Vec<_>, Vec<_>) = fields.partition(|fields| !fields[0].is_empty());
+    (
+        requests.iter().map(|fields| format!("{} {}", fields[0], fields[1])).collect(),
+        responses.iter().map(|fields| fields[2].to_owned()).collect(),
+    )
 }
 
 #[test]
@@ -171,7 +187,7 @@ fn one_traffic_in_every_kind_of_file() {
     let ways: [(&str, &[&str]); 5] = [
         ("lo.pcap", &["-i", "lo"]),
         ("nano.pcap", &["-i", "lo", "--time-stamp-precision", "nano"]),
-        ("short.pcap", &["-i", "lo", "-s", "200"]),
+        ("short.pcap", &["-i", "lo", "-s", "400"]),
         ("sll2.pcap", &["-i", "any"]),
         ("sll.pcap", &["-i", "any", "-y", "LINUX_SLL"]),
     ];
@@ -185,19 +201,16 @@ fn one_traffic_in_every_kind_of_file() {
         assert!(log.contains("\n0 packets dropped by kernel"), "tcpdump lost packets: {log}");
     }
 
-    let expected = heads(&path("lo.pcap"));
     let log = fs::read_to_string(path("access.log")).expect("nginx has logged");
-    let requests: Vec<&String> = expected.iter().filter(|line| line.ends_with(" HTTP/1.1")).collect();
-    let logged: Vec<String> = log.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect();
-    assert_eq!(requests.len(), 16);
-    assert_eq!(
-        logged.iter().map(|line| format!("{line} HTTP/1.1")).collect::<Vec<_>>(),
-        requests.iter().map(ToString::to_string).collect::<Vec<_>>()
-    );
-    assert_eq!(heads_of_tshark(&path("lo.pcap")), expected, "tshark on the same file");
+    let expected: Vec<String> = log.lines().map(str::to_owned).collect();
+    assert_eq!(expected.len(), 16);
     for (name, _) in ways {
-        assert_eq!(heads(&path(name)), expected, "{name}");
+        assert_eq!(exchanges(&path(name)), expected, "{name}");
     }
+    let (requests, statuses) = as_tshark_reads(&path("lo.pcap"));
+    let word = |line: &String, from: usize, to: usize| line.split(' ').collect::<Vec<_>>()[from..to].join(" ");
+    assert_eq!(requests, expected.iter().map(|line| word(line, 0, 2)).collect::<Vec<_>>());
+    assert_eq!(statuses, expected.iter().map(|line| word(line, 2, 3)).collect::<Vec<_>>());
     converted(&scratch, &expected);
 
     let whole = read(&[path("lo.pcap")]);
@@ -213,12 +226,12 @@ fn converted(scratch: &Scratch, expected: &[String]) {
     let (lo, any) = (text("lo.pcap"), text("sll2.pcap"));
     run("editcap", &["-F", "pcapng", &lo, &text("ng.pcapng")]);
     run("editcap", &["-F", "nsecpcap", &lo, &text("ns.pcap")]);
-    run("editcap", &["-s", "150", &lo, &text("cut.pcapng")]);
+    run("editcap", &["-s", "400", &lo, &text("cut.pcapng")]);
     run("mergecap", &["-w", &text("two.pcapng"), &lo, &any]);
     run("gzip", &["-k", &lo]);
     run("zstd", &["-q", &lo]);
     for name in ["ng.pcapng", "ns.pcap", "cut.pcapng", "two.pcapng", "lo.pcap.gz", "lo.pcap.zst"] {
-        assert_eq!(heads(&PathBuf::from(text(name))), expected, "{name}");
+        assert_eq!(exchanges(&PathBuf::from(text(name))), expected, "{name}");
     }
 }
 
