@@ -144,6 +144,62 @@ fn judge(total: u32, tcp_at: u32, seq: u32, offset: u32, flags: u8, v6: bool) ->
     Found::Tcp(Packet { tcp_at, payload_at, len, seq, flags, v6 })
 }
 
+/// The addresses and ports of a packet.
+#[derive(Default)]
+pub struct Ends {
+    /// IPv4 in the first 4 bytes.
+    pub source: [u8; 16],
+    /// IPv4 in the first 4 bytes.
+    pub destination: [u8; 16],
+    /// Source port, host order.
+    pub from: u16,
+    /// Destination port, host order.
+    pub to: u16,
+}
+
+/// Reads the addresses and ports.
+#[inline(always)]
+pub fn ends(skb: *mut __sk_buff, packet: &Packet) -> Ends {
+    // SAFETY: `skb` is the context of the running program.
+    let (data, end) = unsafe { ((*skb).data as usize, (*skb).data_end as usize) };
+    let head = data as *const u8;
+    let mut ends = Ends::default();
+    if packet.tcp_at == 20 && data + 24 <= end {
+        // SAFETY: 24 bytes were tested above.
+        unsafe {
+            ends.source[..4].copy_from_slice(&ptr::read_unaligned(head.add(12).cast::<[u8; 4]>()));
+            ends.destination[..4].copy_from_slice(&ptr::read_unaligned(head.add(16).cast::<[u8; 4]>()));
+            ends.from = u16::from_be(ptr::read_unaligned(head.add(20).cast()));
+            ends.to = u16::from_be(ptr::read_unaligned(head.add(22).cast()));
+        }
+    } else if packet.tcp_at == 40 && packet.v6 && data + 44 <= end {
+        // SAFETY: 44 bytes were tested above.
+        unsafe {
+            ends.source = ptr::read_unaligned(head.add(8).cast());
+            ends.destination = ptr::read_unaligned(head.add(24).cast());
+            ends.from = u16::from_be(ptr::read_unaligned(head.add(40).cast()));
+            ends.to = u16::from_be(ptr::read_unaligned(head.add(42).cast()));
+        }
+    } else {
+        elsewhere(skb, packet, &mut ends);
+    }
+    ends
+}
+
+/// Behind options and extension headers.
+#[inline(always)]
+fn elsewhere(skb: *mut __sk_buff, packet: &Packet, ends: &mut Ends) {
+    let [a, b, c, d] = load::<4>(skb, packet.tcp_at).unwrap_or_default();
+    (ends.from, ends.to) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    if packet.v6 {
+        ends.source = load::<16>(skb, 8).unwrap_or_default();
+        ends.destination = load::<16>(skb, 24).unwrap_or_default();
+    } else {
+        ends.source[..4].copy_from_slice(&load::<4>(skb, 12).unwrap_or_default());
+        ends.destination[..4].copy_from_slice(&load::<4>(skb, 16).unwrap_or_default());
+    }
+}
+
 /// `N` bytes at `at`, wherever they lie.
 #[inline(always)]
 pub fn load<const N: usize>(skb: *mut __sk_buff, at: u32) -> Option<[u8; N]> {

@@ -31,8 +31,8 @@ pub fn bare(header: &SegmentHeader, program: Program) -> bool {
 }
 
 /// Writes a record with the `header.copied` first bytes of the packet's payload, in the smallest class that holds them.
-/// Whether it was written.
-#[inline(always)]
+/// Whether it was written. A function of its own, for the seven classes are long and are written from two places.
+#[inline(never)]
 pub fn with_payload(skb: *mut __sk_buff, header: &SegmentHeader, at: u32, program: Program) -> bool {
     let copied = header.copied;
     if copied <= CLASSES[0] {

@@ -28,11 +28,14 @@ pub fn take(skb: *mut __sk_buff, direction: Direction, program: Program) {
     };
     // SAFETY: a helper that is allowed in this program type, with its context.
     let cookie = unsafe { bpf_get_socket_cookie(skb.cast()) };
-    match FLOWS.get_ptr_mut(cookie) {
-        Some(flow) => known(skb, flow, cookie, &packet, direction, program),
-        None if packet.len != 0 => strange(skb, cookie, &packet, direction, program),
-        None => {}
-    }
+    let flow = match FLOWS.get_ptr_mut(cookie) {
+        Some(flow) => flow,
+        None => match strange(skb, cookie, &packet, direction, program) {
+            Some(flow) => flow,
+            None => return,
+        },
+    };
+    known(skb, flow, cookie, &packet, direction, program);
 }
 
 /// A packet of a flow that has an entry.
@@ -181,54 +184,42 @@ fn header(skb: *mut __sk_buff, cookie: u64, packet: &Packet, copied: u32, direct
 
 #[inline(always)]
 fn addresses(skb: *mut __sk_buff, packet: &Packet, direction: Direction, header: &mut SegmentHeader) {
-    let ports = packet::load::<4>(skb, packet.tcp_at).unwrap_or_default();
-    let from = u16::from_be_bytes([ports[0], ports[1]]);
-    let to = u16::from_be_bytes([ports[2], ports[3]]);
-    let (mut source, mut destination) = ([0; 16], [0; 16]);
-    if packet.v6 {
-        header.family = 6;
-        source = packet::load::<16>(skb, 8).unwrap_or_default();
-        destination = packet::load::<16>(skb, 24).unwrap_or_default();
-    } else {
-        header.family = 4;
-        let both = packet::load::<8>(skb, 12).unwrap_or_default();
-        source[..4].copy_from_slice(&both[..4]);
-        destination[..4].copy_from_slice(&both[4..]);
-    }
+    let ends = packet::ends(skb, packet);
+    header.family = if packet.v6 { 6 } else { 4 };
     match direction {
         Direction::In => {
-            (header.local, header.local_port) = (destination, to);
-            (header.remote, header.remote_port) = (source, from);
+            (header.local, header.local_port) = (ends.destination, ends.to);
+            (header.remote, header.remote_port) = (ends.source, ends.from);
         }
         Direction::Out => {
-            (header.local, header.local_port) = (source, from);
-            (header.remote, header.remote_port) = (destination, to);
+            (header.local, header.local_port) = (ends.source, ends.from);
+            (header.remote, header.remote_port) = (ends.destination, ends.to);
         }
     }
 }
 
-/// A packet with payload whose socket has no entry: older than the agent and missed by its look-ups, or evicted; or the end
-/// of a handshake that is still with the listening socket.
+/// The entry for a packet with payload whose socket has none: older than the agent and missed by its look-ups, or evicted. Or
+/// the packet is the end of a handshake and still with the listening socket: then it is told as such, and has no entry.
 #[inline(always)]
-fn strange(skb: *mut __sk_buff, cookie: u64, packet: &Packet, direction: Direction, program: Program) {
-    match state(skb) {
-        None => {}
-        Some(LISTEN) => {
-            let limits = LIMITS.get(0).copied().unwrap_or(Limits::DEFAULT);
-            let (_, copied) = grant(Default::default(), limits, direction, packet.len);
-            let mut header = header(skb, cookie, packet, copied, direction);
-            header.flags |= FLAG_LISTENER;
-            write(skb, &header, packet, program);
-        }
-        Some(_) => {
-            // Losing a race for the entry is as good as winning it.
-            let _ = FLOWS.insert(cookie, Flow::default(), u64::from(BPF_NOEXIST));
-            match FLOWS.get_ptr_mut(cookie) {
-                Some(flow) => known(skb, flow, cookie, packet, direction, program),
-                None => miss(program, Reason::FlowMap),
-            }
-        }
+fn strange(skb: *mut __sk_buff, cookie: u64, packet: &Packet, direction: Direction, program: Program) -> Option<*mut Flow> {
+    if packet.len == 0 {
+        return None;
     }
+    if state(skb)? == LISTEN {
+        let limits = LIMITS.get(0).copied().unwrap_or(Limits::DEFAULT);
+        let (_, copied) = grant(Default::default(), limits, direction, packet.len);
+        let mut header = header(skb, cookie, packet, copied, direction);
+        header.flags |= FLAG_LISTENER;
+        write(skb, &header, packet, program);
+        return None;
+    }
+    // Losing a race for the entry is as good as winning it.
+    let _ = FLOWS.insert(cookie, Flow::default(), u64::from(BPF_NOEXIST));
+    let flow = FLOWS.get_ptr_mut(cookie);
+    if flow.is_none() {
+        miss(program, Reason::FlowMap);
+    }
+    flow
 }
 
 /// The state of the packet's socket; `None` if it has none any more, or only the rest of one (time-wait).

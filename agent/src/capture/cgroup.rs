@@ -89,7 +89,7 @@ struct Handle {
 }
 
 /// The path of the cgroup with this id, below the mount, beginning with a slash; `None` if it is gone, or if the process may not
-/// ask (needs CAP_DAC_READ_SEARCH).
+/// ask (needs `CAP_DAC_READ_SEARCH`).
 pub(super) fn path_of(root: &Root, id: u64) -> Option<PathBuf> {
     let mut handle = Handle { bytes: 8, kind: FILEID_KERNFS, id: id.to_ne_bytes() };
     // SAFETY: `Handle` has the layout of `struct file_handle` with the 8 bytes that it announces, and lives over the call.

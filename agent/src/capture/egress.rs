@@ -15,9 +15,14 @@ pub const NEEDS: &[Need] = &[
     Need { what: "BPF ring buffer", since: (5, 8), probe: Probe::RingBuffer },
 ];
 
+pub(super) const HOOK: &str = "cgroup_skb egress";
+
 /// Loads the program and attaches it; it is detached when `ebpf` is dropped.
 pub fn attach(ebpf: &mut Ebpf, cgroup: impl AsFd) -> Result<(), StepError> {
-    let step = Step { program: "egress", hook: "cgroup_skb egress" };
+    attach_as(ebpf, cgroup, Step { program: "egress", hook: HOOK })
+}
+
+pub(super) fn attach_as(ebpf: &mut Ebpf, cgroup: impl AsFd, step: Step) -> Result<(), StepError> {
     let program: &mut CgroupSkb = step.program(ebpf)?;
     program.load().map_err(|error| step.load(error))?;
     program

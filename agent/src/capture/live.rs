@@ -85,6 +85,8 @@ pub struct Stats {
     pub ring_size: u64,
     /// Programs that are attached.
     pub programs: Vec<&'static str>,
+    /// Their ids in the kernel, in the same order.
+    pub program_ids: Vec<u32>,
     /// Flows known on the user side now.
     pub flows: usize,
     /// Flows that were there before, found in the socket tables at the start.
@@ -160,6 +162,7 @@ impl Live {
         let stats = Stats {
             ring_size: u64::from(ring_bytes(config.ring_size_bytes)),
             programs: Program::ALL.iter().map(|program| program.name()).collect(),
+            program_ids: ids(&ebpf),
             seeded,
             ..Stats::default()
         };
@@ -278,6 +281,11 @@ fn load(config: &Config) -> Result<Ebpf, StartError> {
         .map_max_entries("FLOWS", config.flows_max.max(1_024))
         .load(object::BYTES)
         .map_err(|cause| StartError::Map { cause })
+}
+
+fn ids(ebpf: &Ebpf) -> Vec<u32> {
+    let id = |program: Program| ebpf.program(program.name())?.info().ok().map(|info| info.id());
+    Program::ALL.into_iter().filter_map(id).collect()
 }
 
 fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, StartError> {

@@ -7,6 +7,7 @@ mod bpf_log;
 pub mod cgroup;
 mod clock;
 pub mod egress;
+pub mod empty;
 pub mod error;
 mod flows;
 pub mod ingress;

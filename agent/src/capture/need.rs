@@ -62,7 +62,7 @@ pub fn missing_capabilities() -> Vec<&'static str> {
     let has = |bit: u32| bits >> bit & 1 == 1;
     // CAP_SYS_ADMIN stands for all three (and is the only one before 5.8).
     let wanted = [(39, "CAP_BPF"), (38, "CAP_PERFMON"), (12, "CAP_NET_ADMIN")];
-    wanted.into_iter().filter(|&(bit, _)| !has(bit) && !(has(21) && bit != 12)).map(|(_, name)| name).collect()
+    wanted.into_iter().filter(|&(bit, _)| !(has(bit) || has(21) && bit != 12)).map(|(_, name)| name).collect()
 }
 
 fn built_in() -> Fact {

@@ -12,7 +12,8 @@ const LISTEN: u8 = 10;
 const STATES: u32 = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 11 | 1 << LISTEN;
 /// `SOCK_DIAG_BY_FAMILY` of `linux/sock_diag.h`.
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const REQUEST_BYTES: usize = 16 + 56;
+/// A request: a netlink header and `struct inet_diag_req_v2`.
+const REQUEST_BYTES: u8 = 16 + 56;
 
 /// A TCP socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +54,12 @@ fn open() -> io::Result<OwnedFd> {
 
 fn ask(netlink: &OwnedFd, family: u8) -> io::Result<()> {
     const FLAGS: u16 = 0x1 | 0x300; // NLM_F_REQUEST, NLM_F_DUMP
-    let mut request = [0_u8; REQUEST_BYTES];
-    request[..4].copy_from_slice(&(REQUEST_BYTES as u32).to_ne_bytes());
+    let mut request = [0_u8; REQUEST_BYTES as usize];
+    request[..4].copy_from_slice(&u32::from(REQUEST_BYTES).to_ne_bytes());
     request[4..6].copy_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
     request[6..8].copy_from_slice(&FLAGS.to_ne_bytes());
     request[16] = family;
-    request[17] = libc::IPPROTO_TCP as u8;
+    request[17] = u8::try_from(libc::IPPROTO_TCP).map_err(io::Error::other)?;
     request[20..24].copy_from_slice(&STATES.to_ne_bytes());
     // SAFETY: the buffer lives over the call, and its size is stated.
     let sent = unsafe { libc::send(netlink.as_raw_fd(), request.as_ptr().cast(), request.len(), 0) };

@@ -1,0 +1,312 @@
+//! Live capture against real programs: every byte that was sent is copied, skipped or lost, and said so; each connection is seen
+//! once; nothing of it outlives the process. Needs root.
+
+mod account;
+mod rig;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use std::{env, thread};
+
+use apiscope::capture::live::{Config, Live};
+use apiscope_common::budget::Limits;
+use apiscope_wire::{Hop, Role, Verdict};
+use rig::{Capture, Cgroup, Logged, Namespace, Nginx, connect, curl, may_run, turn};
+
+use crate::account::Flow;
+
+/// The flows of an account are exactly the connections of the log, each with all its bytes.
+#[track_caller]
+fn assert_all_bytes(flows: &[&Flow], logged: &[Logged]) {
+    assert_eq!(flows.len(), logged.len(), "each connection once: {flows:#?}");
+    for flow in flows {
+        let log =
+            logged.iter().find(|log| log.client_port == flow.origin.client.port()).expect("a connection of the log");
+        assert_eq!(flow.client.told(), log.received, "requests of {:?}", flow.origin);
+        assert_eq!(flow.server.told(), log.sent, "responses of {:?}", flow.origin);
+        for stream in [&flow.client, &flow.server] {
+            assert!(
+                stream.sent().is_none_or(|sent| sent == stream.told()),
+                "FIN and account differ: {:?}",
+                flow.origin
+            );
+        }
+    }
+}
+
+fn get(stream: &mut TcpStream, path: &str) -> String {
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    let mut reader = BufReader::new(stream);
+    let (mut head, mut length) = (String::new(), 0);
+    while !head.ends_with("\r\n\r\n") {
+        let from = head.len();
+        assert_ne!(reader.read_line(&mut head).unwrap(), 0, "{head}");
+        if let Some(value) = head[from..].strip_prefix("Content-Length: ") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    head
+}
+
+#[test]
+fn loopback_is_seen_once_and_whole() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let nginx = Nginx::start(None, &["127.0.0.1:{port}", "[::1]:{port}", "127.0.0.2:{port} deferred"]);
+    let port = nginx.port;
+    let mut capture = Capture::start(&[port]);
+    for host in ["127.0.0.1", "[::1]", "127.0.0.2"] {
+        let url = |path: &str| format!("http://{host}:{port}{path}");
+        capture.during(&mut curl(&[&url("/small"), &url("/text"), &url("/absent")]));
+        capture.during(curl(&["--head", &url("/small")]).arg("-v").stderr(Stdio::null()));
+    }
+    let logged = nginx.logged(12);
+    capture.until("the end of six flows", |account| account.flows.values().filter(|flow| flow.gone).count() == 6);
+    let flows = capture.account.settle();
+    assert_all_bytes(&flows, &logged);
+    for flow in flows {
+        assert_eq!((flow.origin.role, flow.origin.hop), (Role::Served, Hop::Loopback));
+        assert_eq!(flow.origin.server.port(), port);
+        assert_eq!(flow.origin.interface.as_deref(), Some("lo"));
+        assert_eq!(flow.client.opened, 1, "its beginning was seen");
+        assert_eq!((flow.client.skipped(), flow.client.lost, flow.server.skipped(), flow.server.lost), (0, 0, 0, 0));
+        let requests = flow.client.count("GET /") + flow.client.count("HEAD /");
+        assert_eq!(requests, flow.server.count("HTTP/1.1 "), "whole requests and responses");
+        assert!(
+            flow.client.text.starts_with(b"GET /small HTTP/1.1\r\n") || flow.client.text.starts_with(b"HEAD /small ")
+        );
+    }
+    assert!(capture.account.ticks > 0);
+    assert_eq!(capture.missed(), 0);
+}
+
+#[test]
+fn a_connection_over_veth_is_seen_at_the_server() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let namespace = Namespace::new();
+    let nginx = Nginx::start(Some(&namespace), &["{port}", "[::]:{port} ipv6only=on"]);
+    let port = nginx.port;
+    let mut capture = Capture::start(&[port]);
+    let hosts = [namespace.v4.clone(), format!("[{}]", namespace.v6)];
+    for host in &hosts {
+        let url = format!("http://{host}:{port}/small");
+        capture.during(&mut curl(&[&url, &url, &url]));
+    }
+    let logged = nginx.logged(6);
+    capture.until("the end of two flows", |account| account.flows.values().filter(|flow| flow.gone).count() == 2);
+    let flows = capture.account.settle();
+    assert_all_bytes(&flows, &logged);
+    for flow in &flows {
+        assert_eq!((flow.origin.role, flow.origin.hop), (Role::Served, Hop::Private));
+        assert_eq!(flow.origin.interface, None, "an interface of another namespace has no name here");
+        assert_eq!((flow.client.count("GET /small "), flow.server.count("HTTP/1.1 200 ")), (3, 3));
+    }
+    let v6 = flows.iter().filter(|flow| flow.origin.server.is_ipv6()).count();
+    assert_eq!(v6, 1);
+}
+
+#[test]
+fn a_large_download_costs_no_copies_and_its_size_is_exact() {
+    const SIZE: u64 = 1 << 30;
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let nginx = Nginx::start(None, &["127.0.0.1:{port}"]);
+    nginx.serve_zeros("large", SIZE);
+    let mut capture = Capture::start(&[nginx.port]);
+    let url = format!("http://127.0.0.1:{}/large", nginx.port);
+    capture.during(&mut curl(&[&url, "--output", "/dev/null"]));
+    let logged = nginx.logged(1);
+    capture.until("the end of the flow", |account| account.flows.values().any(|flow| flow.gone));
+    let flows = capture.account.settle();
+    assert_all_bytes(&flows, &logged);
+    let server = &flows[0].server;
+    assert!(server.told() > SIZE && server.lost == 0);
+    assert!(server.copied() < 1 << 20, "{} bytes copied", server.copied());
+    assert!(server.copied() >= u64::from(Limits::DEFAULT.head));
+    assert!(capture.live.stats().records < 200, "skipped packets write no records");
+}
+
+#[test]
+fn an_upload_is_counted_whole() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let nginx = Nginx::start(None, &["127.0.0.1:{port}"]);
+    let mut capture = Capture::start(&[nginx.port]);
+    let body = tempfile::NamedTempFile::new().unwrap();
+    body.as_file().set_len(3_000_000).unwrap();
+    let data = format!("@{}", body.path().display());
+    let url = format!("http://127.0.0.1:{}/drop", nginx.port);
+    capture.during(&mut curl(&["--data-binary", &data, "--header", "Expect:", &url, &url]));
+    nginx.logged(2);
+    capture.until("the end of the flow", |account| account.flows.values().any(|flow| flow.gone));
+    let flows = capture.account.settle();
+    assert_eq!(flows.len(), 1);
+    // nginx does not log the bytes of a body that it throws away; TCP knows them.
+    let client = &flows[0].client;
+    assert_eq!(client.sent(), Some(client.told()));
+    assert!((6_000_000..6_001_000).contains(&client.told()), "{}", client.told());
+    assert!(client.skipped() > 5_800_000 && client.lost == 0);
+}
+
+#[test]
+fn a_connection_older_than_the_capture_has_its_role_and_is_seen_once() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let namespace = Namespace::new();
+    let there = Nginx::start(Some(&namespace), &["{port}"]);
+    let here = Nginx::start(None, &["127.0.0.1:{port}"]);
+    let mut streams = [connect(here.port), TcpStream::connect((namespace.v4.as_str(), there.port)).unwrap()];
+    for stream in &mut streams {
+        get(stream, "/small");
+    }
+    let mut capture = Capture::start(&[here.port, there.port]);
+    let seeded = capture.live.stats().seeded;
+    assert!(seeded.servers >= 2 && seeded.twins >= 2 && seeded.namespaces >= 2, "{seeded:?}");
+    for stream in &mut streams {
+        get(stream, "/text");
+    }
+    drop(streams);
+    let ended = |flow: &Flow| flow.client.sent().is_some() && flow.server.sent().is_some();
+    capture.until("both ends of two flows", |account| account.flows.values().filter(|flow| ended(flow)).count() == 2);
+    thread::sleep(Duration::from_millis(1200));
+    capture.drain();
+    let flows = capture.account.settle();
+    assert_eq!(flows.len(), 2, "{flows:#?}");
+    for flow in flows {
+        assert_eq!((flow.origin.role, flow.client.opened), (Role::Served, 0));
+        assert!(flow.client.text.starts_with(b"GET /text HTTP/1.1\r\n"));
+        assert!(flow.server.text.starts_with(b"HTTP/1.1 200 OK\r\n"));
+        assert_eq!(flow.client.sent(), Some(flow.client.told()));
+        assert_eq!(flow.server.sent(), Some(flow.server.told()));
+    }
+}
+
+#[test]
+fn a_client_without_its_server_is_a_call() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let nginx = Nginx::start(None, &["127.0.0.1:{port}"]);
+    let root = Live::start(&Config::default()).unwrap().cgroup().0.to_owned();
+    let cgroup = Cgroup::new(&root);
+    let config = Config { cgroup: Some(cgroup.path.clone()), ..Config::default() };
+    let mut capture = Capture::with(&[nginx.port], &config);
+    let inside = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", cgroup.path.display());
+    let url = format!("http://127.0.0.1:{}/small", nginx.port);
+    capture.during(Command::new("sh").args(["-c", &inside, "sh", "curl", "-s", "--noproxy", "*", &url, &url]));
+    let logged = nginx.logged(2);
+    capture.until("the end of the flow", |account| account.flows.values().any(|flow| flow.gone));
+    let flows = capture.account.settle();
+    assert_all_bytes(&flows, &logged);
+    assert_eq!((flows[0].origin.role, flows[0].origin.server.port()), (Role::Called, nginx.port));
+    let name = format!("/{}", cgroup.path.file_name().unwrap().to_string_lossy());
+    assert_eq!(flows[0].origin.workload.as_deref(), Some(name.as_str()));
+}
+
+#[test]
+fn a_full_ring_loses_bytes_and_says_how_many() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let nginx = Nginx::start(None, &["127.0.0.1:{port}"]);
+    let config = Config { ring_size_bytes: 256 << 10, ..Config::default() };
+    let mut capture = Capture::with(&[nginx.port], &config);
+    let mut stream = connect(nginx.port);
+    for _ in 0..600 {
+        get(&mut stream, "/small");
+    }
+    capture.drain();
+    get(&mut stream, "/small");
+    drop(stream);
+    let logged = nginx.logged(601);
+    capture.until("the end of the flow", |account| account.flows.values().any(|flow| flow.gone));
+    let flows = capture.account.settle();
+    assert!(flows[0].client.lost > 0 && flows[0].server.lost > 0 && capture.missed() > 0);
+    assert_all_bytes(&flows, &logged);
+}
+
+#[test]
+fn a_verdict_ends_the_copies_and_not_the_count() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let nginx = Nginx::start(None, &["127.0.0.1:{port}"]);
+    let mut capture = Capture::start(&[nginx.port]);
+    let mut stream = connect(nginx.port);
+    get(&mut stream, "/small");
+    capture.until("a flow", |account| !account.flows.is_empty());
+    let flow = *capture.account.flows.keys().next().unwrap();
+    capture.live.apply(flow, Verdict::IgnoreNotHttp);
+    let before = capture.live.stats().copied_bytes;
+    for _ in 0..20 {
+        get(&mut stream, "/small");
+    }
+    drop(stream);
+    let logged = nginx.logged(21);
+    capture.until("the end of the flow", |account| account.flows.values().any(|flow| flow.gone));
+    let flows = capture.account.settle();
+    assert_all_bytes(&flows, &logged);
+    assert_eq!(flows[0].client.count("GET /"), 1);
+    assert!(flows[0].server.skipped() >= 20 * 1000);
+    assert!(before > 0);
+}
+
+#[test]
+fn a_killed_process_leaves_nothing() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "child_that_captures", "--ignored", "--nocapture"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let ids = lines.into_iter().find_map(|line| Some(line.split_once("programs:")?.1.to_owned())).unwrap();
+    let ids: Vec<u32> = ids.split(',').map(|id| id.trim().parse().unwrap()).collect();
+    assert_eq!(ids.len(), 3);
+    let maps: Vec<u32> = programs(&ids).iter().flat_map(|program| program.map_ids().unwrap().unwrap()).collect();
+    assert!(programs(&ids).len() == 3 && links(&ids) == 3 && maps.len() >= 8);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!((programs(&ids).len(), links(&ids)), (0, 0));
+    let left = aya::maps::loaded_maps().flatten().filter(|map| maps.contains(&map.id())).count();
+    assert_eq!(left, 0);
+}
+
+fn programs(ids: &[u32]) -> Vec<aya::programs::ProgramInfo> {
+    aya::programs::loaded_programs().flatten().filter(|program| ids.contains(&program.id())).collect()
+}
+
+fn links(programs: &[u32]) -> usize {
+    aya::programs::loaded_links().flatten().filter(|link| programs.contains(&link.program_id())).count()
+}
+
+/// Not a test of its own: what `a_killed_process_leaves_nothing` starts and kills.
+#[test]
+#[ignore = "started by another test"]
+fn child_that_captures() {
+    let live = Live::start(&Config::default()).unwrap();
+    println!("programs:{}", live.stats().program_ids.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
+    thread::sleep(Duration::from_secs(30));
+}
