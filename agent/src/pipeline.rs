@@ -6,21 +6,24 @@
 
 use std::sync::Arc;
 
+use apiscope_audit::inventory::InventoryCounters;
+use apiscope_audit::ledger::LedgerCounters;
 use apiscope_audit::secret::FingerprintKey;
-use apiscope_audit::{Audit, Change, Gather, Record, Restored, Settings};
-use apiscope_wire::{Event, FlowId, Input, Limits, Timestamp, Verdict, Wire};
+use apiscope_audit::{Audit, Change, Gather, GatherCounters, Record, Restored, Settings};
+use apiscope_wire::{Counters, Event, FlowId, Input, Limits, Role, Timestamp, Verdict, Wire};
 
 /// Bytes to records.
 #[derive(Debug)]
 pub struct Shard {
     wire: Wire,
     gather: Gather,
+    by_role: [u64; 3],
 }
 
 impl Shard {
     /// With the installation's key and these settings.
     pub fn new(limits: Limits, key: Arc<FingerprintKey>, settings: Arc<Settings>) -> Self {
-        Self { wire: Wire::new(limits), gather: Gather::new(key, settings) }
+        Self { wire: Wire::new(limits), gather: Gather::new(key, settings), by_role: [0; 3] }
     }
 
     /// New settings from now on.
@@ -30,11 +33,22 @@ impl Shard {
 
     /// Takes one input. Verdicts are for the source of the input.
     pub fn handle(&mut self, input: Input<'_>, verdict: &mut dyn FnMut(FlowId, Verdict), emit: &mut dyn FnMut(Record)) {
-        let Self { wire, gather } = self;
+        let Self { wire, gather, by_role } = self;
+        // A flow may be introduced more than once; it counts when it is new.
+        let role = if let Input::Origin(_, origin) = &input { Some(origin.role) } else { None };
+        let begun = role.map_or(0, |_| wire.counters().flows_begun);
         wire.handle(input, &mut |event| match event {
             Event::Verdict(flow, given) => verdict(flow, given),
             event => gather.handle(event, emit),
         });
+        if let Some(role) = role {
+            let place = match role {
+                Role::Served => 0,
+                Role::Called => 1,
+                Role::Unknown => 2,
+            };
+            by_role[place] += wire.counters().flows_begun - begun;
+        }
     }
 }
 
@@ -71,6 +85,21 @@ impl Owner {
     }
 }
 
+/// What the core counts about itself.
+#[derive(Clone, Debug)]
+pub struct CoreCounters {
+    /// The reader of flows.
+    pub wire: Counters,
+    /// Flows begun: served, called, unknown.
+    pub flows_by_role: [u64; 3],
+    /// The pairing of requests and responses.
+    pub gather: GatherCounters,
+    /// The inventory.
+    pub inventory: InventoryCounters,
+    /// The ledger.
+    pub ledger: LedgerCounters,
+}
+
 /// One shard and the owner, in a row.
 #[derive(Debug)]
 pub struct Pipeline {
@@ -97,6 +126,18 @@ impl Pipeline {
         shard.handle(input, verdict, &mut |record| owner.handle(record, emit));
         if let Some(now) = tick {
             owner.tick(now, emit);
+        }
+    }
+
+    /// What the halves count about themselves. Walks over the findings: for a scrape, not for every input.
+    pub fn counters(&self) -> CoreCounters {
+        let (inventory, ledger) = self.owner.audit.counters();
+        CoreCounters {
+            wire: self.shard.wire.counters(),
+            flows_by_role: self.shard.by_role,
+            gather: self.shard.gather.counters(),
+            inventory,
+            ledger,
         }
     }
 

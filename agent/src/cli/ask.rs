@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use apiscope_audit::{Change, Restored};
 
-use super::{ConfigArg, paint};
+use super::{ConfigArg, note};
 use crate::config::Config;
 use crate::control::client::{AskError, Client};
 use crate::store::{Store, StoreError};
@@ -68,7 +68,7 @@ impl AgentArg {
         for (api, coverage) in reader.coverage()? {
             board.apply(&Change::Coverage(api, coverage));
         }
-        eprintln!("{}: {}; this is what it left in {}", paint("note", "33;1"), trouble.what, dir.display());
+        note(&format!("{}; this is what it left in {}", trouble.what, dir.display()));
         Ok(Some(board))
     }
 }

@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::{ConfigArg, colour, next, output};
-use crate::config::Config;
-use crate::config::mistake::Mistake;
+use super::{ConfigArg, colour, next, output, say};
+use crate::config::{Config, Gravity, Mistake};
 use crate::view::List;
 
 /// Reads the configuration and shows every mistake, with file, line, column and what to do.
@@ -31,7 +30,13 @@ enum Output {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (config, mistakes) = match Config::load(args.config.config.as_deref()) {
-        Ok(config) => (Some(config), Vec::new()),
+        Ok(config) => {
+            let readings = config.settings().1;
+            let mistakes =
+                readings.into_iter().flat_map(|reading| reading.document.err().into_iter().chain(reading.faults));
+            let mistakes = mistakes.collect();
+            (Some(config), mistakes)
+        }
         Err(mistakes) => (None, mistakes),
     };
     if args.output == Output::Json {
@@ -40,24 +45,25 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         show(&mistakes);
     }
-    Ok(match config {
-        Some(config) => {
-            eprintln!("{}", summary(&config));
-            next("systemctl reload apiscope, or `apiscope run`");
-            ExitCode::SUCCESS
-        }
-        None => {
-            eprintln!("{} in the configuration", counted(mistakes.len(), "mistake"));
-            ExitCode::FAILURE
-        }
-    })
+    let errors = mistakes.iter().filter(|mistake| mistake.gravity == Gravity::Error).count();
+    let warnings = mistakes.len() - errors;
+    if warnings > 0 {
+        say(&counted(warnings, "warning"));
+    }
+    if let (Some(config), 0) = (&config, errors) {
+        say(&summary(config));
+        next("systemctl reload apiscope, or `apiscope run`");
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(&format!("{} in the configuration", counted(errors, "mistake")));
+    Ok(ExitCode::FAILURE)
 }
 
 /// Every mistake on stderr, as a compiler would.
 pub(crate) fn show(mistakes: &[Mistake]) {
     let colour = colour(&std::io::stderr());
     for mistake in mistakes {
-        eprintln!("{}\n", mistake.render(colour));
+        say(&format!("{}\n", mistake.render(colour)));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use super::{ConfigArg, colour, next, output};
+use super::{ConfigArg, colour, next, output, say};
 use crate::doctor::{self, Group};
 use crate::view::List;
 
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         next("sudo apiscope run, or systemctl start apiscope");
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("{failed} of the checks failed");
+    say(&format!("{failed} of the checks failed"));
     Ok(ExitCode::FAILURE)
 }
 

@@ -20,7 +20,7 @@ mod status;
 mod table;
 mod watch;
 
-use std::io::{ErrorKind, IsTerminal};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -29,6 +29,8 @@ use apiscope_audit::secret::FingerprintKey;
 use clap::{Parser, Subcommand};
 
 pub(crate) use check::show as show_mistakes;
+
+use crate::view::terminal_safe;
 
 /// Findings at or above `--fail-on`.
 pub const EXIT_FINDINGS: u8 = 3;
@@ -98,7 +100,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if reader_is_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}: {error:#}", paint("error", "31;1"));
+            say(&format!("{}: {error:#}", paint("error", "31;1")));
             ExitCode::FAILURE
         }
     }
@@ -133,5 +135,15 @@ pub(crate) fn random_key() -> anyhow::Result<FingerprintKey> {
 
 /// The next command to try, on stderr.
 pub(crate) fn next(hint: &str) {
-    eprintln!("{} {hint}", paint("next:", "2"));
+    say(&format!("{} {hint}", paint("next:", "2")));
+}
+
+/// A line on stderr. That nobody reads it any more is no failure.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Something to know on stderr, which may hold text from traffic or files.
+pub(crate) fn note(text: &str) {
+    say(&format!("{}: {}", paint("note", "33;1"), terminal_safe(text)));
 }

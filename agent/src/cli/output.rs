@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::table;
+use super::{say, table};
 use crate::view::List;
 
 /// `-o`.
@@ -36,7 +36,7 @@ pub(crate) trait Row: Serialize {
 pub(crate) fn list<T: Row>(format: Format, rows: Vec<T>) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match format {
-        Format::Table if rows.is_empty() => eprintln!("no {}", T::NOUN),
+        Format::Table if rows.is_empty() => say(&format!("no {}", T::NOUN)),
         Format::Table => {
             out.write_all(table::render(T::COLUMNS, rows.iter().map(Row::cells).collect()).as_bytes())?;
         }

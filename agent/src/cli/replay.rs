@@ -4,6 +4,7 @@ use std::io::{BufWriter, StdoutLock, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use apiscope_audit::{Change, Restored, Severity};
 use apiscope_wire::{Input, Limits, Timestamp};
@@ -11,7 +12,7 @@ use apiscope_wire::{Input, Limits, Timestamp};
 use super::exchanges::Exchanges;
 use super::output::{self, Format};
 use super::rows::account;
-use super::{ConfigArg, EXIT_FINDINGS, next, paint, random_key};
+use super::{ConfigArg, EXIT_FINDINGS, next, note, random_key, say};
 use crate::capture::replay::{Replay, ReplayError, ReplayStats};
 use crate::config::Config;
 use crate::pipeline::{Owner, Pipeline, Shard};
@@ -84,7 +85,9 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(args: &'a Args, config: &Config) -> anyhow::Result<Self> {
-        let (settings, notes) = config.settings();
+        let (mut settings, readings) = config.settings();
+        // A file tells what was there: nothing is over because a later file is silent about it.
+        settings.resolve_after = Duration::MAX;
         let settings = Arc::new(settings);
         let shard = Shard::new(Limits::default(), Arc::new(random_key()?), Arc::clone(&settings));
         let owner = Owner::new(settings, Restored::default());
@@ -94,7 +97,11 @@ impl<'a> Run<'a> {
             replay: Replay::open(&args.files)?,
             pipeline: Pipeline::new(shard, owner),
             board: Board::default(),
-            notes: notes.into_iter().map(|(_, trouble)| trouble.what).collect(),
+            notes: readings
+                .iter()
+                .filter_map(|reading| reading.document.as_ref().err())
+                .map(ToString::to_string)
+                .collect(),
             exchanges: args.exchanges.then(out),
         })
     }
@@ -142,7 +149,7 @@ impl<'a> Run<'a> {
         let notes = self.replay.notes().iter().map(ToString::to_string);
         let notes: Vec<_> = std::mem::take(&mut self.notes).into_iter().chain(notes).collect();
         if self.args.exchanges || self.args.output != Format::Json {
-            notes.iter().for_each(|note| eprintln!("{}: {note}", paint("note", "33;1")));
+            notes.iter().for_each(|text| note(text));
         }
         match (&mut self.exchanges, self.args.output) {
             (Some(exchanges), _) => exchanges.finish()?,
@@ -150,7 +157,7 @@ impl<'a> Run<'a> {
             (None, Format::Table) => self.tables()?,
             (None, format) => output::list(format, self.board.findings())?,
         }
-        eprintln!("{}", summary(&self.replay.stats(), &self.board));
+        say(&summary(&self.replay.stats(), &self.board));
         if self.args.exchanges {
             next("the same without --exchanges for endpoints and findings");
         } else if self.board.worst().is_some() {

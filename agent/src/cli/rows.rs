@@ -113,7 +113,10 @@ pub(crate) fn severities(counts: &BTreeMap<String, u64>) -> String {
 
 /// The account in one line: its parts add up.
 pub(crate) fn account(coverage: &CoverageView) -> String {
-    let share = |part| format!("{} ({})", table::bytes(part), table::percent(part, coverage.socket_bytes));
+    let share = |part| match part {
+        0 => "0".to_owned(),
+        part => format!("{} ({})", table::bytes(part), table::percent(part, coverage.socket_bytes)),
+    };
     format!(
         "coverage: {} at the sockets = {} read + {} skipped on purpose + {} lost + {} not parsed",
         table::bytes(coverage.socket_bytes),

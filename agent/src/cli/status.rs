@@ -120,20 +120,26 @@ fn seen(screen: &mut String, status: &StatusView) {
         counts.apis,
         severities(&counts.findings)
     );
-    if counts.tls_unobserved_flows + counts.ambiguous_framing + counts.rows_over_bound + counts.watch_dropped > 0 {
-        let _ = writeln!(
-            screen,
-            "also: {} TLS connections that cannot be read, {} messages with ambiguous framing, {} rows past a bound, \
-             {} lines missed by slow `watch` readers",
-            counts.tls_unobserved_flows, counts.ambiguous_framing, counts.rows_over_bound, counts.watch_dropped
-        );
+    let also = [
+        (counts.tls_unobserved_flows, "TLS connections that cannot be read"),
+        (status.core.probed, "calls of paths that are no endpoint (404 and the like)"),
+        (status.core.halves, "exchanges of which one half was not seen"),
+        (counts.ambiguous_framing, "messages with ambiguous framing"),
+        (status.core.flows_evicted, "connections given up because there were too many"),
+        (status.core.overflowed + counts.rows_over_bound, "calls or rows past a bound of memory"),
+        (counts.watch_dropped, "lines missed by slow `watch` readers"),
+    ];
+    let also: Vec<_> =
+        also.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    if !also.is_empty() {
+        let _ = writeln!(screen, "also: {}", also.join("; "));
     }
     let _ = writeln!(
         screen,
         "capture: {} at {}; {} connections; ring {} of {} at most; {missed} events missed in the kernel{}",
         if capture.attached.is_empty() { "nothing attached".to_owned() } else { capture.attached.join(", ") },
         capture.cgroup,
-        capture.flows,
+        status.core.flows,
         table::bytes(capture.ring_bytes_peak),
         table::bytes(capture.ring_bytes),
         reasons(status),

@@ -61,7 +61,7 @@ pub(crate) fn milliseconds(ms: f64) -> String {
     }
 }
 
-/// How long ago an RFC 3339 time was: `3m`, `2h`, `5d`. The time itself where it is in the future.
+/// How long ago an RFC 3339 time was: `3m`, `2h`; the day where that is long ago; the time itself where it is in the future.
 pub(crate) fn ago(at: &str) -> String {
     let Ok(at_time) = at.parse::<jiff::Timestamp>() else { return at.to_owned() };
     let seconds = jiff::Timestamp::now().as_second() - at_time.as_second();
@@ -70,7 +70,7 @@ pub(crate) fn ago(at: &str) -> String {
         -1..=119 => format!("{}s", seconds.max(0)),
         120..7_200 => format!("{}m", seconds / 60),
         7_200..172_800 => format!("{}h", seconds / 3_600),
-        _ => format!("{}d", seconds / 86_400),
+        _ => at.get(..10).unwrap_or(at).to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::ask::AgentArg;
 use super::exchanges::Exchanges;
 use super::output::Format;
-use super::paint;
+use super::{note, say};
 use crate::view::WatchLine;
 
 /// Each exchange as it ends, until Ctrl-C or until the agent stops.
@@ -48,14 +48,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             }
             WatchLine::Exchange(_) => {}
             WatchLine::Dropped { dropped } => {
-                eprintln!("{}: {dropped} exchanges were not shown: this reader is too slow", paint("note", "33;1"));
+                note(&format!("{dropped} exchanges were not shown: this reader is too slow"));
             }
         }
         Ok(left > 0)
     })?;
     exchanges.finish()?;
     if left > 0 {
-        eprintln!("the agent has stopped");
+        say("the agent has stopped");
     }
     Ok(ExitCode::SUCCESS)
 }

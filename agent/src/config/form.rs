@@ -124,7 +124,8 @@ pub fn written<T>(form: &Form<T>, target: &mut T) -> Option<String> {
     (given != "\"\"").then_some(given)
 }
 
-fn found(item: &Item<'_>) -> String {
+/// A value in words, for "expected …, found …".
+pub(super) fn found(item: &Item<'_>) -> String {
     match item.value() {
         Value::String(text) => format!("the text {text:?}"),
         Value::Integer(number) => format!("the number {}", number.as_i128()),

@@ -17,9 +17,21 @@ pub struct Source {
     pub text: String,
 }
 
+/// How bad a mistake is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gravity {
+    /// The configuration, or the document, can't be used.
+    Error,
+    /// The rest of the document counts.
+    Warning,
+}
+
 /// One mistake at one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
+    /// How bad it is.
+    pub gravity: Gravity,
     /// The file.
     pub source: Arc<Source>,
     /// The bytes of the text that are wrong; `None` for the file as a whole.
@@ -33,6 +45,8 @@ pub struct Mistake {
 /// A mistake as data, for `check -o json`.
 #[derive(Debug, Serialize)]
 pub struct MistakeView {
+    /// error, warning.
+    pub gravity: Gravity,
     /// File.
     pub file: String,
     /// Line, from 1; `null` for the file as a whole.
@@ -48,12 +62,40 @@ pub struct MistakeView {
 impl Mistake {
     /// At a place in the text.
     pub fn at(source: &Arc<Source>, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { source: Arc::clone(source), span: Some(span), message: message.into(), help: None }
+        Self {
+            gravity: Gravity::Error,
+            source: Arc::clone(source),
+            span: Some(span),
+            message: message.into(),
+            help: None,
+        }
     }
 
     /// Of the file as a whole.
     pub fn whole(source: &Arc<Source>, message: impl Into<String>) -> Self {
-        Self { source: Arc::clone(source), span: None, message: message.into(), help: None }
+        Self { gravity: Gravity::Error, source: Arc::clone(source), span: None, message: message.into(), help: None }
+    }
+
+    /// At a line and a column, both from 1; at the line's first visible character where the column is 0.
+    pub fn at_line(source: &Arc<Source>, line: usize, column: usize, message: impl Into<String>) -> Self {
+        let mut start = 0;
+        for text in source.text.split_inclusive('\n').take(line.saturating_sub(1)) {
+            start += text.len();
+        }
+        let text = source.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        let begin = match column {
+            0 => text.len() - text.trim_start().len(),
+            column => text.char_indices().nth(column - 1).map_or(text.len(), |(at, _)| at),
+        };
+        let end = begin + text.get(begin..).map_or(0, |rest| rest.trim_end().len());
+        Self::at(source, start + begin..start + end, message)
+    }
+
+    /// As something that stops nothing.
+    #[must_use]
+    pub fn warning(mut self) -> Self {
+        self.gravity = Gravity::Warning;
+        self
     }
 
     /// With what to do.
@@ -104,6 +146,7 @@ impl Mistake {
     pub fn view(&self) -> MistakeView {
         let place = self.place();
         MistakeView {
+            gravity: self.gravity,
             file: self.source.path.display().to_string(),
             line: place.map(|(line, _)| line),
             column: place.map(|(_, column)| column),
@@ -128,13 +171,16 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// The known name that `given` was probably meant to be.
+/// The known name that `given` was probably meant to be: few letters away, or with the same beginning.
 pub fn suggestion<'n>(given: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    const LIKENESS_MIN: f64 = 0.75;
-    let given = given.to_lowercase().replace('-', "_");
-    known
-        .map(|name| (strsim::jaro_winkler(&given, &name.replace('-', "_")), name))
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
+    const LIKENESS_MIN: f64 = 0.8;
+    let plain = |name: &str| name.to_lowercase().replace('-', "_");
+    let given = plain(given);
+    let near = |name: &str| {
+        let away = strsim::damerau_levenshtein(&given, &plain(name));
+        let likeness = strsim::jaro_winkler(&given, &plain(name));
+        (away <= given.chars().count() / 3 || likeness >= LIKENESS_MIN).then_some((away, 1.0 - likeness))
+    };
+    let candidates = known.filter_map(|name| Some((near(name)?, name)));
+    candidates.min_by(|((a, x), _), ((b, y), _)| a.cmp(b).then(x.total_cmp(y))).map(|(_, name)| name)
 }

@@ -15,7 +15,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use mistake::{Mistake, Source};
+use apiscope_audit::detect::DetectSettings;
+
+pub use mistake::{Gravity, Mistake, Source};
+pub use settings::Reading;
 
 /// Where the configuration is looked for when nothing else is said. It may be absent.
 pub const DEFAULT_PATH: &str = "/etc/apiscope/apiscope.toml";
@@ -31,6 +34,8 @@ pub struct Config {
     pub api_key_headers: Vec<Box<str>>,
     /// A finding that has not recurred for so long resolves.
     pub resolve_after: Duration,
+    /// `[findings.KIND]`: what each kind of finding is told.
+    pub detect: DetectSettings,
     /// `[capture]`.
     pub capture: Capture,
     /// `[[api]]`, first match wins.
@@ -143,6 +148,7 @@ impl Default for Config {
             log: "info".to_owned(),
             api_key_headers: Vec::new(),
             resolve_after: Duration::from_secs(86_400),
+            detect: DetectSettings::default(),
             capture: Capture::default(),
             apis: Vec::new(),
             store: Store::default(),

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use apiscope_audit::detect::{DetectSettings, SettingKey, SettingValue, kinds, setting_keys};
 use toml_spanner::{Arena, Item, Table, Value};
 
 use super::form::{self, Key};
@@ -13,7 +14,7 @@ use super::{Api, Config, DEFAULT_PATH, Mistake, Source, keys};
 use crate::trouble::plain;
 
 /// Names at the top level that are sections, written `[name]`.
-const SECTIONS: [&str; 4] = ["capture", "control", "metrics", "store"];
+const SECTIONS: [&str; 5] = ["capture", "control", "findings", "metrics", "store"];
 /// Names at the top level that may come several times, written `[[name]]`.
 const LISTS: [&str; 3] = ["alertmanager", "api", "webhook"];
 
@@ -107,8 +108,17 @@ impl Reader<'_> {
             "control" => self.section(key, item, keys::CONTROL, &mut config.control),
             "metrics" => self.section(key, item, keys::METRICS, &mut config.metrics),
             "store" => self.section(key, item, keys::STORE, &mut config.store),
-            "alertmanager" => self.list(key, item, keys::ALERTMANAGER, &mut config.alertmanagers),
-            "webhook" => self.list(key, item, keys::WEBHOOK, &mut config.webhooks),
+            "findings" => self.findings(key, item, &mut config.detect),
+            "alertmanager" => {
+                let from = config.alertmanagers.len();
+                self.list(key, item, keys::ALERTMANAGER, &mut config.alertmanagers);
+                self.receivers(item, config, config.alertmanagers.iter().skip(from).map(|receiver| &receiver.name));
+            }
+            "webhook" => {
+                let from = config.webhooks.len();
+                self.list(key, item, keys::WEBHOOK, &mut config.webhooks);
+                self.receivers(item, config, config.webhooks.iter().skip(from).map(|receiver| &receiver.name));
+            }
             "api" => {
                 let known = config.apis.len();
                 self.list(key, item, keys::API, &mut config.apis);
@@ -119,6 +129,63 @@ impl Reader<'_> {
                 None => self.unknown_top(key),
             },
         }
+    }
+
+    /// `[findings.KIND]`: the kinds and their keys are the core's own.
+    fn findings(&mut self, key: &toml_spanner::Key<'_>, item: &Item<'_>, detect: &mut DetectSettings) {
+        const HELP: &str = "write [findings.KIND] on a line of its own, and the kind's keys below";
+        let Value::Table(table) = item.value() else {
+            let message = format!("`findings` is a section, found {}", item.kind().as_str());
+            self.mistakes.push(Mistake::at(self.source, key.span.range(), message).help(HELP));
+            return;
+        };
+        for (kind, item) in table {
+            match (setting_keys(kind.name), item.value()) {
+                (None, _) => {
+                    let names = kinds().iter().map(|kind| kind.name);
+                    self.unknown_name(format!("unknown kind of finding `{}`", kind.name), kind, names);
+                }
+                (Some(keys), Value::Table(table)) => self.kind(kind.name, &keys, table, detect),
+                (Some(_), _) => {
+                    let message = format!("`{}` is a section, found {}", kind.name, item.kind().as_str());
+                    let help = format!("write [findings.{}] on a line of its own, and its keys below", kind.name);
+                    self.mistakes.push(Mistake::at(self.source, kind.span.range(), message).help(help));
+                }
+            }
+        }
+    }
+
+    fn kind(&mut self, kind: &str, keys: &[SettingKey], table: &Table<'_>, detect: &mut DetectSettings) {
+        for (key, item) in table {
+            let value = match item.value() {
+                Value::Boolean(value) => Some(SettingValue::Bool(*value)),
+                Value::Integer(number) => number.as_i64().map(SettingValue::Integer),
+                Value::String(text) => Some(SettingValue::Text(text)),
+                Value::Float(_) | Value::DateTime(_) | Value::Array(_) | Value::Table(_) => None,
+            };
+            let Some(known) = keys.iter().find(|known| known.name == key.name) else {
+                let message = format!("{} in findings.{kind}", unknown(key.name));
+                self.unknown_name(message, key, keys.iter().map(|key| key.name));
+                continue;
+            };
+            if value.is_none_or(|value| detect.set(kind, key.name, value).is_err()) {
+                let message = format!("`{}`: expected {}, found {}", key.name, known.takes, form::found(item));
+                self.mistakes.push(Mistake::at(self.source, item.span().range(), message).help(&*known.doc));
+            }
+        }
+    }
+
+    fn unknown_name<'n>(
+        &mut self,
+        message: String,
+        key: &toml_spanner::Key<'_>,
+        names: impl Iterator<Item = &'n str> + Clone,
+    ) {
+        let help = match suggestion(key.name, names.clone()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("known here: {}", names.collect::<Vec<_>>().join(", ")),
+        };
+        self.mistakes.push(Mistake::at(self.source, key.span.range(), message).help(help));
     }
 
     fn unknown_top(&mut self, key: &toml_spanner::Key<'_>) {
@@ -215,10 +282,32 @@ impl Reader<'_> {
             if names.insert(&api.name, 1).is_some() {
                 let message = format!("two APIs are named {:?}", api.name);
                 self.mistakes.push(Mistake::at(self.source, place, message).help("give each a name of its own"));
-            } else if api.authorities.is_empty() && api.ports.is_empty() && api.workloads.is_empty() {
+            } else if !["authorities", "ports", "workloads"].iter().any(|rule| table[*rule].item().is_some()) {
                 let message = format!("the API {:?} has no rule, so no traffic can belong to it", api.name);
                 let help = "add authorities = [\"…\"], ports = […] or workloads = [\"…\"]";
                 self.mistakes.push(Mistake::at(self.source, place, message).help(help));
+            }
+        }
+    }
+
+    /// A receiver's name is its place in the outbox: two must not share one.
+    fn receivers<'c>(&mut self, item: &Item<'_>, config: &Config, added: impl Iterator<Item = &'c String>) {
+        let tables = item.as_array().map(|list| list.as_slice()).unwrap_or_default();
+        let all = || {
+            let alertmanagers = config.alertmanagers.iter().map(|receiver| &receiver.name);
+            alertmanagers.chain(config.webhooks.iter().map(|receiver| &receiver.name))
+        };
+        let mut seen = Vec::new();
+        for (name, table) in added.zip(tables) {
+            let others = all().filter(|other| *other == name).count();
+            // Of several with one name, all but the first of this file are told; or all, when another file had it first.
+            let first_here = !seen.contains(&name);
+            let here = tables.iter().filter(|other| other["name"].as_str() == table["name"].as_str()).count();
+            seen.push(name);
+            if others > 1 && !(first_here && others == here) {
+                let place = table["name"].item().unwrap_or(table).span().range();
+                let message = format!("two receivers are named {name:?}");
+                self.mistakes.push(Mistake::at(self.source, place, message).help("give each a name of its own"));
             }
         }
     }
@@ -249,8 +338,7 @@ fn home_of(name: &str) -> Option<String> {
 
 fn syntax(source: &Arc<Source>, error: &toml_spanner::Error) -> Mistake {
     let mistake = Mistake::at(source, error.span().range(), error.message(&source.text));
-    match error.secondary_label() {
-        Some((_, label)) if !label.is_empty() => mistake.help(label),
-        _ => mistake,
-    }
+    let Some((span, label)) = error.secondary_label().filter(|(_, label)| !label.is_empty()) else { return mistake };
+    let line = Mistake::at(source, span.range(), "").place().map_or(0, |(line, _)| line);
+    mistake.help(format!("{label}: line {line}"))
 }

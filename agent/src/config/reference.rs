@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use apiscope_audit::detect::{kinds, setting_keys};
+
 use super::form::{Key, words, written};
 use super::{Alertmanager, Api, Config, Webhook, keys};
 
@@ -20,7 +22,29 @@ pub fn page() -> String {
     section(&mut page, "[[alertmanager]]", about, keys::ALERTMANAGER, &mut Alertmanager::default());
     let about = "A webhook (Standard Webhooks) that gets alerts. Several are allowed.";
     section(&mut page, "[[webhook]]", about, keys::WEBHOOK, &mut Webhook::default());
+    findings(&mut page);
     page
+}
+
+/// What the kinds of finding are told: their own tables.
+fn findings(page: &mut String) {
+    page.push_str(
+        "\n## [findings.KIND]\n\nOne section for each kind; what a kind means: [findings.md](findings.md).\n",
+    );
+    for kind in kinds() {
+        let _ =
+            write!(page, "\n### [findings.{}]\n\n| Key | Takes | Default | Meaning |\n|---|---|---|---|\n", kind.name);
+        for key in setting_keys(kind.name).unwrap_or_default() {
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | `{}` | {} |",
+                key.name,
+                key.takes.replace('|', "\\|"),
+                key.default,
+                key.doc
+            );
+        }
+    }
 }
 
 const INTRODUCTION: &str = "# Configuration

@@ -62,9 +62,17 @@ fn configuration(path: Option<&Path>) -> (Config, Group) {
     let why = "the agent does not start with a wrong configuration";
     checks.push(Check::new("configuration", result, why, "mend what `apiscope check` shows"));
     let config = config.unwrap_or_default();
-    for (api, trouble) in config.settings().1 {
+    for reading in config.settings().1 {
         let why = "without its document nothing can be said about undocumented endpoints of this API";
-        checks.push(Check::new(format!("document of {api}"), Err(trouble.what), why, &trouble.todo));
+        let result = reading.document.map_err(|mistake| mistake.to_string());
+        let result = result.map(|document| format!("{} paths in {}", document.paths(), reading.path.display()));
+        let what = format!("document of {}", reading.api);
+        checks.push(Check::new(
+            what,
+            result,
+            why,
+            "mend it, or correct [[api]] openapi; `apiscope check` shows the place",
+        ));
     }
     (config, Group { name: "configuration".to_owned(), checks })
 }

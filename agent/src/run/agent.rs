@@ -9,9 +9,9 @@ use tokio::sync::broadcast;
 
 use super::Health;
 use crate::config::Config;
-use crate::metrics::{CaptureSnapshot, ConfigSnapshot, Metrics};
+use crate::metrics::{ConfigSnapshot, Metrics};
 use crate::store::Store;
-use crate::view::{AgentView, Board, CaptureView, Problem, SCHEMA, StatusView, rfc3339};
+use crate::view::{AgentView, Board, CaptureView, CoreView, Problem, SCHEMA, StatusView, rfc3339};
 
 /// Lines of `watch` that a reader may be behind before it misses some.
 const WATCH_LINES_MAX: usize = 4_096;
@@ -28,7 +28,7 @@ pub struct Agent {
     pub metrics: Metrics,
     /// Keeps every change.
     pub store: Store,
-    capture: Mutex<CaptureView>,
+    numbers: Mutex<(CaptureView, CoreView)>,
     ready: AtomicBool,
     watch: Mutex<Option<broadcast::Sender<Bytes>>>,
     watch_dropped: AtomicU64,
@@ -46,7 +46,7 @@ impl Agent {
             health: Health::default(),
             metrics,
             store,
-            capture: Mutex::default(),
+            numbers: Mutex::default(),
             ready: AtomicBool::new(false),
             watch: Mutex::new(Some(broadcast::Sender::new(WATCH_LINES_MAX))),
             watch_dropped: AtomicU64::new(0),
@@ -68,10 +68,9 @@ impl Agent {
         *lock(&self.config) = config;
     }
 
-    /// The capture's numbers, as of now.
-    pub fn set_capture(&self, capture: CaptureView, snapshot: CaptureSnapshot) {
-        *lock(&self.capture) = capture;
-        self.metrics.set_capture(snapshot);
+    /// The numbers of capture and core, as of now.
+    pub fn set_numbers(&self, capture: CaptureView, core: CoreView) {
+        *lock(&self.numbers) = (capture, core);
     }
 
     /// What Prometheus reads.
@@ -116,6 +115,7 @@ impl Agent {
     /// The first screen.
     pub fn status(&self) -> StatusView {
         let config = self.config();
+        let (capture, core) = lock(&self.numbers).clone();
         let (coverage, mut apis, mut counts) = {
             let board = self.board();
             (board.total(), board.apis(), board.counts())
@@ -128,7 +128,8 @@ impl Agent {
             coverage,
             apis,
             problems: self.problems(),
-            capture: lock(&self.capture).clone(),
+            capture,
+            core,
             counts,
             receivers: Vec::new(),
         }

@@ -11,10 +11,10 @@ use apiscope_common::budget::Limits;
 
 use super::{Agent, now};
 use crate::capture::live::{Live, Stats};
-use crate::metrics::{CaptureSnapshot, ProgramSnapshot, RingSnapshot};
-use crate::pipeline::Pipeline;
+use crate::metrics::{CaptureSnapshot, ProgramSnapshot, RingSnapshot, WireSnapshot};
+use crate::pipeline::{CoreCounters, Pipeline};
 use crate::trouble::Trouble;
-use crate::view::CaptureView;
+use crate::view::{CaptureView, CoreView};
 
 /// Changes that pass to the sinks at a time.
 const BATCH_MAX: usize = 1_024;
@@ -94,7 +94,10 @@ impl Capture {
     fn tell(&self) {
         let (cgroup, _) = self.live.cgroup();
         let stats = self.live.stats();
-        self.agent.set_capture(view(&stats, cgroup), snapshot(&stats));
+        let core = self.pipeline.counters();
+        self.agent.set_numbers(view(&stats, cgroup), core_view(&core));
+        self.agent.metrics.set_capture(snapshot(&stats));
+        self.agent.metrics.set_wire(wire_snapshot(&core));
     }
 }
 
@@ -140,4 +143,27 @@ fn snapshot(stats: &Stats) -> CaptureSnapshot {
     };
     let ring = RingSnapshot { ring: "0".to_owned(), size_bytes: stats.ring_size, used_bytes: stats.ring_used };
     CaptureSnapshot { programs: stats.programs.iter().map(program).collect(), rings: vec![ring] }
+}
+
+fn core_view(core: &CoreCounters) -> CoreView {
+    CoreView {
+        flows: core.wire.flows_open,
+        buffered_bytes: core.wire.buffered_bytes,
+        flows_evicted: core.wire.flows_evicted + core.gather.flows_evicted,
+        gaps: core.wire.gaps,
+        messages_incomplete: core.wire.messages_incomplete,
+        halves: core.gather.halves,
+        probed: core.inventory.probed,
+        overflowed: core.inventory.overflowed + core.ledger.overflowed + core.gather.names_overflow,
+    }
+}
+
+fn wire_snapshot(core: &CoreCounters) -> WireSnapshot {
+    WireSnapshot {
+        flows_open: core.wire.flows_open,
+        flows_by_role: core.flows_by_role,
+        evictions: vec![("flows".to_owned(), core.wire.flows_evicted)],
+        gaps: core.wire.gaps,
+        conflicts: core.wire.conflicts,
+    }
 }

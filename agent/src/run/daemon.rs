@@ -1,7 +1,7 @@
 //! From the start to the end: what is opened in which order, and how each failure is told.
 
-use std::cell::Cell;
-use std::net::{SocketAddr, TcpListener};
+use std::cell::{Cell, RefCell};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,24 +10,21 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::Context;
-use apiscope_audit::secret::FingerprintKey;
-use apiscope_audit::{Restored, Settings};
-use apiscope_common::budget;
-use apiscope_wire::{Limits, Timestamp};
+use apiscope_wire::Timestamp;
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::capture::{Capture, Order};
+use super::documents::Documents;
 use super::logging::{self, Log};
-use super::{Agent, now, sinks};
-use crate::capture::live::{self, Live};
+use super::{Agent, now, sinks, start};
+use crate::capture::live::Live;
 use crate::config::{Config, Mistake};
 use crate::control::{self, Seat};
 use crate::metrics::ConfigSnapshot;
 use crate::pipeline::{Owner, Pipeline, Shard};
-use crate::store::{self, Store};
-use crate::trouble::{Trouble, plain};
+use crate::trouble::Trouble;
 use crate::view::Board;
 use crate::web;
 
@@ -57,23 +54,9 @@ pub fn run(path: Option<PathBuf>, level: Option<String>) -> anyhow::Result<ExitC
     }
     let log = logging::start(&config.log);
     let seat = Seat::take(&config.control.socket)?;
-    let metrics = config.metrics.listen.map(bind).transpose()?;
+    let metrics = config.metrics.listen.map(start::bind).transpose()?;
     let daemon = Daemon::start(path, level, log, Arc::new(config), &seat, metrics)?;
     daemon.until_stopped()
-}
-
-/// The metrics address, taken before anything else is begun.
-fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address).map_err(|error| {
-        let what = format!("the metrics cannot listen on {address}: {}", plain(&error));
-        let port = address.port();
-        let todo = format!(
-            "see who has the port with `ss -ltnp sport = :{port}`, or set another [metrics] listen (or \"off\")"
-        );
-        Trouble::new(what, todo)
-    })?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
 }
 
 /// All that runs.
@@ -83,6 +66,7 @@ struct Daemon {
     log: Log,
     /// When the configuration in force was read.
     read_at: Cell<Timestamp>,
+    documents: RefCell<Documents>,
     agent: Arc<Agent>,
     orders: Sender<Order>,
     wakes: Receiver<Wake>,
@@ -100,22 +84,16 @@ impl Daemon {
         seat: &Seat,
         metrics: Option<TcpListener>,
     ) -> anyhow::Result<Self> {
-        let (store, restored) = open_store(&config)?;
+        let (store, restored) = start::store(&config)?;
         let agent = Arc::new(Agent::new(Arc::clone(&config), Board::restored(&restored), store, now()));
         agent.metrics.restore(&restored);
-        let settings = settings(&agent, &config);
-        let key = Arc::new(key(&agent, &config)?);
-        let wire = Limits { body_bytes_max: body_bytes_max(&config), ..Limits::default() };
-        let shard = Shard::new(wire, key, Arc::clone(&settings));
+        let mut documents = Documents::default();
+        let settings = documents.settings(&agent, &config);
+        let key = Arc::new(start::key(&agent, &config.store.dir)?);
+        let shard = Shard::new(start::wire_limits(&config), key, Arc::clone(&settings));
         let pipeline = Pipeline::new(shard, Owner::new(settings, restored));
-        let live = Live::start(&capture_config(&config)).map_err(|error| not_capturing(&error))?;
-        let (programs, flows) = (live.stats().programs.join(", "), live.stats().seeded);
-        tracing::info!(
-            "watching {} with {programs}; {} connections were open before",
-            live.cgroup().0.display(),
-            flows.servers + flows.clients + flows.unknown
-        );
-
+        let live = start::capture(&config)?;
+        announce(&live);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("listeners")
@@ -135,7 +113,19 @@ impl Daemon {
             let _end = OnDrop(wake);
             work.run();
         })?;
-        Ok(Self { path, level, log, read_at: Cell::new(now()), agent, orders, wakes, capture, sinks, runtime })
+        Ok(Self {
+            path,
+            level,
+            log,
+            read_at: Cell::new(now()),
+            documents: RefCell::new(documents),
+            agent,
+            orders,
+            wakes,
+            capture,
+            sinks,
+            runtime,
+        })
     }
 
     fn until_stopped(self) -> anyhow::Result<ExitCode> {
@@ -207,42 +197,15 @@ impl Daemon {
         let old = self.agent.config();
         let config = Arc::new(keep_fixed(&self.agent, &old, config));
         self.log.set(&config.log);
-        let settings = settings(&self.agent, &config);
+        let settings = self.documents.borrow_mut().settings(&self.agent, &config);
         self.agent.set_config(Arc::clone(&config));
         // Fails only where the thread has ended, and then the main loop knows.
-        let _ = self.orders.send(Order::Configure(settings, budget_of(&config)));
+        let _ = self.orders.send(Order::Configure(settings, start::budget_of(&config)));
         self.agent.health.clear("configuration");
         self.read_at.set(now());
         self.agent.metrics.set_config(ConfigSnapshot { successful: true, success_at: self.read_at.get() });
         tracing::info!("the configuration was read again and is in force");
     }
-}
-
-/// The store, or one in memory: a directory that can't be written does not stop the agent, which says so.
-fn open_store(config: &Config) -> anyhow::Result<(Store, Restored)> {
-    let options = || store::Options {
-        calls_rows_max: config.store.calls_max,
-        calls_age_max: config.store.calls_age,
-        ..store::Options::new(&config.store.dir)
-    };
-    match Store::open(options()) {
-        Ok(opened) => Ok(opened),
-        Err(error) => {
-            tracing::error!("{error}; going on in memory: what is found now is lost with the process");
-            Ok((Store::in_memory(options(), &error)?, Restored::default()))
-        }
-    }
-}
-
-/// The installation's key, or one for this run.
-fn key(agent: &Agent, config: &Config) -> anyhow::Result<FingerprintKey> {
-    store::fingerprint_key(&config.store.dir).or_else(|error| {
-        let error = error.to_string();
-        let (what, todo) = error.split_once(". ").unwrap_or((&error, "see the log"));
-        let what = format!("{what}; fingerprints of this run will differ from those of other runs");
-        agent.health.set("fingerprint key", &Trouble::new(what, todo), now());
-        Ok(store::ephemeral_key()?)
-    })
 }
 
 /// What can't change while running keeps its old value; that it waits for a restart is told.
@@ -282,38 +245,13 @@ fn still_old(mistakes: &[Mistake]) -> Trouble {
     Trouble::new(what, "mend what `apiscope check` shows, then reload again")
 }
 
-/// The core's settings; documents that can't be read are told.
-fn settings(agent: &Agent, config: &Config) -> Arc<Settings> {
-    let (settings, troubles) = config.settings();
-    let parts: Vec<_> = troubles.iter().map(|(api, _)| format!("document of {api}")).collect();
-    agent.health.keep("document of ", &parts);
-    for (part, (_, trouble)) in parts.iter().zip(&troubles) {
-        agent.health.set(part, trouble, now());
-    }
-    Arc::new(settings)
-}
-
-fn capture_config(config: &Config) -> live::Config {
-    live::Config {
-        cgroup: config.capture.cgroup.clone(),
-        ring_size_bytes: u32::try_from(config.capture.ring_bytes).unwrap_or(u32::MAX),
-        limits: budget_of(config),
-        ..live::Config::default()
-    }
-}
-
-fn budget_of(config: &Config) -> budget::Limits {
-    let narrow = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
-    budget::Limits { head: narrow(config.capture.head_bytes), body: narrow(config.capture.body_bytes) }
-}
-
-fn body_bytes_max(config: &Config) -> usize {
-    let wanted = usize::try_from(config.capture.body_bytes).unwrap_or(usize::MAX);
-    wanted.max(Limits::default().body_bytes_max)
-}
-
-fn not_capturing(error: &crate::capture::error::StartError) -> Trouble {
-    Trouble::new(format!("capture cannot start: {error}"), "`apiscope doctor` looks at each thing it needs")
+fn announce(live: &Live) {
+    let (cgroup, mounted) = live.cgroup();
+    let stats = live.stats();
+    let found = stats.seeded.servers + stats.seeded.clients + stats.seeded.unknown;
+    let mounted = if mounted { " (mounted by this process)" } else { "" };
+    let programs = stats.programs.join(", ");
+    tracing::info!("watching {}{mounted} with {programs}; {found} connections were open before", cgroup.display());
 }
 
 fn serve(

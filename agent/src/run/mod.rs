@@ -8,9 +8,11 @@
 mod agent;
 mod capture;
 mod daemon;
+mod documents;
 mod health;
 mod logging;
 mod sinks;
+mod start;
 
 pub use agent::Agent;
 pub use daemon::run;

@@ -16,7 +16,7 @@ pub use coverage::{CoverageView, LostView, SkippedView, UnparsedView};
 pub use exchange::{ExchangeView, WatchLine};
 pub use finding::{EvidenceView, FindingView};
 pub use inventory::{ApiView, EndpointView, auth_name, document_name, template_name};
-pub use status::{AgentView, CaptureView, CountsView, Problem, ReceiverView, StatusView};
+pub use status::{AgentView, CaptureView, CoreView, CountsView, Problem, ReceiverView, StatusView};
 
 use apiscope_wire::Timestamp;
 use serde::{Deserialize, Serialize};

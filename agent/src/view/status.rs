@@ -21,6 +21,8 @@ pub struct StatusView {
     pub problems: Vec<Problem>,
     /// The capture.
     pub capture: CaptureView,
+    /// What the core counts about itself.
+    pub core: CoreView,
     /// What has been found.
     pub counts: CountsView,
     /// Where alerts go.
@@ -82,6 +84,27 @@ pub struct CaptureView {
     pub connections_found: u64,
     /// Network namespaces that could not be looked into.
     pub namespaces_failed: u64,
+}
+
+/// What the core counts about itself. All since the start, but for those that say otherwise.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CoreView {
+    /// Flows followed now.
+    pub flows: u64,
+    /// Bytes buffered now.
+    pub buffered_bytes: u64,
+    /// Flows given up because there were too many.
+    pub flows_evicted: u64,
+    /// Gaps in streams that were given up.
+    pub gaps: u64,
+    /// Messages that did not end as their framing says.
+    pub messages_incomplete: u64,
+    /// Exchanges of which one half was not seen.
+    pub halves: u64,
+    /// Calls of paths that are no endpoint: only ever answered 404, 405, 400 and the like.
+    pub probed: u64,
+    /// Calls and sightings for which there was no room in inventory or ledger.
+    pub overflowed: u64,
 }
 
 /// What has been found.
