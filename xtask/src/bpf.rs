@@ -42,7 +42,12 @@ impl fmt::Display for Choice {
 pub(crate) fn choose(forced: Option<Way>) -> Choice {
     match forced {
         Some(way) => Choice { way, because: "--bpf-toolchain says so" },
-        None if nightly_source().is_some() => Choice { way: Way::Nightly, because: "it is installed" },
+        None if nightly_source().is_some() && linker_can_be_had_for_nightly() => {
+            Choice { way: Way::Nightly, because: "it is installed" }
+        }
+        None if nightly_source().is_some() => {
+            Choice { way: Way::Debian, because: "there is no bpf-linker for the LLVM of rustup's nightly" }
+        }
         None => Choice { way: Way::Debian, because: "rustup has no nightly with rust-src" },
     }
 }
@@ -55,10 +60,15 @@ pub(crate) fn nightly_source() -> Option<PathBuf> {
 }
 
 /// The LLVM of rustup's nightly, `22` in `22.1.4`.
-pub(crate) fn nightly_llvm() -> Option<u32> {
+fn nightly_llvm() -> Option<u32> {
     let version = process::output(&mut rustup_nightly("rustc", &["-vV"]))?;
     let llvm = version.lines().find_map(|line| line.strip_prefix("LLVM version: "))?;
     llvm.split('.').next()?.parse().ok()
+}
+
+/// One is there, or can be built against Debian's LLVM, which reads what the same or an older LLVM writes.
+pub(crate) fn linker_can_be_had_for_nightly() -> bool {
+    linker(Way::Nightly).is_some() || nightly_llvm().is_some_and(|llvm| llvm <= LINKER_LLVM)
 }
 
 /// The linker for this way: the one that the set-up built; for nightly rather the user's own, which was chosen for it.

@@ -111,7 +111,7 @@ fn missing(scope: Scope, choice: &Choice) -> Result<ToInstall> {
         bpf::check_nightly().map_err(|error| Missing(error.to_string()))?;
     }
     let linker = bpf::linker(choice.way).is_none();
-    if linker && choice.way == Way::Nightly && bpf::nightly_llvm().is_some_and(|llvm| llvm > bpf::LINKER_LLVM) {
+    if choice.way == Way::Nightly && !bpf::linker_can_be_had_for_nightly() {
         bail!(Missing(format!(
             "rustup's nightly uses a newer LLVM than Debian's packages ({}). Install bpf-linker for it \
              (cargo binstall bpf-linker), or add --bpf-toolchain debian",
