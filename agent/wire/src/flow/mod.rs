@@ -3,9 +3,10 @@
 //! Each direction waits at a gap for what is missing, within bounds of bytes, pieces and time, and then gives it up: the
 //! reader is told of a hole of known length. The first copy of a byte counts. Two things pass between the directions: a
 //! response that nobody waits for gives up the client's gap, since the server has read what we miss; and a *turn*. A turn
-//! begins with the first segment of a side after the other side has sent something. Only there (or where the other side
-//! was never heard) a reader that lost its place may take bytes for the start of a message: inside a body nothing that
-//! looks like a message is one, and between turns a body may well go on.
+//! begins where a side goes on after the other side has sent something, with nothing missing just before it. Only there
+//! a reader that lost its place may take bytes for the start of a message: inside a body nothing that looks like a message
+//! is one, and who sends a body must not be able to make us believe in messages that never were. (A client whose server is
+//! never heard, in a one-sided capture, has no turns; there any segment may begin a request.)
 //!
 //! It never copies what is in order, and keeps nothing of a connection at rest but its place in the streams.
 //! Entry: [`table::Table`], [`Flow::segment`].
@@ -134,8 +135,13 @@ impl Flow {
 
     /// So many bytes of a side were lost in the ring.
     pub(crate) fn lost(&mut self, side: Side, n: u64) {
+        if side == Side::Client && n > 0 {
+            self.talk.pairs.break_client();
+        }
         let stream = &mut self.half(side).stream;
-        stream.ring_lost = stream.ring_lost.saturating_add(n);
+        let explained = n.min(stream.unexplained);
+        stream.unexplained -= explained;
+        stream.ring_lost = stream.ring_lost.saturating_add(n - explained);
     }
 
     /// A new connection under the same id.
@@ -162,9 +168,13 @@ impl Flow {
         if !self.half(side).stream.is_based() {
             cov_mark::hit!(joined_late);
             self.half(side).reader.join();
+            let lost = self.half(side).stream.ring_lost > 0;
             match side {
+                Side::Client if lost => {
+                    self.talk.pairs.break_client();
+                }
                 Side::Client => self.talk.pairs.join(),
-                Side::Server => self.talk.pairs.break_server(),
+                Side::Server => self.talk.pairs.break_server(lost || self.client.stream.opened),
             }
         }
         match self.half(side).stream.place(seq) {
@@ -173,10 +183,10 @@ impl Flow {
                 io.counters.out_of_window_segments += 1;
                 None
             }
-            Place::Anew => {
+            Place::Anew(first) => {
                 cov_mark::hit!(reused_without_close);
-                self.renew(side, seq, io);
-                Some(BASE)
+                self.renew(side, first, io);
+                self.place(side, seq, io)
             }
         }
     }
@@ -185,18 +195,7 @@ impl Flow {
         let first = !self.half(side).was_heard();
         let Some(pos) = self.place(side, seq, io) else { return };
         let Some((pos, piece)) = self.cut(side, pos, piece, io) else { return };
-        let turn = self.speaker.replace(side) != Some(side);
-        let stream = &mut self.half(side).stream;
-        if turn {
-            stream.turn_start = stream.seen_end();
-        }
-        let fresh = if turn || first || pos == stream.turn_start {
-            Fresh::Turn
-        } else if self.half(side.other()).was_heard() {
-            Fresh::No
-        } else {
-            Fresh::Segment
-        };
+        let fresh = self.fresh(side, pos, first);
         if side == Side::Server {
             self.server_speaks(io);
         }
@@ -214,6 +213,24 @@ impl Flow {
         }
         self.expire(side, io);
         self.settle(side, io);
+    }
+
+    /// Whether a message may be taken to start at `pos`; `first`: nothing of the side was there before.
+    fn fresh(&mut self, side: Side, pos: u64, first: bool) -> Fresh {
+        let (client_heard, server_heard) = (self.client.was_heard(), self.server.was_heard());
+        let turn = self.speaker.replace(side) != Some(side);
+        let stream = &mut self.half(side).stream;
+        if turn {
+            stream.turn_start = stream.seen_end();
+        }
+        let joined = first && !stream.opened;
+        match side {
+            _ if pos == stream.turn_start && !first => Fresh::Turn,
+            Side::Client if joined => Fresh::Turn,
+            Side::Client if !server_heard => Fresh::Segment,
+            Side::Server if joined && client_heard => Fresh::Turn,
+            Side::Client | Side::Server => Fresh::No,
+        }
     }
 
     /// Removes what was there before, and what lies past the end.
@@ -237,6 +254,7 @@ impl Flow {
     }
 
     /// Accounts for bytes before the first one seen of a stream joined late: they are reordered, or sent again. How many.
+    /// What lies between them and the first one is not known to have been missed: it may be from before the join.
     fn account_early(&mut self, side: Side, pos: u64, piece: Piece<'_>) -> u64 {
         let stream = &mut self.half(side).stream;
         let lowest = stream.lowest;
@@ -246,7 +264,6 @@ impl Flow {
         let end = pos.saturating_add(piece.len()).min(lowest);
         stream.lowest = pos;
         let n = end - pos;
-        self.talk.coverage.lost.gap += lowest - end;
         match piece {
             Piece::Bytes(_) => self.talk.coverage.unparsed.joined_late += n,
             Piece::Skipped(_) => self.talk.count_skipped(n),
@@ -325,6 +342,7 @@ impl Flow {
         let stream = &mut self.half(side).stream;
         let ring = n.min(stream.ring_lost);
         stream.ring_lost -= ring;
+        stream.unexplained = stream.unexplained.saturating_add(n - ring);
         stream.advance(n);
         let lost = &mut self.talk.coverage.lost;
         lost.ring += ring;
@@ -397,8 +415,8 @@ impl Flow {
 
     fn with_reader(&mut self, side: Side, io: &mut Io<'_>, step: impl FnOnce(&mut Reader, &mut Talk, &mut Cx<'_>)) {
         let Self { id, origin, client, server, talk, .. } = self;
-        talk.server_busy = !server.reader.is_between();
-        talk.client_head = if side == Side::Server { client.reader.half_head() } else { None };
+        talk.server_busy = server.reader.is_within() || server.stream.has_gap();
+        talk.half_asked = client.reader.has_half_head();
         let (reader, other) = match side {
             Side::Client => (&mut client.reader, &mut server.reader),
             Side::Server => (&mut server.reader, &mut client.reader),
@@ -450,6 +468,8 @@ impl Flow {
             }
             if !self.half(side).stream.ended {
                 let fin = self.half(side).stream.fin == self.half(side).stream.next;
+                // What was lost and never seen as a gap was lost at the end.
+                self.talk.coverage.lost.ring += std::mem::take(&mut self.half(side).stream.ring_lost);
                 self.half(side).stream.ended = true;
                 let reason = if fin { CloseReason::Fin } else { reason };
                 self.with_reader(side, io, |reader, talk, cx| reader.end(reason, talk, cx));

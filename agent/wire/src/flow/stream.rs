@@ -30,6 +30,8 @@ pub(crate) struct Stream {
     pub(crate) turn_start: u64,
     /// Bytes known to be lost in the ring and not yet found as a gap.
     pub(crate) ring_lost: u64,
+    /// Bytes given up as lost for which no loss in the ring was known then.
+    pub(crate) unexplained: u64,
     /// When the FIN was seen.
     pub(crate) fin_at: Timestamp,
     /// What waits behind a gap.
@@ -55,8 +57,8 @@ pub(crate) enum Place {
     At(u64),
     /// Too far away.
     Far,
-    /// The first segment of a new connection on the same flow.
-    Anew,
+    /// In a new connection on the same flow, which begins here.
+    Anew(Seq),
 }
 
 impl Default for Stream {
@@ -67,6 +69,7 @@ impl Default for Stream {
             fin: u64::MAX,
             turn_start: BASE,
             ring_lost: 0,
+            unexplained: 0,
             fin_at: Timestamp::EPOCH,
             reorder: None,
             seq: 0,
@@ -99,8 +102,10 @@ impl Stream {
             self.seq = seq.0;
             self.based = true;
         }
-        if self.reopen == Some(seq.0) {
-            return Place::Anew;
+        if let Some(first) = self.reopen
+            && seq.0.wrapping_sub(first) < REOPEN_DISTANCE
+        {
+            return Place::Anew(Seq(first));
         }
         let ahead = seq.0.wrapping_sub(self.seq);
         let behind = self.seq.wrapping_sub(seq.0);
@@ -191,6 +196,6 @@ mod tests {
         assert_eq!(stream.place(Seq(10)), Place::At(BASE + 3));
         stream.open(Seq(0x4000_0000));
         assert_eq!(stream.place(Seq(10)), Place::At(BASE + 3));
-        assert_eq!(stream.place(Seq(0x4000_0000)), Place::Anew);
+        assert_eq!(stream.place(Seq(0x4000_0000)), Place::Anew(Seq(0x4000_0000)));
     }
 }

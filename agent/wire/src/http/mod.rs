@@ -65,10 +65,10 @@ pub(crate) struct Talk {
     pub(crate) pairs: Pairs,
     /// What was added to the account since it was last given.
     pub(crate) coverage: Coverage,
-    /// The server is in the middle of a response, or of what can't be read.
+    /// A response is half read, or the server's stream has a gap.
     pub(crate) server_busy: bool,
-    /// The client is in the middle of a head; its method as far as known.
-    pub(crate) client_head: Option<pairs::Asked>,
+    /// The client is in the middle of a head.
+    pub(crate) half_asked: bool,
     /// Starts of turns at which no message began, on a flow whose kind is not known.
     pub(crate) strikes: u8,
 }
@@ -115,7 +115,7 @@ impl Talk {
 pub(crate) enum Fresh {
     /// No.
     No,
-    /// Yes: the other side was never heard, so every segment may begin one.
+    /// Yes: the server was never heard, so every segment of the client may begin one.
     Segment,
     /// Yes: a turn of this side begins.
     Turn,

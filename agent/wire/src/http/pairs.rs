@@ -3,25 +3,26 @@
 //! The rules, from RFC 9112 §9.3.2 and from what an observer can know:
 //!
 //! - Responses come in the order of the requests. A response belongs to the first request that waits.
+//! - A response that comes while the head of a request is half sent may answer it, or one that was missed: neither is
+//!   paired.
 //! - Once bytes of the client that could hold a request are missing, the requests that waited before the hole are still
 //!   answered in order; those after it are not paired.
-//! - Once bytes of the server that could hold a response are missing, the next response is paired if exactly one request
-//!   waits; with more, all of them stay unanswered.
+//! - Once bytes of the server that could hold a response were skipped or not understood, the next response is paired if
+//!   exactly one request waits and none is missing; otherwise all of them stay unanswered. If such bytes were lost, requests may have been
+//!   lost with them: all that wait stay unanswered.
 //! - A connection joined late is in step from its first request on, unless its client is seen to pipeline before the
 //!   first exchange is over.
-//! - An unpaired connection is in step again when, since then, as many responses as requests were seen, one after the
-//!   other and at least [`CALM`], and the next request comes while the server is silent. A client that is seen to pipeline
-//!   meanwhile must do so for longer.
+//! - A connection out of step is in step again with a *clean* request: it begins where a turn of the client begins, with
+//!   nothing missing before it and with no gap open on the server's side, and no response is half read. A client that does
+//!   not pipeline has then got all its responses. One that was seen to pipeline must send [`CLEAN_AFTER_PIPELINING`] such
+//!   requests one after the other first.
 
 use smallvec::SmallVec;
 
 use crate::time::Timestamp;
 
-/// Exchanges one after the other that prove that the client does not pipeline.
-const CALM: u32 = 1;
-
-/// The same, at most, after the client was seen to pipeline.
-const CALM_MAX: u32 = 256;
+/// Clean requests that prove that a client no longer pipelines.
+const CLEAN_AFTER_PIPELINING: u8 = 8;
 
 /// What was asked, as far as the framing of the response depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +35,20 @@ pub(crate) enum Asked {
     Connect,
     /// With an Upgrade field: a 101 ends HTTP/1.
     Upgrade,
-    /// The method is not known.
+    /// The request is not known.
     Unknown,
+}
+
+/// Where a request begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StartsAt {
+    /// Where a turn of the client begins, nothing missing before it; and all that the server sent has been read or given up,
+    /// with no response half read.
+    CleanTurn,
+    /// Where a turn of the client begins.
+    Turn,
+    /// Behind other bytes of the client, or of a hole.
+    Anywhere,
 }
 
 /// A request that waits for its response.
@@ -54,22 +67,32 @@ pub(crate) enum Answer {
     Unpaired(u32),
 }
 
+/// What of the server may be missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Gap {
+    #[default]
+    None,
+    /// Responses that were sent, but not copied or not understood.
+    Unread,
+    /// Responses that were lost: requests may have been lost with them.
+    Lost,
+}
+
 /// The order of a connection's requests and responses.
 #[derive(Debug, Default)]
 pub(crate) struct Pairs {
     next_index: u32,
     waiting: SmallVec<[Waiting; 2]>,
-    /// A request whose response came before its head had ended.
-    early: Option<u32>,
+    /// A response came while the head of a request was half sent: the request waits for none.
+    early: bool,
     /// Requests from here on can't be paired.
     broken: bool,
     /// Responses may be missing from here on.
-    server_gap: bool,
-    /// The connection was joined late and no exchange is over yet.
-    joined: bool,
-    asked_since: u32,
-    answered_since: u32,
-    calm: u32,
+    gap: Gap,
+    /// In step, but no exchange is over yet that shows it: joined late, or in step again.
+    fragile: bool,
+    /// Clean requests still to come until the client is trusted not to pipeline.
+    distrust: u8,
     /// A response without request, not proven until the client's next byte.
     unasked: Option<(u32, Timestamp)>,
 }
@@ -77,7 +100,7 @@ pub(crate) struct Pairs {
 impl Pairs {
     /// The client's stream was joined late.
     pub(crate) fn join(&mut self) {
-        self.joined = true;
+        self.fragile = true;
         self.unasked = None;
     }
 
@@ -89,20 +112,12 @@ impl Pairs {
     }
 
     /// A request's head has ended. Gives its index, and whether pairing broke because too many wait.
-    pub(crate) fn request(&mut self, asked: Asked, server_busy: bool, waiting_max: usize) -> (u32, bool) {
-        if let Some(index) = self.early.take() {
+    pub(crate) fn request(&mut self, asked: Asked, start: StartsAt, waiting_max: usize) -> (u32, bool) {
+        let index = self.take_index();
+        if std::mem::take(&mut self.early) {
             return (index, false);
         }
-        let index = self.take_index();
-        if self.broken && self.waiting.is_empty() {
-            self.try_to_fall_in_step(server_busy);
-        }
-        if self.joined && !self.waiting.is_empty() {
-            self.joined = false;
-            self.break_client();
-            self.waiting.clear();
-            self.asked_since = self.asked_since.saturating_add(2);
-        }
+        self.judge(start);
         if self.broken {
             return (index, false);
         }
@@ -114,48 +129,51 @@ impl Pairs {
         (index, false)
     }
 
-    fn try_to_fall_in_step(&mut self, server_busy: bool) {
-        if !server_busy && self.asked_since == self.answered_since && self.asked_since >= self.calm.max(CALM) {
+    /// What the start of a request says on the order.
+    fn judge(&mut self, start: StartsAt) {
+        let in_doubt = self.broken || self.gap != Gap::None;
+        if start != StartsAt::Anywhere {
+            self.distrust = self.distrust.saturating_sub(1);
+        } else if in_doubt || !self.waiting.is_empty() {
+            self.distrust = CLEAN_AFTER_PIPELINING;
+        }
+        if in_doubt && start == StartsAt::CleanTurn && self.distrust == 0 {
+            self.waiting.clear();
             self.broken = false;
-            self.server_gap = false;
-            self.calm = 0;
-            return;
-        }
-        if self.asked_since > self.answered_since {
-            self.calm = self.calm.max(CALM).saturating_mul(4).min(CALM_MAX);
-        }
-        if server_busy || self.asked_since != self.answered_since {
-            self.asked_since = 0;
-            self.answered_since = 0;
-        }
-        self.asked_since = self.asked_since.saturating_add(1);
-    }
-
-    /// A final response's head has ended (or has begun, if it never will).
-    pub(crate) fn response(&mut self, client_head: Option<Asked>) -> Answer {
-        if std::mem::take(&mut self.server_gap) && self.waiting.len() > 1 {
+            self.gap = Gap::None;
+            self.fragile = true;
+        } else if self.fragile && !self.waiting.is_empty() {
             self.break_client();
             self.waiting.clear();
         }
-        if !self.waiting.is_empty() {
-            self.joined = false;
+    }
+
+    /// A final response's head has ended. `unawaited`: when it began, no request waited. `half_asked`: the head of a request is half there.
+    pub(crate) fn response(&mut self, unawaited: bool, half_asked: bool) -> Answer {
+        let gap = std::mem::take(&mut self.gap);
+        let doubt = match gap {
+            Gap::None => false,
+            Gap::Unread => self.broken || self.waiting.len() > 1,
+            Gap::Lost => true,
+        };
+        if doubt && !self.waiting.is_empty() {
+            self.break_client();
+            self.waiting.clear();
+        }
+        if !self.waiting.is_empty() && !unawaited {
+            self.fragile = false;
             return Answer::To(self.waiting.remove(0));
         }
         if self.broken {
-            self.answered_since = self.answered_since.saturating_add(1);
             return Answer::Unpaired(self.take_index());
         }
-        if let (Some(asked), None) = (client_head, self.early) {
-            let index = self.take_index();
-            self.early = Some(index);
-            return Answer::To(Waiting { index, asked });
-        }
+        self.early |= half_asked;
         Answer::Unpaired(self.take_index())
     }
 
     /// Remembers a response that no request asked for, until it is proven that no request was missed.
     pub(crate) fn remember_unasked(&mut self, index: u32, at: Timestamp) {
-        if !self.broken && !self.joined && self.unasked.is_none() {
+        if !self.broken && !self.fragile && !self.early && self.unasked.is_none() {
             self.unasked = Some((index, at));
         }
     }
@@ -168,15 +186,23 @@ impl Pairs {
     /// Bytes of the client that could hold a request are missing or can't be read. Whether that is news.
     pub(crate) fn break_client(&mut self) -> bool {
         self.unasked = None;
-        self.early = None;
-        self.asked_since = 0;
-        self.answered_since = 0;
+        self.early = false;
+        self.fragile = false;
         !std::mem::replace(&mut self.broken, true)
     }
 
     /// Bytes of the server that could hold a response are missing or can't be read.
-    pub(crate) fn break_server(&mut self) {
-        self.server_gap = true;
+    pub(crate) fn break_server(&mut self, lost: bool) {
+        if lost {
+            self.gap = Gap::Lost;
+        } else if self.gap == Gap::None {
+            self.gap = Gap::Unread;
+        }
+    }
+
+    /// Whether no request waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// Whether a response would find no request although the order is proven.
@@ -202,14 +228,15 @@ impl Pairs {
 
 #[cfg(test)]
 mod tests {
+    use super::StartsAt::{Anywhere, CleanTurn, Turn};
     use super::*;
 
-    fn ask(pairs: &mut Pairs) -> u32 {
-        pairs.request(Asked::Other, false, 8).0
+    fn ask(pairs: &mut Pairs, start: StartsAt) -> u32 {
+        pairs.request(Asked::Other, start, 8).0
     }
 
     fn answer(pairs: &mut Pairs) -> Option<u32> {
-        match pairs.response(None) {
+        match pairs.response(false, false) {
             Answer::To(waiting) => Some(waiting.index),
             Answer::Unpaired(_) => None,
         }
@@ -218,49 +245,67 @@ mod tests {
     #[test]
     fn in_order() {
         let mut pairs = Pairs::default();
-        let asked: Vec<_> = (0..3).map(|_| ask(&mut pairs)).collect();
+        let asked: Vec<_> = (0..3).map(|_| ask(&mut pairs, Anywhere)).collect();
         let answered: Vec<_> = (0..3).filter_map(|_| answer(&mut pairs)).collect();
         assert_eq!(asked, answered);
     }
 
     #[test]
-    fn requests_before_a_hole_are_paired_and_one_exchange_after_it_is_not() {
+    fn requests_before_a_hole_are_paired_and_those_behind_it_are_not() {
         let mut pairs = Pairs::default();
-        let before = ask(&mut pairs);
+        let before = ask(&mut pairs, CleanTurn);
         pairs.break_client();
-        ask(&mut pairs);
+        ask(&mut pairs, Anywhere);
         assert_eq!(answer(&mut pairs), Some(before));
         assert_eq!(answer(&mut pairs), None);
-        ask(&mut pairs);
-        assert_eq!(answer(&mut pairs), None);
-        let again = ask(&mut pairs);
-        assert_eq!(answer(&mut pairs), Some(again));
     }
 
     #[test]
-    fn a_client_that_pipelines_after_a_hole_is_not_paired() {
+    fn a_clean_request_is_paired_again() {
         let mut pairs = Pairs::default();
         pairs.break_client();
-        ask(&mut pairs);
-        ask(&mut pairs);
         assert_eq!(answer(&mut pairs), None);
+        ask(&mut pairs, Turn);
         assert_eq!(answer(&mut pairs), None);
-        ask(&mut pairs);
+        let clean = ask(&mut pairs, CleanTurn);
+        assert_eq!(answer(&mut pairs), Some(clean));
+    }
+
+    #[test]
+    fn a_client_that_pipelines_is_not_trusted_soon() {
+        let mut pairs = Pairs::default();
+        ask(&mut pairs, CleanTurn);
+        ask(&mut pairs, Anywhere);
+        pairs.break_client();
+        assert!(answer(&mut pairs).is_some() && answer(&mut pairs).is_some());
+        for _ in 1..CLEAN_AFTER_PIPELINING {
+            ask(&mut pairs, CleanTurn);
+            assert_eq!(answer(&mut pairs), None);
+        }
+        let trusted = ask(&mut pairs, CleanTurn);
+        assert_eq!(answer(&mut pairs), Some(trusted));
+    }
+
+    #[test]
+    fn after_skipped_responses_one_waiting_request_is_paired_two_are_not() {
+        let mut pairs = Pairs::default();
+        let only = ask(&mut pairs, CleanTurn);
+        pairs.break_server(false);
+        assert_eq!(answer(&mut pairs), Some(only));
+        ask(&mut pairs, CleanTurn);
+        ask(&mut pairs, Anywhere);
+        pairs.break_server(false);
         assert_eq!(answer(&mut pairs), None);
-        ask(&mut pairs);
         assert_eq!(answer(&mut pairs), None);
     }
 
     #[test]
-    fn after_a_hole_of_the_server_one_waiting_request_is_paired_two_are_not() {
+    fn after_lost_responses_what_waited_is_not_paired_and_the_next_clean_exchange_is() {
         let mut pairs = Pairs::default();
-        let only = ask(&mut pairs);
-        pairs.break_server();
-        assert_eq!(answer(&mut pairs), Some(only));
-        ask(&mut pairs);
-        ask(&mut pairs);
-        pairs.break_server();
+        ask(&mut pairs, CleanTurn);
+        pairs.break_server(true);
         assert_eq!(answer(&mut pairs), None);
-        assert_eq!(answer(&mut pairs), None);
+        let next = ask(&mut pairs, CleanTurn);
+        assert_eq!(answer(&mut pairs), Some(next));
     }
 }

@@ -72,7 +72,7 @@ impl Reader {
                 self.odd_chunk(kind, cx);
                 cx.counters.malformed_bodies += 1;
                 self.finish(false, talk, cx);
-                self.lose_step(Unread::Malformed, talk, cx);
+                self.lose_step(Unread::Malformed, false, talk, cx);
                 return data;
             }
         };
@@ -145,7 +145,7 @@ impl Reader {
         }
         if n > inside {
             cov_mark::hit!(hole_past_the_body);
-            self.lose_step(Unread::JoinedLate, talk, cx);
+            self.lose_step(Unread::JoinedLate, hole == Hole::Lost, talk, cx);
         }
     }
 
@@ -156,7 +156,7 @@ impl Reader {
         } else {
             cov_mark::hit!(hole_across_chunks);
             self.finish(false, talk, cx);
-            self.lose_step(Unread::JoinedLate, talk, cx);
+            self.lose_step(Unread::JoinedLate, hole == Hole::Lost, talk, cx);
         }
     }
 

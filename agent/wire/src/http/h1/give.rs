@@ -4,9 +4,9 @@ use crate::event::{Body, Event, Header, Headers, Hello, Message, Start};
 use crate::http::h1::framing::{Fields, Framing};
 use crate::http::h1::head::{self, Fault, Head, HeaderVec, Parsed};
 use crate::http::h1::{Chunks, Reader, State, chunked};
-use crate::http::pairs::{Answer, Asked};
+use crate::http::pairs::{Answer, Asked, StartsAt};
 use crate::http::work::{Begun, Work};
-use crate::http::{Cx, Kind, Odds, Talk, Unread};
+use crate::http::{Cx, Kind, Talk, Unread};
 use crate::input::{Origin, Side};
 use crate::time::Timestamp;
 
@@ -38,10 +38,11 @@ impl Reader {
         talk: &mut Talk,
         cx: &mut Cx<'_>,
     ) -> &'d [u8] {
-        self.state = State::Head(None);
         let (head_bytes, rest) = data.split_at_checked(head.len).unwrap_or((data, &[]));
         talk.coverage.parsed += head_bytes.len() as u64;
-        let Some(begun) = self.begin(head, headers, false, None, talk, cx) else { return rest };
+        let begun = self.begin(head, headers, false, None, talk, cx);
+        self.state = State::Head(None);
+        let Some(begun) = begun else { return rest };
         let whole = match begun.framing {
             Framing::Length(n) => usize::try_from(n).ok().and_then(|n| rest.get(..n)).map(|body| (body, body.len())),
             Framing::Chunked => chunked::single(rest),
@@ -61,7 +62,7 @@ impl Reader {
             let body = Body { data: &[], total: None };
             give(head, headers, body, begun, false, (cx.at, cx.at), cx);
             cx.pool.give(work);
-            self.lose_step(Unread::JoinedLate, talk, cx);
+            self.lose_step(Unread::JoinedLate, true, talk, cx);
             return rest;
         }
         work.began = cx.at;
@@ -87,18 +88,20 @@ impl Reader {
         let (index, sure, framing, mut odds) = match head.start {
             Start::Request { method, .. } => {
                 let asked = asked(method.as_bytes(), fields.upgrade);
-                let (index, too_many) = talk.pairs.request(asked, talk.server_busy, cx.limits.pipeline_max);
+                let start = match (self.turn_starts, talk.server_busy) {
+                    (true, false) => StartsAt::CleanTurn,
+                    (true, true) => StartsAt::Turn,
+                    (false, _) => StartsAt::Anywhere,
+                };
+                let (index, too_many) = talk.pairs.request(asked, start, cx.limits.pipeline_max);
                 cx.counters.pipelines_too_long += u64::from(too_many);
                 cx.counters.pairings_broken += u64::from(too_many);
                 let (framing, odds) = fields.of_request(head.version);
                 (index, true, framing, odds)
             }
             Start::Response { status } if (100..200).contains(&status) && status != 101 => {
-                if fault.is_none() {
-                    cx.counters.interim_responses += 1;
-                    return None;
-                }
-                (talk.pairs.current(), false, Framing::Unknown, Odds::default())
+                cx.counters.interim_responses += 1;
+                return None;
             }
             Start::Response { status } => {
                 let (index, asked) = self.answer(status, talk, cx);
@@ -118,11 +121,12 @@ impl Reader {
     }
 
     fn answer(&mut self, status: u16, talk: &mut Talk, cx: &mut Cx<'_>) -> (u32, Asked) {
-        match talk.pairs.response(talk.client_head) {
+        match talk.pairs.response(self.unawaited, talk.half_asked) {
             Answer::To(waiting) => (waiting.index, waiting.asked),
             Answer::Unpaired(index) => {
                 cx.counters.unpaired_responses += 1;
-                if status != REQUEST_TIMEOUT {
+                let looked_for = matches!(self.state, State::Head(Some(_)));
+                if status != REQUEST_TIMEOUT && !looked_for {
                     talk.pairs.remember_unasked(index, cx.at);
                 }
                 (index, Asked::Unknown)
@@ -149,7 +153,7 @@ impl Reader {
             Framing::UntilClose => self.state = State::UntilClose,
             Framing::Unknown => {
                 self.finish(false, talk, cx);
-                self.lose_step(Unread::Malformed, talk, cx);
+                self.lose_step(Unread::Malformed, false, talk, cx);
             }
         }
     }

@@ -150,6 +150,23 @@ pub(crate) fn sign(bytes: &[u8], side: Side) -> Sign {
     }
 }
 
+/// Whether a first line begins with a method in common use (RFC 9110 §9, RFC 5789, the QUERY draft).
+pub(crate) fn is_usual(bytes: &[u8]) -> bool {
+    let methods = [
+        &b"GET "[..],
+        b"POST ",
+        b"PUT ",
+        b"DELETE ",
+        b"HEAD ",
+        b"OPTIONS ",
+        b"PATCH ",
+        b"CONNECT ",
+        b"TRACE ",
+        b"QUERY ",
+    ];
+    methods.iter().any(|method| bytes.starts_with(method))
+}
+
 /// What a whole first line is that has the right [`sign`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
@@ -205,6 +222,14 @@ pub(crate) fn unfold(head: &mut [u8]) -> bool {
         first_line = false;
     }
     odd
+}
+
+/// Removes the last field of a head that ends with it: what is missing may have been more of its value, folded.
+pub(crate) fn drop_open_field(head: &mut Vec<u8>) {
+    let Some(lines) = head.strip_suffix(b"\n") else { return };
+    if let Some(line_end) = memchr::memrchr(b'\n', lines) {
+        head.truncate(line_end + 1);
+    }
 }
 
 fn decides_framing(line: &[u8]) -> bool {

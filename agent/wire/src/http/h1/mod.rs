@@ -10,7 +10,6 @@ pub(crate) mod framing;
 mod give;
 mod head;
 
-use crate::http::pairs::Asked;
 use crate::http::work::Work;
 use crate::http::{Cx, Fresh, Hole, Kind, Talk, Unread};
 use crate::input::{CloseReason, Side};
@@ -29,6 +28,10 @@ const STRIKES_MAX: u8 = 16;
 pub(crate) struct Reader {
     side: Side,
     state: State,
+    /// The message at hand begins where a turn begins.
+    pub(crate) turn_starts: bool,
+    /// When the message at hand began, no request waited.
+    pub(crate) unawaited: bool,
     /// The message at hand, unless it was given in place.
     work: Option<Box<Work>>,
 }
@@ -51,7 +54,7 @@ enum State {
 
 impl Reader {
     pub(crate) fn new(side: Side) -> Self {
-        Self { side, state: State::Head(None), work: None }
+        Self { side, state: State::Head(None), turn_starts: false, unawaited: false, work: None }
     }
 
     /// The stream's beginning was not seen.
@@ -64,14 +67,18 @@ impl Reader {
         matches!(self.state, State::Head(None)) && self.work.is_none()
     }
 
-    /// The method of the request whose head is half there.
-    pub(crate) fn half_head(&self) -> Option<Asked> {
-        let work = self.work.as_deref().filter(|work| work.head_len == 0 && !work.buf.is_empty())?;
-        let State::Head(None) = self.state else { return None };
-        match work.buf.iter().position(|b| *b == b' ') {
-            Some(at) => Some(give::asked(work.buf.get(..at).unwrap_or_default(), false)),
-            None => Some(Asked::Unknown),
+    /// Whether it is in the middle of a message.
+    pub(crate) fn is_within(&self) -> bool {
+        match self.state {
+            State::Head(_) | State::Hello => self.work.is_some(),
+            State::Length { .. } | State::Chunked(_) | State::UntilClose => true,
+            State::Resync(_) => false,
         }
+    }
+
+    /// Whether a head is half there.
+    pub(crate) fn has_half_head(&self) -> bool {
+        matches!(self.state, State::Head(None)) && self.work.as_deref().is_some_and(|work| !work.buf.is_empty())
     }
 
     /// The next bytes. `fresh`: they begin where a message may be taken to start, see [`crate::flow`].
@@ -92,12 +99,12 @@ impl Reader {
                     self.unread(why, talk, cx);
                     data
                 }
-                State::Head(after) => self.head(data, after, talk, cx),
+                State::Head(after) => self.head(data, after, fresh, talk, cx),
                 State::Hello => self.hello(data, talk, cx),
                 State::Length { left } => self.length(data, left, fresh, talk, cx),
                 State::Chunked(chunks) => self.chunked(data, chunks, fresh, talk, cx),
                 State::UntilClose => self.until_close(data, fresh, talk, cx),
-                State::Resync(why) if fresh != Fresh::No => self.resync(data, why, talk, cx),
+                State::Resync(why) if fresh != Fresh::No => self.resync(data, why, fresh, talk, cx),
                 State::Resync(why) => {
                     why.count(&mut talk.coverage, data.len() as u64);
                     return;
@@ -110,23 +117,34 @@ impl Reader {
     }
 
     /// A message may start here.
-    fn resync<'d>(&mut self, data: &'d [u8], why: Unread, talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
+    fn resync<'d>(&mut self, data: &'d [u8], why: Unread, fresh: Fresh, talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
         if talk.kind == Kind::Unknown && tls::is_record(data) {
             talk.ignore(Kind::Encrypted, cx);
             return data;
         }
         self.state = State::Head(Some(why));
-        self.head(data, Some(why), talk, cx)
+        self.head(data, Some(why), fresh, talk, cx)
     }
 
-    fn head<'d>(&mut self, data: &'d [u8], after: Option<Unread>, talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
+    fn head<'d>(
+        &mut self,
+        data: &'d [u8],
+        after: Option<Unread>,
+        fresh: Fresh,
+        talk: &mut Talk,
+        cx: &mut Cx<'_>,
+    ) -> &'d [u8] {
+        if self.work.is_none() {
+            self.turn_starts = fresh == Fresh::Turn;
+            self.unawaited = talk.pairs.is_idle();
+        }
         let mut lead = 0;
         let mut rest = data;
         if self.work.as_deref().is_none_or(|work| work.buf.is_empty()) && after.is_none() {
             let text = data.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(data.len());
             (lead, rest) = (text as u64, data.get(text..).unwrap_or_default());
         }
-        if self.work.is_none() && !rest.is_empty() {
+        if self.work.is_none() && !rest.is_empty() && (after.is_none() || sign(rest, self.side, true) == Sign::Yes) {
             let mut headers = HeaderVec::new();
             if let Parsed::Whole(head) = head::parse(rest, self.side, &mut headers)
                 && head.len <= cx.limits.head_bytes_max
@@ -139,7 +157,7 @@ impl Reader {
         work.lead += lead;
         if rest.is_empty() {
             if work.lead > LEAD_BYTES_MAX {
-                self.refuse(Unread::Malformed, talk, cx);
+                self.refuse(Unread::Malformed, false, talk, cx);
             }
             return rest;
         }
@@ -161,7 +179,7 @@ impl Reader {
             return self.no_memory(data, talk, cx);
         }
         if had < head::SIGN_BYTES {
-            match head::sign(&work.buf, self.side) {
+            match sign(&work.buf, self.side, after.is_some()) {
                 Sign::Yes => {}
                 Sign::Maybe => return rest,
                 Sign::No => return self.no_head(rest, after, talk, cx),
@@ -175,7 +193,7 @@ impl Reader {
                 Line::Http => work.line_read = true,
                 Line::OddHttp => {
                     cx.counters.malformed_heads += 1;
-                    self.refuse(Unread::Malformed, talk, cx);
+                    self.refuse(Unread::Malformed, false, talk, cx);
                     return rest;
                 }
                 Line::Http09 => {
@@ -195,7 +213,7 @@ impl Reader {
             None if rest.is_empty() => rest,
             None => {
                 cx.counters.heads_too_long += 1;
-                self.cut_head(Unread::Malformed, talk, cx);
+                self.cut_head(Unread::Malformed, false, talk, cx);
                 rest
             }
         }
@@ -217,7 +235,7 @@ impl Reader {
         if talk.kind == Kind::Http && !(self.side == Side::Client && talk.pairs.may_switch()) {
             cov_mark::hit!(garbage_after_http);
             cx.counters.malformed_heads += 1;
-            self.refuse(Unread::Malformed, talk, cx);
+            self.refuse(Unread::Malformed, false, talk, cx);
             return rest;
         }
         let first = self.work.as_deref().and_then(|work| work.buf.first());
@@ -267,7 +285,7 @@ impl Reader {
         if let Some(work) = self.work.take() {
             cx.pool.give(work);
         }
-        self.lose_step(Unread::JoinedLate, talk, cx);
+        self.lose_step(Unread::JoinedLate, true, talk, cx);
         &[]
     }
 
@@ -319,13 +337,13 @@ impl Reader {
         if let Some(Fault::Line(Some(kind))) = fault {
             cx.ambiguous(talk.pairs.current(), self.side, kind);
         }
-        self.refuse(Unread::Malformed, talk, cx);
+        self.refuse(Unread::Malformed, false, talk, cx);
     }
 
     /// What was gathered breaks the rules, and no message can be made of it.
-    fn refuse(&mut self, why: Unread, talk: &mut Talk, cx: &mut Cx<'_>) {
+    fn refuse(&mut self, why: Unread, lost: bool, talk: &mut Talk, cx: &mut Cx<'_>) {
         self.unread(why, talk, cx);
-        self.lose_step(why, talk, cx);
+        self.lose_step(why, lost, talk, cx);
     }
 
     /// Counts what was gathered as not read.
@@ -337,12 +355,12 @@ impl Reader {
         self.state = State::Resync(why);
     }
 
-    /// From here on messages of this side may be missing.
-    fn lose_step(&mut self, why: Unread, talk: &mut Talk, cx: &mut Cx<'_>) {
+    /// From here on messages of this side may be missing. `lost`: not only unreadable or skipped.
+    fn lose_step(&mut self, why: Unread, lost: bool, talk: &mut Talk, cx: &mut Cx<'_>) {
         self.state = State::Resync(why);
         match self.side {
             Side::Client => cx.counters.pairings_broken += u64::from(talk.pairs.break_client()),
-            Side::Server => talk.pairs.break_server(),
+            Side::Server => talk.pairs.break_server(lost),
         }
     }
 
@@ -359,45 +377,52 @@ impl Reader {
     }
 
     /// A head ends here although it is not whole: what is known of it is given.
-    fn cut_head(&mut self, why: Unread, talk: &mut Talk, cx: &mut Cx<'_>) {
-        let Some(mut work) = self.work.take() else { return self.lose_step(why, talk, cx) };
+    fn cut_head(&mut self, why: Unread, lost: bool, talk: &mut Talk, cx: &mut Cx<'_>) {
+        let Some(mut work) = self.work.take() else { return self.lose_step(why, lost, talk, cx) };
         head::unfold(&mut work.buf);
+        let whole = work.buf.len();
+        head::drop_open_field(&mut work.buf);
         let mut headers = HeaderVec::new();
         let (head, _) = head::walk(&work.buf, self.side, &mut headers);
         let Some(head) = head else {
             drop(headers);
+            why.count(&mut talk.coverage, (whole - work.buf.len()) as u64);
             self.work = Some(work);
-            return self.refuse(why, talk, cx);
+            return self.refuse(why, lost, talk, cx);
         };
         let len = head.len;
         let begun = self.begin(&head, &headers, false, Some(Fault::Ended), talk, cx);
         drop(headers);
         talk.coverage.parsed += work.lead + len as u64;
-        why.count(&mut talk.coverage, (work.buf.len() - len) as u64);
+        why.count(&mut talk.coverage, (whole - len) as u64);
         work.buf.truncate(len);
         work.head_len = len;
         work.begun = begun;
         self.work = Some(work);
         self.finish(false, talk, cx);
-        self.lose_step(why, talk, cx);
+        self.lose_step(why, lost, talk, cx);
     }
 
     /// So many bytes are missing here. Their account is not the reader's.
     pub(crate) fn hole(&mut self, n: u64, hole: Hole, talk: &mut Talk, cx: &mut Cx<'_>) {
+        let lost = hole == Hole::Lost;
         if talk.ignored() {
             return;
         }
         match self.state {
-            State::Head(Some(why)) => self.unread(why, talk, cx),
+            State::Head(Some(why)) => {
+                self.unread(why, talk, cx);
+                self.lose_step(why, lost, talk, cx);
+            }
             State::Head(None) | State::Hello => {
                 let half = self.work.as_deref().is_some_and(|work| !work.buf.is_empty());
                 if half {
-                    self.cut_head(Unread::JoinedLate, talk, cx)
+                    self.cut_head(Unread::JoinedLate, lost, talk, cx)
                 } else {
-                    self.refuse(Unread::JoinedLate, talk, cx)
+                    self.refuse(Unread::JoinedLate, lost, talk, cx)
                 }
             }
-            State::Resync(_) => self.lose_step(Unread::JoinedLate, talk, cx),
+            State::Resync(_) => self.lose_step(Unread::JoinedLate, lost, talk, cx),
             State::Length { left } => self.hole_in_length(n, left, hole, talk, cx),
             State::Chunked(chunks) => self.hole_in_chunks(n, chunks, hole, talk, cx),
             State::UntilClose => self.hole_until_close(n, hole),
@@ -415,7 +440,7 @@ impl Reader {
             State::Head(None) => match self.work.as_deref() {
                 Some(work) if !work.buf.is_empty() => {
                     cov_mark::hit!(closed_in_head);
-                    self.cut_head(Unread::Malformed, talk, cx);
+                    self.cut_head(Unread::Malformed, false, talk, cx);
                 }
                 Some(_) => self.unread(Unread::Malformed, talk, cx),
                 None => {}
@@ -428,5 +453,13 @@ impl Reader {
             State::UntilClose => self.finish(reason == CloseReason::Fin, talk, cx),
             State::Resync(_) => {}
         }
+    }
+}
+
+/// Whether bytes can begin a message. Where one is only looked for, the method must be a usual one.
+fn sign(bytes: &[u8], side: Side, looking: bool) -> Sign {
+    match head::sign(bytes, side) {
+        Sign::Yes if looking && side == Side::Client && !head::is_usual(bytes) => Sign::No,
+        sign => sign,
     }
 }
