@@ -1,5 +1,8 @@
 //! The one owner of inventory, detectors and ledger.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +39,7 @@ pub struct Audit {
 
 impl Audit {
     /// With what the store held. Documents' endpoints that were never called appear at the first tick.
+    #[expect(clippy::needless_pass_by_value, reason = "a handle to the same settings that every shard holds")]
     pub fn new(settings: Arc<Settings>, restored: Restored) -> Self {
         let settings = settings.as_ref();
         Self {
@@ -47,6 +51,7 @@ impl Audit {
     }
 
     /// New settings from now on; the environment, which is part of every id, stays what it was until a restart.
+    #[expect(clippy::needless_pass_by_value, reason = "a handle to the same settings that every shard holds")]
     pub fn configure(&mut self, settings: Arc<Settings>) {
         let settings = settings.as_ref();
         self.inventory.configure(&settings.documents);

@@ -11,6 +11,9 @@ pub(crate) mod shape;
 mod store;
 mod trie;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use apiscope_wire::Timestamp;

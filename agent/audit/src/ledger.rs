@@ -4,6 +4,9 @@
 //! time, and reopens. The ledger judges nothing; it knows no exchange, only findings and calls of endpoints. Everything is bounded, and
 //! what falls off is counted. Its one entry is [`Ledger`].
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use apiscope_wire::Timestamp;
@@ -27,7 +30,7 @@ pub struct LedgerCounters {
     pub open: [u64; 5],
     /// Resolved findings that are still known.
     pub resolved: u64,
-    /// Sightings of findings for which there was no room: they are neither stored nor alerted on.
+    /// Sightings of findings for which there was no room (and stored findings, at a start): they are neither stored nor alerted on.
     pub overflowed: u64,
     /// Resolved findings forgotten to make room.
     pub forgotten: u64,
@@ -70,9 +73,11 @@ impl Ledger {
             revision_floor: 0,
         };
         ledger.configure(resolve_after);
-        for row in restored.into_iter().take(FINDINGS_MAX) {
-            ledger.insert(row);
-        }
+        let mut restored = restored;
+        // What is open is worth more than what is over.
+        restored.sort_by_key(|row| row.status == Status::Resolved);
+        ledger.overflowed = restored.len().saturating_sub(FINDINGS_MAX) as u64;
+        restored.into_iter().take(FINDINGS_MAX).for_each(|row| ledger.insert(row));
         ledger
     }
 

@@ -11,6 +11,9 @@ mod read;
 mod server;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
 use crate::exchange::Method;
 
 pub use fault::{DocumentError, DocumentFault, Fault};

@@ -15,9 +15,9 @@ use crate::exchange::{ApiId, Exchange, Method};
 use crate::openapi::{Document, DocumentMatch, Operation};
 
 /// APIs found in traffic.
-const APIS_MAX: usize = 256;
+pub(super) const APIS_MAX: usize = 256;
 /// Endpoints of an API that no document names.
-const API_ENDPOINTS_MAX: usize = 2_000;
+pub(super) const API_ENDPOINTS_MAX: usize = 2_000;
 /// Endpoints in all that no document names.
 const ENDPOINTS_MAX: usize = 10_000;
 /// Nodes of all trees.
@@ -251,11 +251,10 @@ impl Inventory {
         }
         let id = row.id;
         let has_room = api.found < API_ENDPOINTS_MAX && endpoints < ENDPOINTS_MAX;
-        let crowd = has_room.then(|| api.trie.insert(&pieces, method, id, NODES_MAX.saturating_sub(nodes))).flatten();
-        let Some(crowd) = crowd else {
+        if !has_room || !api.trie.insert(&pieces, method, id, NODES_MAX.saturating_sub(nodes)) {
             self.counters.overflowed += 1;
             return None;
-        };
+        }
         api.found += 1;
         self.book.insert(Entry::new(row));
         if method.as_str() == "GET"
@@ -269,7 +268,7 @@ impl Inventory {
         }
         let mut mover =
             Mover { environment: &self.environment, api: api_id, book: &mut self.book, found: &mut api.found };
-        api.trie.merge(crowd, &pieces, &mut mover);
+        api.trie.merge(&mut pieces, &mut mover);
         let place = api.trie.find(&pieces)?;
         api.trie.endpoint(place, method.as_str())
     }
@@ -331,9 +330,7 @@ impl Inventory {
             if !was_only_documented {
                 let route = entry.row.route.clone();
                 let pieces: Pieces<'_> = segments(&route).map(std::borrow::Cow::Borrowed).collect();
-                if api.found >= API_ENDPOINTS_MAX
-                    || api.trie.insert(&pieces, &method, entry.row.id, NODES_MAX).is_none()
-                {
+                if api.found >= API_ENDPOINTS_MAX || !api.trie.insert(&pieces, &method, entry.row.id, NODES_MAX) {
                     self.counters.overflowed += 1;
                     return;
                 }
@@ -392,7 +389,9 @@ impl Book {
             self.entries.iter().filter(|(_, entry)| entry.row.api == *api).map(|(id, _)| *id).collect();
         ids.sort_unstable();
         let mut entries: Vec<_> = ids.into_iter().filter_map(|id| self.entries.remove(&id)).collect();
-        entries.iter_mut().for_each(|entry| entry.dirty = false);
+        for entry in &mut entries {
+            entry.dirty = false;
+        }
         entries
     }
 }
@@ -442,7 +441,7 @@ fn documented(environment: &str, api: &ApiId, document: &Document, operation: &O
     let mut row = EndpointRow::new(environment, api, &operation.method, document.route(operation.path).unwrap_or("/"));
     row.template = TemplateState::Documented;
     row.document = DocumentState::Unused;
-    row.owner = operation.owner.clone();
+    row.owner.clone_from(&operation.owner);
     row
 }
 

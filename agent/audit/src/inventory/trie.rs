@@ -110,29 +110,27 @@ impl Trie {
         }
     }
 
-    /// Puts an endpoint at a path that [`Trie::generalise`] has seen. At most one segment's worth of new siblings comes of it: the second value is the place to look at.
-    ///
-    /// `None` where `nodes_left` does not allow it, the path has too many segments, or the place too many methods.
+    /// Puts an endpoint at a path that [`Trie::generalise`] has seen. `false` where `nodes_left` does not allow it, the path has too many
+    /// segments, or the place too many methods.
     pub(crate) fn insert(
         &mut self,
         pieces: &[Cow<'_, str>],
         method: &Method,
         id: EndpointId,
         nodes_left: usize,
-    ) -> Option<Crowd> {
+    ) -> bool {
         let (known, at) = self.descend(pieces);
-        if pieces.len() > SEGMENTS_MAX || pieces.len() - known > nodes_left {
-            return None;
+        let Some(new) = pieces.get(known..).filter(|new| pieces.len() <= SEGMENTS_MAX && new.len() <= nodes_left)
+        else {
+            return false;
+        };
+        if new.is_empty() && self.node(at).is_some_and(|node| node.leaves.len() >= METHODS_MAX) {
+            return false;
         }
-        if known == pieces.len() && self.node(at)?.leaves.len() >= METHODS_MAX {
-            return None;
-        }
-        let mut end = at;
-        for piece in pieces.get(known..)? {
-            end = self.add_child(end, piece)?;
-        }
-        self.node_mut(end)?.leaves.push((method.clone(), id));
-        Some(Crowd { parent: at, depth: known })
+        let end = new.iter().try_fold(at, |at, piece| self.add_child(at, piece));
+        let Some(node) = end.and_then(|end| self.node_mut(end)) else { return false };
+        node.leaves.push((method.clone(), id));
+        true
     }
 
     /// Takes an endpoint away; the empty place stays until its tree is rebuilt.
@@ -142,25 +140,57 @@ impl Trie {
         }
     }
 
-    /// Merges the children of a place where an endpoint was just put, if they are too many. `pieces` is the path that was put.
-    pub(crate) fn merge(&mut self, crowd: Crowd, pieces: &[Cow<'_, str>], endpoints: &mut dyn Endpoints) {
-        let Crowd { parent, depth } = crowd;
-        let Some(node) = self.node(parent) else { return };
-        let protected = depth.checked_sub(1).is_none_or(|above| pieces.get(above).is_none_or(|piece| is_prefix(piece)));
-        let crowded = !protected && node.literals > SIBLINGS_MAX;
-        let full = node.literals > CHILDREN_MAX;
-        let mut group = if crowded { self.alike(parent, endpoints) } else { Vec::new() };
-        if group.is_empty() && full {
+    /// Merges what has become too many by an endpoint that was just put at this path.
+    pub(crate) fn merge(&mut self, pieces: &mut [Cow<'_, str>], endpoints: &mut dyn Endpoints) {
+        for depth in 0..pieces.len() {
+            let Some(above) = pieces.get(..depth) else { return };
+            let (known, parent) = self.descend(above);
+            if known < depth {
+                return;
+            }
+            let group = self.surplus(parent, above.last().map(AsRef::as_ref), endpoints);
+            if !group.is_empty() {
+                let route = if above.is_empty() { String::new() } else { join(above.iter().cloned()) };
+                self.merge_group(parent, &group, &format!("{route}/{LEARNT}"), endpoints);
+                self.generalise(pieces);
+            }
+        }
+    }
+
+    /// The children of a place that are to be merged. `name` is the place's own segment; the root has none.
+    fn surplus(&self, parent: u32, name: Option<&str>, endpoints: &dyn Endpoints) -> Vec<Box<str>> {
+        let Some(node) = self.node(parent) else { return Vec::new() };
+        let is_protected = name.is_none_or(is_prefix);
+        let mut group = Vec::new();
+        if let Some(learnt) = node.children.get(LEARNT)
+            && !is_protected
+        {
+            group = self.covered(parent, *learnt, endpoints);
+        }
+        if group.is_empty() && !is_protected && node.literals > SIBLINGS_MAX {
+            group = self.alike(parent, endpoints);
+        }
+        if group.is_empty() && node.literals > CHILDREN_MAX {
             group = self.quiet(parent, endpoints);
         }
-        if group.is_empty() {
-            return;
-        }
-        let mut prefix = join(pieces.iter().take(depth).cloned());
-        if prefix == "/" {
-            prefix.clear();
-        }
-        self.merge_group(parent, &group, &format!("{prefix}/{LEARNT}"), endpoints);
+        group
+    }
+
+    /// Quiet literal children below which there is nothing that the learnt variable does not have.
+    fn covered(&self, parent: u32, learnt: u32, endpoints: &dyn Endpoints) -> Vec<Box<str>> {
+        let children = self.literal_children(parent);
+        let covered = children.filter(|(_, child)| self.is_within(*child, learnt) && self.is_quiet(*child, endpoints));
+        covered.map(|(key, _)| key.clone()).collect()
+    }
+
+    fn is_within(&self, at: u32, other: u32) -> bool {
+        let (Some(node), Some(other)) = (self.node(at), self.node(other)) else { return false };
+        let has = |method: &Method| other.leaves.iter().any(|(known, _)| known == method);
+        node.leaves.iter().all(|(method, _)| has(method))
+            && node
+                .children
+                .iter()
+                .all(|(key, child)| other.children.get(key).is_some_and(|other| self.is_within(*child, *other)))
     }
 
     /// The largest set of literal children with the same methods and continuations, if it is large and half of it hardly called.
@@ -279,13 +309,6 @@ impl Trie {
     fn node_mut(&mut self, at: u32) -> Option<&mut Node> {
         self.nodes.get_mut(at as usize)
     }
-}
-
-/// A place that got a new child.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Crowd {
-    parent: u32,
-    depth: usize,
 }
 
 /// A whole segment that is a variable.

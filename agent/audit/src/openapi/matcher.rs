@@ -79,6 +79,11 @@ impl Matcher {
         is_new
     }
 
+    /// Whether a path has an operation with this method.
+    pub(super) fn has(&self, path: usize, method: &str) -> bool {
+        self.operation(path, method).is_some()
+    }
+
     /// The best template that has the method, or `instead`; or else the best template.
     pub(super) fn find(&self, path: &str, method: &str, instead: Option<&str>) -> DocumentMatch {
         let segments: SmallVec<[Cow<'_, str>; 16]> = segments(path).take(SEGMENTS_MAX + 1).map(decoded).collect();
@@ -95,14 +100,14 @@ impl Matcher {
         let child = match segment {
             Segment::Literal(literal) => *node.literals.entry(decoded(literal).into()).or_insert(next),
             Segment::Parameter => *node.parameter.get_or_insert(next),
-            Segment::Mixed(parts) => match node.mixed.iter().find(|(known, _)| known == parts) {
-                Some((_, child)) => *child,
-                None => {
+            Segment::Mixed(parts) => {
+                let known = node.mixed.iter().find(|(known, _)| known == parts).map(|(_, child)| *child);
+                known.unwrap_or_else(|| {
                     node.mixed.push((parts.clone(), next));
                     node.mixed.sort_by_key(|(parts, _)| std::cmp::Reverse(literal_length(parts)));
                     next
-                }
-            },
+                })
+            }
         };
         if child == next {
             self.nodes.push(Node::default());

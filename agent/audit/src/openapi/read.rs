@@ -48,6 +48,8 @@ struct Reader<'a> {
 /// What a path item gives to its operations.
 struct PathItem<'a> {
     path: usize,
+    /// An earlier path with the same template.
+    same: Option<usize>,
     pointer: &'a str,
     /// Names in the template.
     names: &'a BTreeSet<Box<str>>,
@@ -224,12 +226,12 @@ impl<'a> Reader<'a> {
         let relative: String = crate::inventory::shape::segments(path).flat_map(|segment| ["/", segment]).collect();
         let route = format!("{}{relative}", bases.first().map_or("", String::as_str));
         self.document.routes.push(if route.is_empty() { "/".into() } else { route.into() });
-        if let Some(other) = same.and_then(|other| self.document.routes.get(other)).cloned() {
+        if let Some(other) = same.and_then(|same| self.document.routes.get(same)).cloned() {
             self.fault(item, pointer, Fault::SameTemplate(other));
         }
         let declared = self.declared(target, pointer, &names);
         let owner = self.owner_of(target, pointer);
-        self.members(target, &PathItem { path: index, pointer, names: &names, declared, owner });
+        self.members(target, &PathItem { path: index, same, pointer, names: &names, declared, owner });
     }
 
     /// A path's segments and the names of its parameters; `None` where it can't be used.
@@ -299,6 +301,10 @@ impl<'a> Reader<'a> {
             None => self.root.get("security").and_then(|all| self.security(all, "/security")),
         };
         let method = Method::new(method);
+        if shared.same.is_some_and(|same| self.document.matcher.has(same, method.as_str())) {
+            // Said of the path already.
+            return;
+        }
         let operation = self.document.operations.len();
         if self.document.matcher.add_operation(shared.path, method.clone(), operation) {
             self.document.operations.push(Operation { method, path: shared.path, deprecated, owner, security });

@@ -11,6 +11,8 @@ use super::fault::DocumentError;
 
 /// Nesting allowed.
 const DEPTH_MAX: usize = 100;
+/// Size allowed of all that aliases repeat.
+const ANCHOR_EVENTS_MAX: usize = 100_000;
 /// Nodes allowed.
 const NODES_MAX: usize = 2_000_000;
 
@@ -93,8 +95,11 @@ fn parse_yaml(text: &str) -> Result<Node, DocumentError> {
             max_nodes: NODES_MAX,
             max_events: 2 * NODES_MAX,
             max_documents: 1,
+            max_recorded_anchor_events: ANCHOR_EVENTS_MAX,
         },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        // YAML 1.2, as OpenAPI says: `y` and `no` are strings.
+        strict_booleans: true,
         with_snippet: false,
     };
     let parsed: Result<Lined, _> = serde_saphyr::from_str_with_options(text, options);
@@ -104,9 +109,20 @@ fn parse_yaml(text: &str) -> Result<Node, DocumentError> {
         DocumentError::Syntax {
             line: number(location.map(|location| location.line())),
             column: number(location.map(|location| location.column())),
-            what: error.without_snippet().to_string().into(),
+            what: yaml_complaint(&error.without_snippet().to_string()).into(),
         }
     })
+}
+
+/// A parser's complaint without the place, which is in fields of its own, and without its inner names.
+fn yaml_complaint(text: &str) -> &str {
+    if text.starts_with("budget breached: Documents") {
+        "there are several documents in one file"
+    } else if text.starts_with("budget breached") || text.starts_with("recursion limit") {
+        "nested, repeated or aliased too much"
+    } else {
+        text.split(" at line ").next().unwrap_or_default()
+    }
 }
 
 /// How a node is read from a format: with or without its line.

@@ -1,0 +1,171 @@
+//! A flood of random paths, hosts and methods: memory stays where it was, endpoints that were there stay as they are.
+
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a test from outside: it measures time and memory"
+)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method, Record};
+use apiscope_audit::facts::Facts;
+use apiscope_audit::secret::Masked;
+use apiscope_audit::{Audit, Change, Restored, Settings};
+use apiscope_wire::{ExchangeId, FlowId, Hop, Origin, Role, Timestamp, Version};
+
+/// Calls of a flood: what does not grow in a tenth of it does not grow. A million where the code is optimised.
+const FLOOD: u64 = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
+
+/// Splitmix64: the same numbers in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A word without digits, so that no shape makes a variable of it.
+    fn word(&mut self) -> String {
+        let mut n = self.next();
+        let letters = (0..12).map(|_| {
+            let letter = u8::try_from(n % 26).unwrap_or_default();
+            n /= 26;
+            char::from(b'a' + letter)
+        });
+        letters.collect()
+    }
+}
+
+fn exchange(origin: &Arc<Origin>, api: &str, method: &str, path: &str, status: u16) -> Box<Exchange> {
+    let facts = Some(Facts { complete: true, ..Facts::default() });
+    let began = Timestamp::from_nanos(1_000_000_000);
+    Box::new(Exchange {
+        id: ExchangeId { flow: FlowId::new(1), index: 0 },
+        began,
+        ended: began.plus(Duration::from_millis(3)),
+        origin: Arc::clone(origin),
+        version: Version::Http11,
+        api: ApiId::new(api),
+        method: Some(Method::new(method)),
+        host: None,
+        path: Masked::from_stored(path),
+        query_keys: Vec::new(),
+        status: Some(status),
+        consumer: ConsumerId::Address(origin.client.ip()),
+        request: facts.clone(),
+        response: facts,
+    })
+}
+
+fn origin() -> Arc<Origin> {
+    let server: SocketAddr = ([10, 0, 0, 2], 80).into();
+    let client = ([10, 0, 0, 1], 40_000).into();
+    let hop = Hop::Private;
+    Arc::new(Origin { client, server, role: Role::Served, hop, interface: None, workload: None, encrypted: false })
+}
+
+/// Resident memory in MiB (Linux: `statm` counts pages of 4 KiB on the machines that we know).
+fn resident_mib() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4 / 1024
+}
+
+fn flood(mut next: impl FnMut(&mut Numbers) -> Box<Exchange>) -> (Audit, usize, Duration) {
+    let settings = Settings { environment: "test".into(), ..Settings::default() };
+    let mut audit = Audit::new(Arc::new(settings), Restored::default());
+    let origin = origin();
+    let mut numbers = Numbers(7);
+    let mut known = 0;
+    for _ in 0..10 {
+        audit.handle(Record::Exchange(exchange(&origin, "orders", "GET", "/orders/7/items", 200)), &mut |_| {});
+    }
+    let (before, start) = (resident_mib(), Instant::now());
+    for n in 0..FLOOD {
+        audit.handle(Record::Exchange(next(&mut numbers)), &mut |_| {});
+        if n % 10_000 == 0 {
+            audit.tick(Timestamp::from_nanos(n * 1_000_000), &mut |_| {});
+        }
+    }
+    let (took, grown) = (start.elapsed(), resident_mib().saturating_sub(before));
+    audit.handle(Record::Exchange(exchange(&origin, "orders", "GET", "/orders/8/items", 200)), &mut |change| {
+        if let Change::Call(row) = change {
+            known += usize::from(row.route.as_deref() == Some("/orders/{id}/items"));
+        }
+    });
+    assert_eq!(known, 1, "the endpoint that was there is still found");
+    (audit, grown, took)
+}
+
+#[test]
+fn random_paths_that_are_not_found_make_nothing() {
+    let origin = origin();
+    let (audit, grown, took) = flood(|numbers| {
+        let path = format!("/{}/{}", numbers.word(), numbers.next());
+        exchange(&origin, "orders", "GET", &path, 404)
+    });
+    let (inventory, ledger) = audit.counters();
+    assert_eq!((inventory.apis, inventory.endpoints, inventory.probed), (1, 1, FLOOD));
+    assert_eq!(ledger.open, [0; 5]);
+    assert!(grown <= 4, "{grown} MiB more");
+    println!("not found: {took:?}, {grown} MiB");
+}
+
+#[test]
+fn random_paths_that_are_found_are_bounded() {
+    let origin = origin();
+    let (audit, grown, took) = flood(|numbers| {
+        let mut path = String::new();
+        for _ in 0..=numbers.next() % 5 {
+            path.push('/');
+            path.push_str(&numbers.word());
+        }
+        let method = ["GET", "POST", "PUT", "PURGE"][usize::try_from(numbers.next() % 4).unwrap_or_default()];
+        exchange(&origin, "orders", method, &path, 200)
+    });
+    let (inventory, _) = audit.counters();
+    assert_eq!(inventory.apis, 1);
+    assert!(inventory.endpoints <= 2_000, "{inventory:?}");
+    assert!(grown <= 32, "{grown} MiB more");
+    println!("found: {took:?}, {grown} MiB, {inventory:?}");
+}
+
+#[test]
+fn random_hosts_methods_and_long_paths_are_bounded() {
+    let origin = origin();
+    let (audit, grown, took) = flood(|numbers| {
+        let (api, method) = (numbers.word(), numbers.word());
+        let path = format!("/{}", numbers.word()).repeat(30);
+        exchange(&origin, &api, &method, &path[..usize::try_from(numbers.next() % 390).unwrap_or_default()], 200)
+    });
+    let (inventory, _) = audit.counters();
+    assert!(inventory.apis <= 256 && inventory.endpoints <= 10_000, "{inventory:?}");
+    assert!(inventory.overflowed > FLOOD * 9 / 10, "{inventory:?}");
+    assert!(grown <= 64, "{grown} MiB more");
+    println!("hosts: {took:?}, {grown} MiB, {inventory:?}");
+}
+
+#[test]
+#[ignore = "measures: cargo test --release -p apiscope-audit --test bounds -- --ignored --nocapture"]
+fn nanoseconds_per_call_of_a_known_endpoint() {
+    const CALLS: u32 = 200_000;
+    let origin = origin();
+    let mut audit = Audit::new(Arc::new(Settings::default()), Restored::default());
+    for round in 0..5 {
+        let paths = (0..CALLS).map(|n| format!("/api/v1/orders/{n}/items"));
+        let records: Vec<_> =
+            paths.map(|path| Record::Exchange(exchange(&origin, "orders", "GET", &path, 200))).collect();
+        let (start, mut changes) = (Instant::now(), 0_u64);
+        for record in records {
+            audit.handle(record, &mut |_| changes += 1);
+        }
+        println!("round {round}: {} ns per call, {changes} changes", start.elapsed().as_nanos() / u128::from(CALLS));
+    }
+}
