@@ -1,6 +1,6 @@
 //! Where the lists come from: the running agent, or, when none runs, what it left in its store.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use serde::de::DeserializeOwned;
@@ -25,17 +25,21 @@ pub(crate) struct AgentArg {
 }
 
 impl AgentArg {
-    /// The agent's socket. A wrong configuration matters only where it is needed for that.
+    /// The agent's socket.
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
         match &self.socket {
             Some(socket) => Client::new(socket),
-            None => Client::new(&self.loaded()?.control.socket),
+            None => Client::new(&self.loaded().control.socket),
         }
     }
 
-    /// The configuration.
-    pub(crate) fn loaded(&self) -> anyhow::Result<Config> {
-        load(self.config.config.as_deref())
+    /// The configuration, as far as it is right: the agent may still work with the one before.
+    fn loaded(&self) -> Config {
+        let (config, mistakes) = Config::load_what_is_right(self.config.config.as_deref());
+        if let Some(first) = mistakes.first() {
+            note(&format!("the configuration is wrong (`apiscope check`): {first}"));
+        }
+        config
     }
 
     /// A list from the agent; when none runs, from the store that it left, and then stderr says so.
@@ -58,7 +62,7 @@ impl AgentArg {
 
     /// What the store holds; `None` where there is no store.
     pub(crate) fn stored(&self, trouble: &Trouble) -> anyhow::Result<Option<Board>> {
-        let dir = self.loaded()?.store.dir;
+        let dir = self.loaded().store.dir;
         let reader = match Store::read_only(&dir) {
             Ok(reader) => reader,
             Err(StoreError::Missing { .. }) => return Ok(None),
@@ -71,12 +75,4 @@ impl AgentArg {
         note(&format!("{}; this is what it left in {}", trouble.what, dir.display()));
         Ok(Some(board))
     }
-}
-
-/// The configuration, or its mistakes on stderr and one error.
-pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<Config> {
-    Config::load(path).map_err(|mistakes| {
-        super::show_mistakes(&mistakes);
-        anyhow::anyhow!("the configuration is wrong; `apiscope check` shows where")
-    })
 }

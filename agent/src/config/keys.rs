@@ -17,6 +17,18 @@ pub const ROOT: &[Key<Config>] = &[
         doc: "Part of every id, so that staging and production never mix.",
     },
     Key {
+        name: "instance",
+        form: Form::MaybeText(name, |config| &mut config.instance),
+        required: false,
+        doc: "This host's name in alerts; replicas must differ. Without it: the host name.",
+    },
+    Key {
+        name: "external_url",
+        form: Form::MaybeText(url, |config| &mut config.external_url),
+        required: false,
+        doc: "Address under which people reach this agent; links in alerts begin with it.",
+    },
+    Key {
         name: "log",
         form: Form::Choice(&["error", "warn", "info", "debug", "trace"], |config| &mut config.log),
         required: false,
@@ -147,10 +159,17 @@ pub const ALERTMANAGER: &[Key<Alertmanager>] = &[
         doc: "Its name in status and metrics, and for its place in the outbox: keep it.",
     },
     Key {
-        name: "url",
-        form: Form::Text(url, |receiver| &mut receiver.url),
+        name: "urls",
+        form: Form::Texts(url, |receiver| &mut receiver.urls),
         required: true,
-        doc: "Where Alertmanager answers; `/api/v2/alerts` is added. In a cluster, one section for each instance.",
+        doc: "Where Alertmanager answers, such as `[\"http://alertmanager:9093\"]`; of a cluster, every instance. \
+              `/api/v2/alerts` is added.",
+    },
+    Key {
+        name: "life_min",
+        form: Form::Duration(Duration::ZERO, Duration::from_secs(86_400), |receiver| &mut receiver.life_min),
+        required: false,
+        doc: "An alert that ends earlier is kept until this age, so that it is not gone before it was grouped and sent.",
     },
     Key {
         name: "min_severity",

@@ -28,6 +28,10 @@ pub const DEFAULT_PATH: &str = "/etc/apiscope/apiscope.toml";
 pub struct Config {
     /// Part of every id.
     pub environment: String,
+    /// This host's name in alerts; `None` its host name.
+    pub instance: Option<String>,
+    /// Where people reach this agent.
+    pub external_url: Option<String>,
     /// Level of the log: error, warn, info, debug, trace.
     pub log: String,
     /// Request headers that carry API keys, besides the known ones.
@@ -112,8 +116,10 @@ pub struct Control {
 pub struct Alertmanager {
     /// Receiver's name.
     pub name: String,
-    /// Base address.
-    pub url: String,
+    /// Base addresses, one for each instance.
+    pub urls: Vec<Box<str>>,
+    /// Youngest age at which an alert may end.
+    pub life_min: Duration,
     /// Findings below it are not sent.
     pub min_severity: String,
 }
@@ -137,6 +143,13 @@ impl Config {
     /// Reads the file (the default one, which may be absent, or the one named, which may not) and its `conf.d`.
     /// Every mistake of every file is given.
     pub fn load(path: Option<&Path>) -> Result<Self, Vec<Mistake>> {
+        let (config, mistakes) = Self::load_what_is_right(path);
+        if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+    }
+
+    /// The same, with the default for whatever is wrong: for commands that only want to find the running agent, which
+    /// still works with the configuration as it was.
+    pub fn load_what_is_right(path: Option<&Path>) -> (Self, Vec<Mistake>) {
         read::load(path)
     }
 }
@@ -145,6 +158,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             environment: "default".to_owned(),
+            instance: None,
+            external_url: None,
             log: "info".to_owned(),
             api_key_headers: Vec::new(),
             resolve_after: Duration::from_secs(86_400),
@@ -187,7 +202,12 @@ impl Default for Control {
 
 impl Default for Alertmanager {
     fn default() -> Self {
-        Self { name: "alertmanager".to_owned(), url: String::new(), min_severity: "low".to_owned() }
+        Self {
+            name: "alertmanager".to_owned(),
+            urls: Vec::new(),
+            life_min: Duration::from_mins(10),
+            min_severity: "low".to_owned(),
+        }
     }
 }
 

@@ -18,14 +18,14 @@ const SECTIONS: [&str; 5] = ["capture", "control", "findings", "metrics", "store
 /// Names at the top level that may come several times, written `[[name]]`.
 const LISTS: [&str; 3] = ["alertmanager", "api", "webhook"];
 
-pub(super) fn load(path: Option<&Path>) -> Result<Config, Vec<Mistake>> {
+pub(super) fn load(path: Option<&Path>) -> (Config, Vec<Mistake>) {
     let mut config = Config::default();
     let mut mistakes = Vec::new();
     for source in sources(path, &mut mistakes) {
         config.files.push(source.path.clone());
         Reader { source: &source, mistakes: &mut mistakes }.file(&mut config);
     }
-    if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+    (config, mistakes)
 }
 
 /// The files that exist, in the order in which they count.
@@ -117,6 +117,7 @@ impl Reader<'_> {
             "webhook" => {
                 let from = config.webhooks.len();
                 self.list(key, item, keys::WEBHOOK, &mut config.webhooks);
+                self.secrets(item);
                 self.receivers(item, config, config.webhooks.iter().skip(from).map(|receiver| &receiver.name));
             }
             "api" => {
@@ -287,6 +288,26 @@ impl Reader<'_> {
                 let help = "add authorities = [\"…\"], ports = […] or workloads = [\"…\"]";
                 self.mistakes.push(Mistake::at(self.source, place, message).help(help));
             }
+        }
+    }
+
+    /// A webhook is signed: its secret comes from one of two places.
+    fn secrets(&mut self, item: &Item<'_>) {
+        let tables = item.as_array().map(|list| list.as_slice()).unwrap_or_default();
+        for table in tables {
+            let (file, credential) = (&table["secret_file"], &table["secret_credential"]);
+            let mistake = match (file.item(), credential.item()) {
+                (Some(_), Some(second)) => {
+                    Mistake::at(self.source, second.span().range(), "both `secret_file` and `secret_credential` are given")
+                        .help("leave one of them out")
+                }
+                (None, None) => Mistake::at(self.source, table.span().range(), "a webhook needs a signing secret").help(
+                    "add secret_file = \"…\" (mode 0600) or secret_credential = \"…\"; make one: openssl rand -base64 32 | \
+                     sed s/^/whsec_/",
+                ),
+                _ => continue,
+            };
+            self.mistakes.push(mistake);
         }
     }
 

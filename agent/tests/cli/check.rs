@@ -14,7 +14,7 @@ const WRONG: &[(&str, Expected)] = &[
     ("enviroment = \"x\"", &[("1:1", "unknown key `enviroment`", "did you mean `environment`?")]),
     ("Environment = \"x\"", &[("1:1", "unknown key `Environment`", "did you mean `environment`?")]),
     ("resolve-after = \"1h\"", &[("1:1", "unknown key `resolve-after`", "did you mean `resolve_after`?")]),
-    ("zzz = 1", &[("1:1", "unknown key `zzz`", "known here: environment, log")]),
+    ("zzz = 1", &[("1:1", "unknown key `zzz`", "known here: environment, instance, external_url, log")]),
     ("[stroe]\ndir = \"/x\"", &[("1:2", "unknown key `stroe`", "did you mean `store`?")]),
     ("[[apis]]\nname = \"x\"", &[("1:3", "unknown key `apis`", "did you mean `api`?")]),
     ("[alertmanagers]\nurl = \"http://x\"", &[("1:2", "unknown key `alertmanagers`", "did you mean `alertmanager`?")]),
@@ -61,11 +61,16 @@ const WRONG: &[(&str, Expected)] = &[
     ("[[api]]\nname = \"x\"\nports = [0, 80]", &[("3:10", "expected a port, found the number 0", "1 to 65535")]),
     ("[[api]]\nname = \"x\"\nports = [80, 65536]", &[("3:14", "expected a port, found the number 65536", "")]),
     ("[[api]]\nname = \"x\"\nauthorities = [\"https://api.example\"]", &[("3:16", "leave out scheme and path", "")]),
-    ("[[alertmanager]]\nurl = \"alertmanager:9093\"", &[("2:7", "a URL here must begin with http://", "")]),
-    ("[[alertmanager]]\nurl = \"http://u:pw@am:9093\"", &[("2:7", "must not hold a user or a password", "")]),
+    ("[[alertmanager]]\nurls = [\"alertmanager:9093\"]", &[("2:9", "a URL here must begin with http://", "")]),
+    ("[[alertmanager]]\nurls = \"http://am:9093\"", &[("2:8", "expected a list", "[\"…\", \"…\"]")]),
     (
-        "[[webhook]]\nurl = \"https://x/\"\nmin_severity = \"hihg\"",
-        &[("3:16", "\"hihg\" is not known here", "did you mean \"high\"?")],
+        "[[alertmanager]]\nurl = \"http://am:9093\"",
+        &[("2:1", "unknown key `url`", "did you mean `urls`?"), ("1:1", "`urls` is missing", "")],
+    ),
+    ("[[alertmanager]]\nurls = [\"http://u:pw@am:9093\"]", &[("2:9", "must not hold a user or a password", "")]),
+    (
+        "[[webhook]]\nsecret_file = \"s\"\nurl = \"https://x/\"\nmin_severity = \"hihg\"",
+        &[("4:16", "\"hihg\" is not known here", "did you mean \"high\"?")],
     ),
     // Kinds of finding, whose keys are the core's own.
     ("findings = 3", &[("1:1", "`findings` is a section", "[findings.KIND]")]),
@@ -94,16 +99,22 @@ const WRONG: &[(&str, Expected)] = &[
     ("[findings.oversized-response]\nmax_records = 1.5", &[("2:15", "found the number 1.5", "")]),
     // What one key alone can't tell.
     ("[[api]]\nports = [80]", &[("1:1", "`name` is missing in api", "The API's name")]),
-    ("[[alertmanager]]\nname = \"am\"", &[("1:1", "`url` is missing in alertmanager", "Where Alertmanager answers")]),
+    ("[[alertmanager]]\nname = \"am\"", &[("1:1", "`urls` is missing in alertmanager", "Where Alertmanager answers")]),
     ("[[api]]\nname = \"x\"", &[("2:8", "has no rule", "add authorities")]),
     (
         "[[api]]\nname = \"x\"\nports = [1]\n[[api]]\nname = \"x\"\nports = [2]",
         &[("5:8", "two APIs are named \"x\"", "a name of its own")],
     ),
     (
-        "[[webhook]]\nurl = \"http://a/\"\n[[webhook]]\nurl = \"http://b/\"",
-        &[("3:1", "two receivers are named \"webhook\"", "a name of its own")],
+        "[[webhook]]\nurl = \"http://a/\"\nsecret_file = \"s\"\n[[webhook]]\nurl = \"http://b/\"\nsecret_file = \"s\"",
+        &[("4:1", "two receivers are named \"webhook\"", "a name of its own")],
     ),
+    ("[[webhook]]\nurl = \"http://a/\"", &[("1:1", "needs a signing secret", "secret_file")]),
+    (
+        "[[webhook]]\nurl = \"http://a/\"\nsecret_file = \"s\"\nsecret_credential = \"s\"",
+        &[("4:21", "both `secret_file` and `secret_credential`", "leave one")],
+    ),
+    ("external_url = \"apiscope.example\"", &[("1:16", "must begin with http://", "")]),
     // Not TOML.
     ("environment = ", &[("1:15", "", "")]),
     ("environment = \"x", &[("1:17", "unterminated", "")]),
@@ -187,7 +198,7 @@ fn a_good_configuration_passes_and_nothing_is_on_stdout() {
     let text = "environment = \"staging\"\nlog = \"warn\"\napi_key_headers = [\"X-Partner-Key\"]\nresolve_after = \"12h\"
 [capture]\nhead_bytes = 2048\nbody_bytes = \"128KiB\"\n[store]\ndir = \"state\"\ncalls_age = \"3d\"
 [metrics]\nlisten = \"off\"\n[[api]]\nname = \"orders\"\nauthorities = [\"orders.*.example:8443\", \"[::1]:80\"]\nports = [8080]
-[[alertmanager]]\nurl = \"http://127.0.0.1:9093/am\"\n[[webhook]]\nname = \"ops\"\nurl = \"https://hooks.example/x?y=z\"\nmin_severity = \"high\"\n";
+[[alertmanager]]\nurls = [\"http://127.0.0.1:9093/am\"]\n[[webhook]]\nsecret_credential = \"ops\"\nname = \"ops\"\nurl = \"https://hooks.example/x?y=z\"\nmin_severity = \"high\"\n";
     std::fs::write(&path, text).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_apiscope")).args(["check", "--config"]).arg(&path).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();

@@ -1,0 +1,5 @@
+//! The command line from outside: real processes, real files, real signals.
+
+mod check;
+mod run;
+mod support;
