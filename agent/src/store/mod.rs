@@ -65,6 +65,8 @@ pub struct Options {
     pub calls_rows_max: u64,
     /// Age of the oldest call kept. Default 7 days.
     pub calls_age_max: Duration,
+    /// Time between two attempts to come back to a disk that did not take anything. Default 15 s.
+    pub come_back_every: Duration,
     /// The clock.
     pub clock: Clock,
 }
@@ -76,6 +78,7 @@ impl Options {
             dir: dir.into(),
             calls_rows_max: 1_000_000,
             calls_age_max: Duration::from_hours(7 * 24),
+            come_back_every: Duration::from_secs(15),
             clock: system_clock(),
         }
     }
@@ -145,6 +148,7 @@ impl Store {
             clock: Arc::clone(&options.clock),
             calls_rows_max: options.calls_rows_max,
             calls_age_max: options.calls_age_max,
+            come_back_every: options.come_back_every,
         };
         let thread = std::thread::Builder::new()
             .name("store".into())

@@ -83,7 +83,7 @@ impl Batch {
         }
     }
 
-    /// Puts a batch that could not be written before this one. Its calls are let go: they are what can be spared.
+    /// Puts a batch that could not be written before this one. It has no calls any more.
     fn prepend(&mut self, older: Self) {
         for (id, row) in older.endpoints {
             if !self.gone.contains(&id) {
@@ -99,8 +99,6 @@ impl Batch {
         }
         let newer = std::mem::replace(&mut self.alerts, older.alerts);
         self.alerts.extend(newer);
-        self.dropped_calls += older.dropped_calls + older.calls.len() as u64;
-        self.dropped_rows += older.dropped_rows;
     }
 }
 
@@ -179,19 +177,19 @@ impl Queue {
         waiting.since.get_or_insert_with(Instant::now);
     }
 
-    /// Waits for work, or until `idle` has passed. Rows are held back `hold` (after a failure) unless the queue is closed.
-    pub(super) fn wait(&self, idle: Duration, hold: Duration) -> Work {
-        let began = Instant::now();
+    /// Waits for work, or until `idle` has passed. Rows are held back until `hold` (after a failure) unless the queue is closed.
+    pub(super) fn wait(&self, idle: Duration, hold: Option<Instant>) -> Work {
+        let end = Instant::now() + idle;
         let mut waiting = self.lock();
         loop {
-            let held = began.elapsed() < hold && !waiting.closed;
-            let ripe = waiting.since.is_some_and(|since| waiting.urgent || since.elapsed() >= LINGER) && !held;
-            if ripe || !waiting.jobs.is_empty() || waiting.closed || began.elapsed() >= idle {
-                return waiting.take(held);
+            let now = Instant::now();
+            let hold = hold.filter(|hold| now < *hold && !waiting.closed);
+            let ripe = waiting.ripe_at().map(|at| at.max(hold.unwrap_or(at)));
+            if ripe.is_some_and(|at| at <= now) || !waiting.jobs.is_empty() || waiting.closed || end <= now {
+                return waiting.take(hold.is_some());
             }
-            let nap = if waiting.since.is_some() && !held { LINGER / 4 } else { idle };
-            let left = nap.min(idle.saturating_sub(began.elapsed()));
-            waiting = self.something.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+            let nap = ripe.map_or(end, |at| at.min(end)).saturating_duration_since(now);
+            waiting = self.something.wait_timeout(waiting, nap).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -202,6 +200,11 @@ impl Queue {
 }
 
 impl Waiting {
+    /// When the rows should be written.
+    fn ripe_at(&self) -> Option<Instant> {
+        self.since.map(|since| if self.urgent { since } else { since + LINGER })
+    }
+
     /// A job sees all rows that came before it, so the batch goes with it, unless rows are held back.
     fn take(&mut self, held: bool) -> Work {
         let batch = if held {

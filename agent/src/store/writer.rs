@@ -24,8 +24,6 @@ const TRIM_STEP: u32 = 5_000;
 const RETRY: Duration = Duration::from_secs(1);
 /// Failed writes in a row before the agent goes on in memory.
 const PATIENCE: u32 = 3;
-/// Time between two attempts to come back to the file.
-const COME_BACK_EVERY: Duration = Duration::from_secs(15);
 /// Resolved findings are kept so long after their last sighting.
 const RESOLVED_KEPT: Duration = Duration::from_hours(24 * 365);
 
@@ -48,21 +46,22 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     pub(super) calls_rows_max: u64,
     pub(super) calls_age_max: Duration,
+    pub(super) come_back_every: Duration,
 }
 
 impl Writer {
     /// Works until the queue is closed and empty.
     pub(super) fn run(mut self) {
-        let (mut failures, mut trimmed, mut tried) = (0u32, None::<Instant>, Instant::now());
+        let (mut failures, mut hold, mut trimmed, mut tried) = (0u32, None, None::<Instant>, Instant::now());
         loop {
-            let hold = if failures > 0 { RETRY } else { Duration::ZERO };
-            let work = self.queue.wait(IDLE, hold);
+            let work = self.queue.wait(IDLE.min(self.come_back_every), hold);
             if !work.batch.is_empty() {
                 failures = if self.write(work.batch) { 0 } else { failures + 1 };
+                hold = (failures > 0).then(|| Instant::now() + RETRY);
             }
             if failures >= PATIENCE && matches!(self.medium, Medium::Disk) {
                 self.leave_disk();
-                failures = 0;
+                (failures, hold) = (0, None);
             }
             for job in work.jobs {
                 if let Err(error) = job(&mut self.connection) {
@@ -76,7 +75,7 @@ impl Writer {
                 trimmed = Some(Instant::now());
                 self.trim();
             }
-            if tried.elapsed() >= COME_BACK_EVERY {
+            if tried.elapsed() >= self.come_back_every {
                 tried = Instant::now();
                 self.come_back();
             }
@@ -86,7 +85,7 @@ impl Writer {
 
     /// The last chance for what still waits, then the log goes into the file so that one file is all there is.
     fn close(mut self) {
-        let work = self.queue.wait(Duration::ZERO, Duration::ZERO);
+        let work = self.queue.wait(Duration::ZERO, None);
         if !work.batch.is_empty() && !self.write(work.batch) {
             log::error!(
                 "store: the last rows could not be written: {}",
@@ -104,19 +103,23 @@ impl Writer {
         }
     }
 
-    /// One transaction. A batch that fails goes back to the queue.
-    fn write(&mut self, batch: Batch) -> bool {
+    /// One transaction. A batch that fails goes back to the queue, but for its calls: they are what can be spared.
+    fn write(&mut self, mut batch: Batch) -> bool {
         let now = (self.clock)();
         let keep_calls = matches!(self.medium, Medium::Disk);
-        match write_batch(&mut self.connection, &batch, keep_calls, now) {
+        let written = write_batch(&mut self.connection, &batch, keep_calls, now);
+        let calls = std::mem::take(&mut batch.calls);
+        let spared = if written.is_ok() && keep_calls { 0 } else { calls.len() as u64 };
+        let mut status = self.health.lock();
+        status.calls_dropped += spared + std::mem::take(&mut batch.dropped_calls);
+        status.rows_dropped += std::mem::take(&mut batch.dropped_rows);
+        drop(status);
+        match written {
             Ok(alerts) => {
-                if alerts > 0 {
-                    self.outbox_grew.send_modify(|rows| *rows += alerts);
-                }
-                let mut status = self.health.lock();
-                status.calls_dropped += batch.dropped_calls + if keep_calls { 0 } else { batch.calls.len() as u64 };
-                status.rows_dropped += batch.dropped_rows;
-                drop(status);
+                self.outbox_grew.send_if_modified(|rows| {
+                    *rows += alerts;
+                    alerts > 0
+                });
                 self.health.wrote(now);
                 true
             }

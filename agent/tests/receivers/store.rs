@@ -1,0 +1,261 @@
+//! The store: what goes in comes out after a restart, and nothing that happens to its file stops the agent.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use apiscope::store::{CallFilter, DATABASE_FILE, Operation, Options, Store, StoreError};
+use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method};
+use apiscope_audit::facts::{AuthKind, BodySize, Facts};
+use apiscope_audit::finding::Transition;
+use apiscope_audit::inventory::{DocumentState, EndpointId, EndpointRow, TemplateState};
+use apiscope_audit::secret::{Fingerprint, Masked};
+use apiscope_audit::{CallRow, Change};
+use apiscope_wire::{Coverage, ExchangeId, FlowId, Lost, Origin, Role, Timestamp, Version};
+
+use super::support::{changed, changes, now, opened, wait_for};
+
+fn endpoint(route: &str) -> EndpointRow {
+    let (api, method) = (ApiId::new("orders-api"), Method::new("POST"));
+    EndpointRow {
+        id: EndpointId(u64::MAX - route.len() as u64),
+        api,
+        method,
+        route: route.into(),
+        template: TemplateState::Shape,
+        document: DocumentState::Undocumented,
+        first: Some(now()),
+        last: Some(now()),
+        calls: u64::MAX,
+        by_class: [0, 7, 0, 1, 0, 2],
+        by_auth: [(None, 1), (Some(AuthKind::Basic), 9)].into(),
+        request_bytes_max: 10,
+        response_bytes_max: 1 << 40,
+        response_bytes_sum: 1 << 41,
+        latency_ms: Some([0.5, 1.25, 99.0]),
+        owner: Some("payments".into()),
+    }
+}
+
+fn call(consumer: u64, began: Timestamp) -> Change {
+    let origin = Origin {
+        client: SocketAddr::from(([10, 0, 0, 1], 4711)),
+        server: SocketAddr::from(([10, 0, 0, 2], 80)),
+        role: Role::Served,
+        hop: apiscope_wire::Hop::Private,
+        interface: Some("eth0".into()),
+        workload: None,
+        encrypted: false,
+    };
+    let facts = Facts { complete: true, body: BodySize { total: Some(12), scanned: 12 }, ..Facts::default() };
+    let exchange = Exchange {
+        id: ExchangeId { flow: FlowId::new(u64::MAX), index: 3 },
+        began,
+        ended: began.plus(Duration::from_millis(5)),
+        origin: Arc::new(origin),
+        version: Version::Http11,
+        api: ApiId::new("orders-api"),
+        method: Some(Method::new("GET")),
+        host: Some(Masked::from_stored("orders.example")),
+        path: Masked::from_stored("/orders/17"),
+        query_keys: vec![Masked::from_stored("page")],
+        status: Some(404),
+        consumer: ConsumerId::Credential(Fingerprint::from_stored(consumer)),
+        request: Some(facts.clone()),
+        response: Some(facts),
+    };
+    Change::Call(CallRow { exchange: Box::new(exchange), route: Some("/orders/{id}".into()) })
+}
+
+#[test]
+fn what_goes_in_comes_out_after_a_restart() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path().join("store");
+    let (store, restored) = Store::open(Options::new(&dir)).expect("it opens");
+    assert!(restored.endpoints.is_empty() && restored.findings.is_empty());
+    let (row, finding) = (endpoint("/login"), opened("/login", now()));
+    let resolved = changed(&finding, Transition::Resolved, now());
+    let lost = Coverage { parsed: 90, lost: Lost { gap: 10, ..Lost::default() }, ..Coverage::default() };
+    store.apply(&Change::Endpoint(Box::new(row.clone())));
+    changes(&finding).iter().chain(&changes(&resolved)).for_each(|change| store.apply(change));
+    for _ in 0..2 {
+        store.apply(&Change::Coverage(ApiId::new("orders-api"), lost));
+    }
+    store.apply(&call(0x9f2c, now()));
+    store.apply(&call(0xffff, now()));
+    store.close();
+
+    let reader = Store::read_only(&dir).expect("it can be read");
+    let consumer = ConsumerId::Credential(Fingerprint::from_stored(0x9f2c)).to_string();
+    let filter = CallFilter { consumer: Some(consumer), status_class: Some(4), limit: 10, ..CallFilter::default() };
+    let calls = reader.calls(&filter).expect("calls");
+    assert_eq!(calls.len(), 1);
+    assert_eq!((&*calls[0].path, calls[0].status, calls[0].response_bytes), ("/orders/17", Some(404), Some(12)));
+    let mut sum = lost;
+    sum += lost;
+    assert_eq!(reader.coverage().expect("coverage"), [(ApiId::new("orders-api"), sum)]);
+    let (_store, restored) = Store::open(Options::new(&dir)).expect("it opens again");
+    // SQLite's numbers end at 2^63.
+    assert_eq!(restored.endpoints, [EndpointRow { calls: i64::MAX as u64, ..row }]);
+    assert_eq!(restored.findings, [resolved]);
+}
+
+#[test]
+fn only_its_owner_can_read_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path().join("store");
+    let (store, _) = Store::open(Options::new(&dir)).expect("it opens");
+    changes(&opened("/a", now())).iter().for_each(|change| store.apply(change));
+    store.flush().expect("it writes");
+    assert_eq!(fs::metadata(&dir).expect("it is there").mode() & 0o777, 0o700);
+    for file in fs::read_dir(&dir).expect("a directory").flatten() {
+        let mode = file.metadata().expect("it is there").mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", file.path());
+    }
+}
+
+#[test]
+fn a_damaged_file_is_set_aside() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join(DATABASE_FILE);
+    let (store, _) = Store::open(Options::new(dir.path())).expect("it opens");
+    (0..200).for_each(|n| store.apply(&Change::Endpoint(Box::new(endpoint(&"x".repeat(n))))));
+    store.close();
+    let mut bytes = fs::read(&path).expect("a file");
+    let middle = bytes.len() / 2;
+    bytes[4096..middle].fill(0x5a);
+    fs::write(&path, bytes).expect("it is damaged");
+    let (store, restored) = Store::open(Options::new(dir.path())).expect("it opens all the same");
+    assert!(restored.endpoints.is_empty());
+    let aside = store.status().set_aside.expect("it says where the file went");
+    assert!(aside.exists() && aside.to_string_lossy().contains("apiscope.db.corrupt-"), "{}", aside.display());
+    fs::write(&path, "not a database at all, and long enough to be looked at").expect("a file");
+    drop(store);
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_left_alone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    drop(Store::open(Options::new(dir.path())).expect("it opens"));
+    let connection = rusqlite::Connection::open(dir.path().join(DATABASE_FILE)).expect("a database");
+    connection.pragma_update(None, "user_version", 99).expect("a version");
+    drop(connection);
+    let error = Store::open(Options::new(dir.path())).expect_err("it is newer");
+    assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
+    assert!(matches!(Store::read_only(dir.path()), Err(StoreError::Newer { .. })));
+    let absent = Store::read_only(&dir.path().join("absent")).expect_err("nothing is there").to_string();
+    assert!(absent.contains("does not exist. Has `apiscope run` been started"), "{absent}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_does_not_stop_a_running_agent() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let blocked = dir.path().join("store");
+    fs::write(&blocked, "a file where the directory should be").expect("a file");
+    let options = Options { come_back_every: Duration::from_millis(200), ..Options::new(&blocked) };
+    let error = Store::open(options.clone()).expect_err("it can't");
+    assert!(error.to_string().contains("can't create"), "{error}");
+    let store = Store::in_memory(options, &error).expect("memory is there");
+    changes(&opened("/a", now())).iter().for_each(|change| store.apply(change));
+    store.flush().expect("it takes it");
+    let status = store.status();
+    assert!(!status.durable && status.failures[&Operation::Open] >= 1 && status.error.is_some(), "{status:?}");
+    fs::remove_file(&blocked).expect("the way is free");
+    wait_for("the store comes back", 10, || store.status().durable.then_some(()));
+    assert_eq!(store.status().error, None);
+    store.close();
+    assert_eq!(Store::read_only(&blocked).expect("it is a store").findings().expect("findings").len(), 1);
+}
+
+/// A file system of 1 MiB that gets full.
+struct Small<'a>(&'a Path);
+
+impl<'a> Small<'a> {
+    fn mount(at: &'a Path) -> Option<Self> {
+        let status =
+            std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).status();
+        status.is_ok_and(|status| status.success()).then_some(Self(at))
+    }
+}
+
+impl Drop for Small<'_> {
+    fn drop(&mut self) {
+        // Nothing can be done about one that stays, and it holds 1 MiB.
+        let _ = std::process::Command::new("umount").args(["-l"]).arg(self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_costs_calls_and_no_alert() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let Some(_small) = Small::mount(dir.path()) else {
+        assert!(std::env::var_os("CI").is_none(), "a file system of the test's own can't be mounted");
+        eprintln!("SKIPPED a_full_disk_costs_calls_and_no_alert: mounting a tmpfs needs root");
+        return;
+    };
+    let options = Options { come_back_every: Duration::from_millis(200), ..Options::new(dir.path()) };
+    let (store, _) = Store::open(options).expect("it opens");
+    store.register_targets(vec!["t".into()]).expect("a target");
+    changes(&opened("/before", now())).iter().for_each(|change| store.apply(change));
+    store.flush().expect("it writes");
+    let fill = dir.path().join("fill");
+    fs::write(&fill, vec![1; 2 << 20]).expect_err("the disk is full");
+    changes(&opened("/meanwhile", now())).iter().for_each(|change| store.apply(change));
+    // It may have room in what it has; calls take it.
+    let full = wait_for("the store notices", 20, || {
+        (0..500).for_each(|_| store.apply(&call(1, now())));
+        Some(store.status()).filter(|status| !status.durable)
+    });
+    assert!(
+        full.failures[&Operation::Write] >= 3 && full.failing_since.is_some() && full.calls_dropped > 0,
+        "{full:?}"
+    );
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let pending = |store: &Store| {
+        let (rows, _) =
+            runtime.block_on(store.pending("t", apiscope_audit::Severity::Info, 10)).expect("the outbox can be read");
+        rows.iter().map(|row| row.finding.route.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(pending(&store), ["/before", "/meanwhile"]);
+    changes(&opened("/later", now())).iter().for_each(|change| store.apply(change));
+    store.flush().expect("it goes on in memory");
+    fs::remove_file(&fill).expect("there is room again");
+    wait_for("the store comes back", 20, || store.status().durable.then_some(()));
+    assert_eq!(pending(&store), ["/before", "/meanwhile", "/later"]);
+    store.close();
+    let (store, restored) = Store::open(Options::new(dir.path())).expect("it opens again");
+    assert_eq!((pending(&store).len(), restored.findings.len()), (3, 3));
+}
+
+#[test]
+fn the_call_log_is_bounded_in_rows_and_age() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = Options { calls_rows_max: 10, calls_age_max: Duration::from_secs(3600), ..Options::new(dir.path()) };
+    let (store, _) = Store::open(options.clone()).expect("it opens");
+    let old = Timestamp::from_nanos(now().as_nanos() - 7_200_000_000_000);
+    (0..30).for_each(|_| store.apply(&call(1, now())));
+    (0..30).for_each(|_| store.apply(&call(2, old)));
+    (0..30).for_each(|_| store.apply(&call(3, now())));
+    store.close();
+    // Trimming is the first thing that a store does.
+    let (store, _) = Store::open(options).expect("it opens again");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    wait_for("old calls go", 10, || {
+        let filter = CallFilter { limit: 1000, ..CallFilter::default() };
+        let calls = runtime.block_on(store.calls(filter)).expect("calls");
+        (calls.len() == 10 && calls.iter().all(|call| call.consumer.ends_with('3'))).then_some(())
+    });
+}
+
+#[test]
+fn a_reader_beside_the_writer_sees_what_was_written() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (store, _) = Store::open(Options::new(dir.path())).expect("it opens");
+    changes(&opened("/a", now())).iter().for_each(|change| store.apply(change));
+    store.flush().expect("it writes");
+    fs::set_permissions(dir.path().join(DATABASE_FILE), fs::Permissions::from_mode(0o400)).expect("a mode");
+    assert_eq!(Store::read_only(dir.path()).expect("it can be read").findings().expect("findings").len(), 1);
+}
