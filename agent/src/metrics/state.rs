@@ -56,6 +56,9 @@ enum Overflow {
 /// Values of `label` of the overflow counter, in the order of [`Overflow`].
 pub(super) const OVERFLOWS: [&str; 4] = ["api", "finding", "route", "series"];
 
+/// Exchanges by place of method and code. A route has few of them.
+type Counts = Vec<((u8, u8), u64)>;
+
 /// One API.
 #[derive(Debug)]
 pub(super) struct ApiSeries {
@@ -67,7 +70,7 @@ pub(super) struct ApiSeries {
     pub(super) last: Option<Timestamp>,
     pub(super) discovered: u64,
     /// By route; then by place of method and code.
-    pub(super) routes: FxHashMap<Box<str>, Vec<((u8, u8), u64)>>,
+    pub(super) routes: FxHashMap<Box<str>, Counts>,
 }
 
 impl ApiSeries {
@@ -310,7 +313,7 @@ impl State {
 }
 
 /// Counts one exchange under its method and code; `false` where that series may not be made.
-fn count(keys: &mut Vec<((u8, u8), u64)>, key: (u8, u8), room: bool, series: &mut usize) -> bool {
+fn count(keys: &mut Counts, key: (u8, u8), room: bool, series: &mut usize) -> bool {
     if let Some((_, count)) = keys.iter_mut().find(|(known, _)| *known == key) {
         *count += 1;
         return true;

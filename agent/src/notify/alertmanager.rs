@@ -37,7 +37,7 @@ const BATCH_MAX: usize = 256;
 /// Findings that stand at a time: Alertmanager's own limit on alerts of a name drops silently.
 const STANDING_MAX: usize = 200;
 /// Time between two reminders.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 /// Reminders that may be missed before Alertmanager takes an alert for resolved.
 const MISSED_MAX: u32 = 4;
 /// An end is told so long.
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn writes_what_the_api_wants() {
-        let now = OPENED.plus(Duration::from_secs(3600));
+        let now = OPENED.plus(Duration::from_hours(1));
         let mut ended = notice("/logout");
         ended.ended = Some(now);
         ended.team = None;

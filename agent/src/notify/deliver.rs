@@ -24,7 +24,7 @@ use crate::store::{ADDRESS_MARK, Accepted, Entry, Store};
 /// Looks at the outbox at least so often.
 const IDLE: Duration = Duration::from_secs(5);
 /// Time between two look-ups of a name.
-const LOOK_UP_EVERY: Duration = Duration::from_secs(60);
+const LOOK_UP_EVERY: Duration = Duration::from_mins(1);
 /// An address that a name no longer has keeps its cursor so long.
 const ADDRESS_KEPT: Duration = Duration::from_hours(1);
 /// First wait after a failure.
@@ -335,7 +335,9 @@ impl Worker {
                     let waited = groups.iter().flat_map(|group| &group.changes).map(|at| self.waited(*at));
                     let incomplete = if groups.iter().any(|group| !group.changes.is_empty()) { incomplete } else { 0 };
                     self.route.stats.sent(waited, incomplete);
-                    groups.iter().for_each(|group| accepted.merge(&group.accepted));
+                    for group in &groups {
+                        accepted.merge(&group.accepted);
+                    }
                 }
                 Sent::Refused if groups.len() > 1 => {
                     let rest = groups.split_off(groups.len() / 2);

@@ -125,12 +125,12 @@ fn no_answer(error: &reqwest::Error) -> NoAnswer {
 
 /// Seconds, or an HTTP date (RFC 9110 §10.2.3).
 fn retry_after(value: &str) -> Option<Duration> {
-    let wait = match value.trim().parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value.trim()).ok()?;
-            Duration::try_from(at.duration_since(jiff::Timestamp::now())).unwrap_or_default()
-        }
+    let wait = if let Ok(seconds) = value.trim().parse::<u64>() {
+        Duration::from_secs(seconds)
+    } else {
+        let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value.trim()).ok()?;
+        // A date that is over gives a negative wait: none.
+        Duration::try_from(at.duration_since(jiff::Timestamp::now())).unwrap_or_default()
     };
     Some(wait.min(RETRY_AFTER_MAX))
 }
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn reads_both_forms_of_retry_after() {
-        assert_eq!(retry_after("120"), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after("120"), Some(Duration::from_mins(2)));
         assert_eq!(retry_after("99999999"), Some(RETRY_AFTER_MAX));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
         assert_eq!(retry_after("soon"), None);

@@ -92,7 +92,7 @@ struct Subject<'a> {
 
 /// One label set at the target.
 #[derive(Clone, Debug)]
-struct Told<'a> {
+struct LabelSet<'a> {
     severity: Severity,
     team: Option<&'a String>,
     /// First acceptance; `None`: not yet.
@@ -131,7 +131,7 @@ impl<'a> Subject<'a> {
     }
 
     fn group(&self, known: &Known<'_>, manner: &Manner, reminders: &Reminders) -> Group {
-        let mut told: Vec<Told<'_>> = self.standing.iter().map(|standing| Told::of(standing)).collect();
+        let mut told: Vec<LabelSet<'_>> = self.standing.iter().map(|standing| LabelSet::of(standing)).collect();
         for entry in self.entries.iter().copied().chain(self.missing) {
             change(&mut told, entry);
         }
@@ -155,7 +155,7 @@ impl<'a> Subject<'a> {
     }
 
     /// What stands and should not: its end fell out of the outbox, or the configuration no longer wants it.
-    fn mend(&self, told: &mut [Told<'_>], known: &Known<'_>, manner: &Manner) {
+    fn mend(&self, told: &mut [LabelSet<'_>], known: &Known<'_>, manner: &Manner) {
         let Some(row) = self.latest() else { return };
         for told in told.iter_mut().filter(|told| told.ended.is_none()) {
             let end = match row.status {
@@ -169,7 +169,7 @@ impl<'a> Subject<'a> {
 }
 
 /// What a row of the outbox does to what stands.
-fn change<'a>(told: &mut Vec<Told<'a>>, entry: &'a Entry) {
+fn change<'a>(told: &mut Vec<LabelSet<'a>>, entry: &'a Entry) {
     let row = &entry.finding;
     match row.transition {
         Transition::Resolved => {
@@ -185,13 +185,13 @@ fn change<'a>(told: &mut Vec<Told<'a>>, entry: &'a Entry) {
             }
             match told.iter_mut().find(|told| told.severity == row.severity) {
                 Some(known) => known.begin_again(),
-                None => told.push(Told::new(row.severity, entry.team.as_ref())),
+                None => told.push(LabelSet::new(row.severity, entry.team.as_ref())),
             }
         }
     }
 }
 
-impl<'a> Told<'a> {
+impl<'a> LabelSet<'a> {
     fn of(standing: &'a Standing) -> Self {
         Self {
             severity: standing.severity,
@@ -288,7 +288,7 @@ mod tests {
     use super::super::tests::{OPENED, finding};
     use super::*;
 
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     fn manner() -> (Manner, Reminders) {
         let reminders = Reminders {

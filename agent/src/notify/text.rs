@@ -195,7 +195,7 @@ mod tests {
     fn says_everything_on_call_needs() {
         let mut notice = notice("/login");
         let text = Text::of(&notice, &context());
-        expect![[r#"
+        expect![[r"
             Credentials reach the API in clear text: orders-api POST /login
             critical: crosses eth0, not loopback
             first 2026-11-24T14:02:11Z, last 2026-11-24T14:31:07Z, 412 of 418 calls
@@ -203,7 +203,7 @@ mod tests {
             Authorization: Basic ****, user a***n, crossed eth0 (private) (call 0000000000000007/2)
             https://apiscope.example/findings/9fe95e6d792c77f5 or: apiscope explain 9fe95e6d792c77f5
             payments
-            Coverage of this API 99.8 % of its bytes, the rest was lost."#]]
+            Coverage of this API 99.8 % of its bytes, the rest was lost."]]
         .assert_eq(&format!(
             "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}",
             text.title,

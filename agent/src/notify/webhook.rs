@@ -1,7 +1,7 @@
 //! A webhook, signed as Standard Webhooks 1.0 says (<https://www.standardwebhooks.com>): `webhook-id` is equal over retries, so whoever
 //! gets a message twice can tell; `webhook-signature` is `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -40,6 +40,8 @@ pub const SCHEMA: u32 = 1;
 const SECRET_MIN: usize = 16;
 /// Longest secret file, bytes.
 const SECRET_FILE_MAX: u64 = 4096;
+/// Bytes of the hash that is a message's id.
+const ID_BYTES: usize = 12;
 /// Longest wait between two attempts.
 const BACK_OFF_MAX: Duration = Duration::from_mins(5);
 
@@ -149,8 +151,11 @@ impl Sender {
         // A store that was lost begins again at revision 1: the time tells the two apart.
         hasher.update(finding.opened.as_nanos().to_be_bytes());
         let hash = hasher.finalize();
-        let hex: String = hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-        format!("msg_{hex}")
+        hash.iter().take(ID_BYTES).fold("msg_".to_owned(), |mut id, byte| {
+            // A String takes everything.
+            let _ = write!(id, "{byte:02x}");
+            id
+        })
     }
 
     fn body(&self, notice: &Notice, text: &Text) -> Vec<u8> {

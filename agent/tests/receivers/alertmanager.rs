@@ -12,7 +12,7 @@ use apiscope_audit::finding::Transition;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::support::{Request, Running, Server, changed, changes, free_port, get, now, opened, wait_for};
+use super::support::{Request, Running, Server, changed, free_port, get, now, opened, tell, wait_for};
 
 const PROGRAM: &str = "/usr/bin/prometheus-alertmanager";
 
@@ -87,7 +87,7 @@ fn the_alert_arrives_survives_restarts_on_both_sides_and_ends() {
     let running = alertmanager(files.path(), port, &page.url());
     let agent = Agent::start(dir.path(), vec![url.clone()]);
     let row = opened("/login", now());
-    changes(&row).iter().for_each(|change| agent.store.apply(change));
+    tell(&agent.store, &row);
     let alert = wait_for("the alert", 20, || active(port).pop());
     let labels: Vec<(&str, &str)> =
         alert["labels"].as_object().expect("labels").iter().map(|(name, value)| (&**name, text(value))).collect();
@@ -118,7 +118,9 @@ fn the_alert_arrives_survives_restarts_on_both_sides_and_ends() {
     // Alertmanager is down while something new comes and something old gets worse.
     drop(running);
     let worse = changed(&row, Transition::Escalated, now());
-    [opened("/meanwhile", now()), worse.clone()].iter().flat_map(changes).for_each(|change| agent.store.apply(&change));
+    for row in [opened("/meanwhile", now()), worse.clone()] {
+        tell(&agent.store, &row);
+    }
     wait_for("it fails", 20, || agent.notifier.errors().pop());
     let running = alertmanager(files.path(), port, &page.url());
     let mut routes = wait_for("both", 60, || {
@@ -134,7 +136,7 @@ fn the_alert_arrives_survives_restarts_on_both_sides_and_ends() {
 
     // The end.
     let over = changed(&worse, Transition::Resolved, now());
-    changes(&over).iter().for_each(|change| agent.store.apply(change));
+    tell(&agent.store, &over);
     wait_for("the end", 20, || (active(port).len() == 1).then_some(()));
     wait_for("people are told of the end", 20, || {
         told(&page).iter().filter(|told| *told == "resolved /login").next_back().cloned()
@@ -154,7 +156,9 @@ fn a_bad_alert_is_parked_and_the_others_of_its_batch_arrive() {
     let agent = Agent::start(dir.path(), vec![server]);
     let rows: Vec<_> =
         (0..9).map(|n| opened(if n == 4 { "/bad".into() } else { format!("/{n}") }.as_str(), now())).collect();
-    rows.iter().flat_map(changes).for_each(|change| agent.store.apply(&change));
+    for row in rows {
+        tell(&agent.store, &row);
+    }
     wait_for("the good ones", 20, || {
         let accepted = bodies.lock().expect("no panic").join("\n");
         (0..9).filter(|n| *n != 4).all(|n| accepted.contains(&format!("\"/{n}\""))).then_some(())

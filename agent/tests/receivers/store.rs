@@ -16,7 +16,7 @@ use apiscope_audit::secret::{Fingerprint, Masked};
 use apiscope_audit::{CallRow, Change};
 use apiscope_wire::{Coverage, ExchangeId, FlowId, Lost, Origin, Role, Timestamp, Version};
 
-use super::support::{changed, changes, now, opened, wait_for};
+use super::support::{changed, now, opened, tell, wait_for};
 
 fn endpoint(route: &str) -> EndpointRow {
     let (api, method) = (ApiId::new("orders-api"), Method::new("POST"));
@@ -80,7 +80,8 @@ fn what_goes_in_comes_out_after_a_restart() {
     let resolved = changed(&finding, Transition::Resolved, now());
     let lost = Coverage { parsed: 90, lost: Lost { gap: 10, ..Lost::default() }, ..Coverage::default() };
     store.apply(&Change::Endpoint(Box::new(row.clone())));
-    changes(&finding).iter().chain(&changes(&resolved)).for_each(|change| store.apply(change));
+    tell(&store, &finding);
+    tell(&store, &resolved);
     for _ in 0..2 {
         store.apply(&Change::Coverage(ApiId::new("orders-api"), lost));
     }
@@ -108,7 +109,7 @@ fn only_its_owner_can_read_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let dir = dir.path().join("store");
     let (store, _) = Store::open(Options::new(&dir)).expect("it opens");
-    changes(&opened("/a", now())).iter().for_each(|change| store.apply(change));
+    tell(&store, &opened("/a", now()));
     store.flush().expect("it writes");
     assert_eq!(fs::metadata(&dir).expect("it is there").mode() & 0o777, 0o700);
     for file in fs::read_dir(&dir).expect("a directory").flatten() {
@@ -122,7 +123,9 @@ fn a_damaged_file_is_set_aside() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join(DATABASE_FILE);
     let (store, _) = Store::open(Options::new(dir.path())).expect("it opens");
-    (0..200).for_each(|n| store.apply(&Change::Endpoint(Box::new(endpoint(&"x".repeat(n))))));
+    for n in 0..200 {
+        store.apply(&Change::Endpoint(Box::new(endpoint(&"x".repeat(n)))));
+    }
     store.close();
     let mut bytes = fs::read(&path).expect("a file");
     let middle = bytes.len() / 2;
@@ -159,7 +162,7 @@ fn a_directory_that_cannot_be_used_does_not_stop_a_running_agent() {
     let error = Store::open(options.clone()).expect_err("it can't");
     assert!(error.to_string().contains("can't create"), "{error}");
     let store = Store::in_memory(options, &error).expect("memory is there");
-    changes(&opened("/a", now())).iter().for_each(|change| store.apply(change));
+    tell(&store, &opened("/a", now()));
     store.flush().expect("it takes it");
     let status = store.status();
     assert!(!status.durable && status.failures[&Operation::Open] >= 1 && status.error.is_some(), "{status:?}");
@@ -199,14 +202,16 @@ fn a_full_disk_costs_calls_and_no_alert() {
     let options = Options { come_back_every: Duration::from_millis(200), ..Options::new(dir.path()) };
     let (store, _) = Store::open(options).expect("it opens");
     store.register_targets(vec!["t".into()]).expect("a target");
-    changes(&opened("/before", now())).iter().for_each(|change| store.apply(change));
+    tell(&store, &opened("/before", now()));
     store.flush().expect("it writes");
-    let fill = dir.path().join("fill");
-    fs::write(&fill, vec![1; 2 << 20]).expect_err("the disk is full");
-    changes(&opened("/meanwhile", now())).iter().for_each(|change| store.apply(change));
+    let ballast = dir.path().join("ballast");
+    fs::write(&ballast, vec![1; 2 << 20]).expect_err("the disk is full");
+    tell(&store, &opened("/meanwhile", now()));
     // It may have room in what it has; calls take it.
     let full = wait_for("the store notices", 20, || {
-        (0..500).for_each(|_| store.apply(&call(1, now())));
+        for _ in 0..500 {
+            store.apply(&call(1, now()));
+        }
         Some(store.status()).filter(|status| !status.durable)
     });
     assert!(
@@ -220,9 +225,9 @@ fn a_full_disk_costs_calls_and_no_alert() {
         rows.iter().map(|row| row.finding.route.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(pending(&store), ["/before", "/meanwhile"]);
-    changes(&opened("/later", now())).iter().for_each(|change| store.apply(change));
+    tell(&store, &opened("/later", now()));
     store.flush().expect("it goes on in memory");
-    fs::remove_file(&fill).expect("there is room again");
+    fs::remove_file(&ballast).expect("there is room again");
     wait_for("the store comes back", 20, || store.status().durable.then_some(()));
     assert_eq!(pending(&store), ["/before", "/meanwhile", "/later"]);
     store.close();
@@ -236,9 +241,15 @@ fn the_call_log_is_bounded_in_rows_and_age() {
     let options = Options { calls_rows_max: 10, calls_age_max: Duration::from_secs(3600), ..Options::new(dir.path()) };
     let (store, _) = Store::open(options.clone()).expect("it opens");
     let old = Timestamp::from_nanos(now().as_nanos() - 7_200_000_000_000);
-    (0..30).for_each(|_| store.apply(&call(1, now())));
-    (0..30).for_each(|_| store.apply(&call(2, old)));
-    (0..30).for_each(|_| store.apply(&call(3, now())));
+    for _ in 0..30 {
+        store.apply(&call(1, now()));
+    }
+    for _ in 0..30 {
+        store.apply(&call(2, old));
+    }
+    for _ in 0..30 {
+        store.apply(&call(3, now()));
+    }
     store.close();
     // Trimming is the first thing that a store does.
     let (store, _) = Store::open(options).expect("it opens again");
@@ -254,7 +265,7 @@ fn the_call_log_is_bounded_in_rows_and_age() {
 fn a_reader_beside_the_writer_sees_what_was_written() {
     let dir = tempfile::tempdir().expect("a directory");
     let (store, _) = Store::open(Options::new(dir.path())).expect("it opens");
-    changes(&opened("/a", now())).iter().for_each(|change| store.apply(change));
+    tell(&store, &opened("/a", now()));
     store.flush().expect("it writes");
     fs::set_permissions(dir.path().join(DATABASE_FILE), fs::Permissions::from_mode(0o400)).expect("a mode");
     assert_eq!(Store::read_only(dir.path()).expect("it can be read").findings().expect("findings").len(), 1);

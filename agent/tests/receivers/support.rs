@@ -6,6 +6,7 @@ use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use apiscope::store::Store;
 use apiscope_audit::exchange::{ApiId, ConsumerId, Method};
 use apiscope_audit::finding::{Evidence, FindingId, FindingRow, Severity, Status, Transition};
 use apiscope_audit::secret::{Fingerprint, Masked};
@@ -66,6 +67,13 @@ pub(crate) fn changed(before: &FindingRow, transition: Transition, at: Timestamp
 pub(crate) fn changes(row: &FindingRow) -> [Change; 2] {
     let alert = Alert { transition: row.transition, finding: row.clone() };
     [Change::Finding(Box::new(row.clone())), Change::Alert(Box::new(alert))]
+}
+
+/// Gives the store what the core gives for a transition.
+pub(crate) fn tell(store: &Store, row: &FindingRow) {
+    for change in changes(row) {
+        store.apply(&change);
+    }
 }
 
 /// Waits until `found` gives something; fails after `seconds`.

@@ -11,7 +11,7 @@ use apiscope_audit::Severity;
 use apiscope_audit::finding::Transition;
 use tokio::runtime::Runtime;
 
-use super::support::{Answer, Server, changed, changes, now, opened, wait_for};
+use super::support::{Answer, Server, changed, now, opened, tell, wait_for};
 
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -40,7 +40,7 @@ fn a_foreign_implementation_accepts_the_signature() {
     let (dir, runtime) = (tempfile::tempdir().expect("a directory"), Runtime::new().expect("a runtime"));
     let server = Server::start(always(204));
     let (store, notifier) = start(dir.path(), &runtime, server.url());
-    changes(&opened("/login", now())).iter().for_each(|change| store.apply(change));
+    tell(&store, &opened("/login", now()));
     let request = wait_for("the message", 10, || server.seen().into_iter().next());
     runtime.block_on(notifier.stop());
     let signed = "
@@ -84,7 +84,9 @@ fn in_order_once_each_over_failures_refusals_and_redirects() {
     let (store, notifier) = start(dir.path(), &runtime, server.url());
     let first = opened("/a", now());
     let rows = [first.clone(), opened("/refused", now()), changed(&first, Transition::Resolved, now())];
-    rows.iter().flat_map(changes).for_each(|change| store.apply(&change));
+    for row in rows {
+        tell(&store, &row);
+    }
     let seen = wait_for("all of them", 30, || Some(server.seen()).filter(|seen| seen.len() == 6));
     let told: Vec<String> = seen
         .iter()
@@ -117,7 +119,9 @@ fn in_order_once_each_over_failures_refusals_and_redirects() {
 fn a_receiver_that_was_down_misses_nothing_and_a_restart_sends_nothing_twice() {
     let (dir, runtime) = (tempfile::tempdir().expect("a directory"), Runtime::new().expect("a runtime"));
     let (store, notifier) = start(dir.path(), &runtime, "http://127.0.0.1:1/".into());
-    (0..20).flat_map(|n| changes(&opened(&format!("/{n}"), now()))).for_each(|change| store.apply(&change));
+    for n in 0..20 {
+        tell(&store, &opened(&format!("/{n}"), now()));
+    }
     wait_for("a failure", 10, || notifier.errors().pop());
     wait_for("what waits is seen", 10, || {
         let (rows, oldest) = runtime.block_on(store.backlog("hook")).expect("a backlog");
@@ -148,7 +152,9 @@ fn what_is_below_its_severity_is_passed_over() {
     let (store, notifier) = start(dir.path(), &runtime, server.url());
     let mut quiet = opened("/quiet", now());
     quiet.severity = Severity::Info;
-    [quiet, opened("/loud", now())].iter().flat_map(changes).for_each(|change| store.apply(&change));
+    for row in [quiet, opened("/loud", now())] {
+        tell(&store, &row);
+    }
     let request = wait_for("the message", 10, || server.seen().into_iter().next());
     assert_eq!(request.json()["data"]["finding"]["route"], "/loud");
     runtime.block_on(notifier.stop());
