@@ -1,4 +1,5 @@
-//! Any bytes: nothing panics, nothing runs away, and what comes out keeps its order (the support code asserts it).
+//! Any bytes: nothing panics, nothing runs away, and what comes out keeps its order (the support code asserts it, and gives
+//! every input to wire as well).
 
 use super::support::{
     ETHERNET, Packet, Pcap, Read, block, enhanced, interface, read_bytes, script, script_between, section,

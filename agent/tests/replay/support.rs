@@ -1,11 +1,11 @@
 //! What the tests share: scripts that become packets, packets that become files, and inputs as text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use apiscope::capture::replay::{Replay, ReplayNote, ReplayOptions, ReplayStats};
-use apiscope_wire::{FlowId, Input, Payload, Timestamp, Verdict};
+use apiscope_wire::{Event, FlowId, Input, Limits, Payload, Start, Timestamp, Verdict, Wire};
 use etherparse::PacketBuilder;
 
 /// A packet to be written to a file.
@@ -202,9 +202,22 @@ pub(crate) fn read_packets(packets: &[Packet]) -> Read {
 pub(crate) fn read_with(paths: &[PathBuf], options: ReplayOptions, verdicts: &[(u64, usize, Verdict)]) -> Read {
     let mut replay = Replay::with_options(paths, options).expect("opens");
     let mut printer = Printer::default();
+    let mut wire = Wire::new(Limits::default());
+    let mut given = HashSet::new();
     let mut errors = Vec::new();
     loop {
-        match replay.next_inputs(&mut |input| printer.print(&input)) {
+        let result = replay.next_inputs(&mut |input| {
+            printer.print(&input);
+            wire.handle(input, &mut |event| match event {
+                Event::Message(message) => {
+                    let is_request = matches!(message.start, Start::Request { .. });
+                    assert!(given.insert((message.exchange, is_request)), "a message is given once");
+                }
+                Event::Closed(flow, _) => given.retain(|(exchange, _)| exchange.flow != flow),
+                Event::Hello(_) | Event::Ambiguous(_) | Event::Verdict(..) | Event::Coverage(..) => {}
+            });
+        });
+        match result {
             Ok(true) => {}
             Ok(false) => break,
             Err(error) => errors.push(error.to_string()),

@@ -8,12 +8,12 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The file or directory can't be opened or read.
-    #[error("{}: {source}; check that the path exists and that this user may read it", path.display())]
+    #[error("{}: {cause}; check that the path exists and that this user may read it", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The file's first bytes are those of no format that is read here.
     #[error(
@@ -43,7 +43,7 @@ pub enum ReplayError {
     },
     /// The compression is broken.
     #[error(
-        "{}: the compressed data is damaged behind byte {offset} of its content: {source}; everything before it was \
+        "{}: the compressed data is damaged behind byte {offset} of its content: {cause}; everything before it was \
          read (`gzip -t` or `zstd -t` tells more)",
         path.display()
     )]
@@ -53,7 +53,7 @@ pub enum ReplayError {
         /// Bytes of content that were good.
         offset: u64,
         /// What the decoder said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A directory without a single capture file.
     #[error("{}: no capture file in this directory (sub-directories are not searched)", path.display())]

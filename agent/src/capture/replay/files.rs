@@ -74,8 +74,8 @@ pub(super) fn open(path: &Path) -> Result<Container, ReplayError> {
 pub(super) fn failure(path: &Path, fault: Fault, offset: u64) -> ReplayError {
     let path = path.to_owned();
     match fault {
-        Fault::Io(source) if source.raw_os_error().is_some() => ReplayError::Unreadable { path, source },
-        Fault::Io(source) => ReplayError::Unpacking { path, offset, source },
+        Fault::Io(cause) if cause.raw_os_error().is_some() => ReplayError::Unreadable { path, cause },
+        Fault::Io(cause) => ReplayError::Unpacking { path, offset, cause },
         Fault::Truncated(offset) => ReplayError::Damaged { path, offset, what: super::Damage::Header },
         Fault::Damaged(offset, what) => ReplayError::Damaged { path, offset, what },
     }
@@ -83,7 +83,7 @@ pub(super) fn failure(path: &Path, fault: Fault, offset: u64) -> ReplayError {
 
 fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ReplayError + use<> {
     let path = path.to_owned();
-    move |source| ReplayError::Unreadable { path, source }
+    move |cause| ReplayError::Unreadable { path, cause }
 }
 
 fn first_bytes(file: &mut File) -> io::Result<([u8; 4], usize)> {
