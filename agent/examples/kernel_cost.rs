@@ -22,7 +22,10 @@ fn main() -> Result<()> {
     let _counting = enable_stats(Stats::RunTime).context("the kernel does not count the time of BPF programs")?;
     match what.as_str() {
         "capture" | "ignore" => {
-            let mut live = Live::start(&Config::default())?;
+            let mut live = Live::start(&Config {
+                ring_size_bytes: env::var("RING_SIZE").ok().and_then(|s| s.parse().ok()).unwrap_or(2 << 20),
+                ..Config::default()
+            })?;
             let child = start(&command)?;
             wait(child, || {
                 let mut flows = Vec::new();
@@ -36,14 +39,14 @@ fn main() -> Result<()> {
                         live.apply(flow, Verdict::IgnoreNotHttp);
                     }
                 }
-                live.pace()
+                live.wait();
             })?;
             print(&before);
             eprintln!("{:?}", Summary::of(&live.stats()));
         }
         "empty" => {
             let _attached = empty::attach(None)?;
-            wait(start(&command)?, || Duration::from_millis(20))?;
+            wait(start(&command)?, || thread::sleep(Duration::from_millis(20)))?;
             print(&before);
         }
         other => bail!("{other}: not `capture`, `ignore` or `empty`"),
@@ -57,9 +60,9 @@ fn start(command: &[String]) -> Result<Child> {
     child.with_context(|| format!("cannot run {program}"))
 }
 
-fn wait(mut child: Child, mut step: impl FnMut() -> Duration) -> Result<()> {
+fn wait(mut child: Child, mut step: impl FnMut()) -> Result<()> {
     loop {
-        thread::sleep(step());
+        step();
         if let Some(status) = child.try_wait()? {
             if !status.success() {
                 bail!("the load ended with {status}");

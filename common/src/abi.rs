@@ -82,10 +82,10 @@ pub struct SegmentHeader {
     pub base: [u32; 2],
     /// Interface index in the socket's network namespace, 0 unknown.
     pub ifindex: u32,
-    /// Local address, IPv4 in the first 4 bytes.
-    pub local: [u8; 16],
-    /// Remote address, IPv4 in the first 4 bytes.
-    pub remote: [u8; 16],
+    /// Local address as it lies in the packet, IPv4 in the first word.
+    pub local: [u32; 4],
+    /// Remote address as it lies in the packet, IPv4 in the first word.
+    pub remote: [u32; 4],
     /// Local port, host order.
     pub local_port: u16,
     /// Remote port, host order.
@@ -121,8 +121,8 @@ impl SegmentHeader {
         lost: 0,
         base: [0; 2],
         ifindex: 0,
-        local: [0; 16],
-        remote: [0; 16],
+        local: [0; 4],
+        remote: [0; 4],
         local_port: 0,
         remote_port: 0,
         kind: 0,

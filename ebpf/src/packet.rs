@@ -5,7 +5,6 @@
 
 use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
-use core::ptr;
 
 const TCP: u8 = 6;
 const HOP_BY_HOP: u8 = 0;
@@ -86,7 +85,7 @@ pub fn read(skb: *mut __sk_buff) -> Found {
 /// IPv4 with options.
 #[inline(always)]
 fn with_options(skb: *mut __sk_buff, total: u32, version: u8) -> Found {
-    if load::<1>(skb, 9) != Some([TCP]) {
+    if load(skb, 9) != Some([TCP]) {
         return Found::Nothing;
     }
     from_tcp_header(skb, total, u32::from(version & 15) * 4, false)
@@ -102,7 +101,7 @@ fn extended(skb: *mut __sk_buff, total: u32, next: u8) -> Found {
             _ => Found::Nothing,
         };
     }
-    match load::<2>(skb, 40) {
+    match load::<[u8; 2]>(skb, 40) {
         Some([TCP, 0]) => from_tcp_header(skb, total, 48, true),
         // ICMPv6 (multicast listener reports) is the usual user of this header.
         Some([58, _]) => Found::Nothing,
@@ -112,9 +111,9 @@ fn extended(skb: *mut __sk_buff, total: u32, next: u8) -> Found {
 
 #[inline(always)]
 fn from_tcp_header(skb: *mut __sk_buff, total: u32, at: u32, v6: bool) -> Found {
-    let Some(tcp) = load::<20>(skb, at) else { return Found::Nothing };
-    // SAFETY: the array has 20 bytes.
-    let (seq, offset, flags) = unsafe { fields(tcp.as_ptr()) };
+    let Some(tcp) = load::<[u32; 5]>(skb, at) else { return Found::Nothing };
+    // SAFETY: the array has 20 bytes, and is aligned.
+    let (seq, offset, flags) = unsafe { fields(tcp.as_ptr().cast()) };
     judge(total, at, seq, offset, flags, v6)
 }
 
@@ -125,10 +124,18 @@ fn from_tcp_header(skb: *mut __sk_buff, total: u32, at: u32, v6: bool) -> Found 
 #[inline(always)]
 unsafe fn fields(tcp: *const u8) -> (u32, u32, u8) {
     // SAFETY: the caller's promise.
-    unsafe {
-        let seq = u32::from_be(ptr::read_unaligned(tcp.add(4).cast::<u32>()));
-        (seq, u32::from(*tcp.add(12) >> 4) * 4, *tcp.add(13))
-    }
+    unsafe { (u32::from_be(word(tcp, 4)), u32::from(*tcp.add(12) >> 4) * 4, *tcp.add(13)) }
+}
+
+/// The 32-bit word at `offset`, in network order. Read in one piece, for LLVM takes an unaligned read apart into bytes: the
+/// kernel aligns IP headers where the processor needs it, and the verifier refuses what it would not do.
+///
+/// # Safety
+/// The word must be readable.
+#[inline(always)]
+unsafe fn word(at: *const u8, offset: usize) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { *at.add(offset).cast::<u32>() }
 }
 
 #[inline(always)]
@@ -147,10 +154,10 @@ fn judge(total: u32, tcp_at: u32, seq: u32, offset: u32, flags: u8, v6: bool) ->
 /// The addresses and ports of a packet.
 #[derive(Default)]
 pub struct Ends {
-    /// IPv4 in the first 4 bytes.
-    pub source: [u8; 16],
-    /// IPv4 in the first 4 bytes.
-    pub destination: [u8; 16],
+    /// As it lies in the packet, IPv4 in the first word.
+    pub source: [u32; 4],
+    /// As it lies in the packet, IPv4 in the first word.
+    pub destination: [u32; 4],
     /// Source port, host order.
     pub from: u16,
     /// Destination port, host order.
@@ -167,18 +174,16 @@ pub fn ends(skb: *mut __sk_buff, packet: &Packet) -> Ends {
     if packet.tcp_at == 20 && data + 24 <= end {
         // SAFETY: 24 bytes were tested above.
         unsafe {
-            ends.source[..4].copy_from_slice(&ptr::read_unaligned(head.add(12).cast::<[u8; 4]>()));
-            ends.destination[..4].copy_from_slice(&ptr::read_unaligned(head.add(16).cast::<[u8; 4]>()));
-            ends.from = u16::from_be(ptr::read_unaligned(head.add(20).cast()));
-            ends.to = u16::from_be(ptr::read_unaligned(head.add(22).cast()));
+            ends.source[0] = word(head, 12);
+            ends.destination[0] = word(head, 16);
+            ends.ports(word(head, 20));
         }
     } else if packet.tcp_at == 40 && packet.v6 && data + 44 <= end {
         // SAFETY: 44 bytes were tested above.
         unsafe {
-            ends.source = ptr::read_unaligned(head.add(8).cast());
-            ends.destination = ptr::read_unaligned(head.add(24).cast());
-            ends.from = u16::from_be(ptr::read_unaligned(head.add(40).cast()));
-            ends.to = u16::from_be(ptr::read_unaligned(head.add(42).cast()));
+            ends.source = [word(head, 8), word(head, 12), word(head, 16), word(head, 20)];
+            ends.destination = [word(head, 24), word(head, 28), word(head, 32), word(head, 36)];
+            ends.ports(word(head, 40));
         }
     } else {
         elsewhere(skb, packet, &mut ends);
@@ -186,25 +191,38 @@ pub fn ends(skb: *mut __sk_buff, packet: &Packet) -> Ends {
     ends
 }
 
-/// Behind options and extension headers.
-#[inline(always)]
-fn elsewhere(skb: *mut __sk_buff, packet: &Packet, ends: &mut Ends) {
-    let [a, b, c, d] = load::<4>(skb, packet.tcp_at).unwrap_or_default();
-    (ends.from, ends.to) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-    if packet.v6 {
-        ends.source = load::<16>(skb, 8).unwrap_or_default();
-        ends.destination = load::<16>(skb, 24).unwrap_or_default();
-    } else {
-        ends.source[..4].copy_from_slice(&load::<4>(skb, 12).unwrap_or_default());
-        ends.destination[..4].copy_from_slice(&load::<4>(skb, 16).unwrap_or_default());
+impl Ends {
+    #[inline(always)]
+    fn ports(&mut self, network_order: u32) {
+        let both = u32::from_be(network_order);
+        (self.from, self.to) = ((both >> 16) as u16, both as u16);
     }
 }
 
-/// `N` bytes at `at`, wherever they lie.
+/// Behind options and extension headers.
 #[inline(always)]
-pub fn load<const N: usize>(skb: *mut __sk_buff, at: u32) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    // SAFETY: the helper writes `N` bytes to an array of `N` bytes, or fails.
-    let failed = unsafe { bpf_skb_load_bytes(skb.cast(), at, bytes.as_mut_ptr().cast(), N as u32) };
-    (failed == 0).then_some(bytes)
+fn elsewhere(skb: *mut __sk_buff, packet: &Packet, ends: &mut Ends) {
+    ends.ports(load(skb, packet.tcp_at).unwrap_or_default());
+    if packet.v6 {
+        ends.source = load(skb, 8).unwrap_or_default();
+        ends.destination = load(skb, 24).unwrap_or_default();
+    } else {
+        ends.source[0] = load(skb, 12).unwrap_or_default();
+        ends.destination[0] = load(skb, 16).unwrap_or_default();
+    }
+}
+
+/// What can be read from a packet byte by byte: any bytes are a value.
+pub trait Plain: Default {}
+impl Plain for u32 {}
+impl<const N: usize> Plain for [u32; N] where Self: Default {}
+impl<const N: usize> Plain for [u8; N] where Self: Default {}
+
+/// A value at `at`, wherever it lies.
+#[inline(always)]
+fn load<T: Plain>(skb: *mut __sk_buff, at: u32) -> Option<T> {
+    let mut value = T::default();
+    // SAFETY: the helper writes as many bytes as the value has, or fails; any bytes are a value.
+    let failed = unsafe { bpf_skb_load_bytes(skb.cast(), at, (&raw mut value).cast(), size_of::<T>() as u32) };
+    (failed == 0).then_some(value)
 }

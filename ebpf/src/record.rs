@@ -1,10 +1,11 @@
-//! Writes records to the ring. Never wakes the reader: a forced wake-up costs thirty times a record.
+//! Writes records to the ring. The reader is not woken for a record: a forced wake-up costs thirty times a record. It drains by
+//! time, and is woken only if it sleeps while the ring fills: past a quarter, and at most once in a millisecond.
 
 use core::mem::MaybeUninit;
 use core::ptr;
 
 use apiscope_common::abi::{CLASSES, PAYLOAD_MAX, Program, Reason, SegmentHeader};
-use aya_ebpf::bindings::{__sk_buff, BPF_RB_NO_WAKEUP};
+use aya_ebpf::bindings::{__sk_buff, BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, BPF_RB_RING_SIZE};
 use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 
 use crate::maps::{RECORDS, miss};
@@ -17,6 +18,31 @@ struct Record<const N: usize> {
 }
 
 const QUIET: u64 = BPF_RB_NO_WAKEUP as u64;
+const WAKE: u64 = BPF_RB_FORCE_WAKEUP as u64;
+
+/// The least time between two wake-ups.
+const WAKE_NS: u64 = 1_000_000;
+
+/// When the reader was woken last. Two CPUs may both think that it is time: then it is woken twice. Not an `AtomicU64`: LLVM has no
+/// atomic loads for this target.
+static mut WOKEN_NS: u64 = 0;
+
+/// How to submit a record of this time.
+#[inline(always)]
+fn urgency(time_ns: u64) -> u64 {
+    let quarter = RECORDS.query(u64::from(BPF_RB_RING_SIZE)) / 4;
+    if RECORDS.query(u64::from(BPF_RB_AVAIL_DATA)) < quarter {
+        return QUIET;
+    }
+    // SAFETY: an aligned word of the object's own map, read and written in one piece each.
+    unsafe {
+        if time_ns.wrapping_sub(ptr::read_volatile(&raw const WOKEN_NS)) < WAKE_NS {
+            return QUIET;
+        }
+        ptr::write_volatile(&raw mut WOKEN_NS, time_ns);
+    }
+    WAKE
+}
 
 /// Writes a record without payload. Whether it was written.
 #[inline(always)]
@@ -72,6 +98,6 @@ fn sized<const N: usize>(skb: *mut __sk_buff, header: &SegmentHeader, at: u32, p
         miss(program, Reason::Load);
         return false;
     }
-    entry.submit(QUIET);
+    entry.submit(urgency(header.time_ns));
     true
 }

@@ -12,7 +12,7 @@ use aya_ebpf::bindings::{
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_ns};
 use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
-use aya_log_ebpf::warn;
+use aya_log_ebpf::{debug, warn};
 
 use crate::maps::{FLOWS, PAIRS, miss};
 use crate::record;
@@ -47,6 +47,7 @@ fn established(ctx: &SockOpsContext, role: SocketRole) {
         miss(Program::SockOps, Reason::FlowMap);
         warn!(ctx, "the flow map took no entry for a new connection: its role is unknown");
     }
+    debug!(ctx, "connection {} established, role {}", cookie, role as u8);
     // The client's end is established first (its ACK establishes the server's), except with TCP Fast Open.
     // SAFETY: the entry is only copied; a wrong cookie cannot be in it, for the two numbers belong to one connection.
     match unsafe { PAIRS.get(pair) }.copied() {

@@ -29,6 +29,14 @@ pub struct Root {
     pub(super) mount_folder: File,
 }
 
+impl Root {
+    /// Whether the cgroup with this id is the watched one or below it.
+    pub(super) fn holds(&self, id: u64) -> bool {
+        let Ok(below) = self.path.strip_prefix(&self.mount) else { return false };
+        path_of(self, id).is_some_and(|path| path.starts_with(Path::new("/").join(below)))
+    }
+}
+
 /// Finds the hierarchy (mounts one for the agent if there is none) and opens `subtree` in it, or its root.
 pub fn open(subtree: Option<&Path>) -> Result<Root, StartError> {
     let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();

@@ -24,8 +24,9 @@ use rustc_hash::FxHashMap;
 
 /// Flows remembered; past it those not heard of for longest are forgotten, and introduced again when they speak.
 const FLOWS_MAX: usize = 65_536;
-/// How long what a client sent is held back.
-const HOLD_NS_MAX: u64 = 1_000_000_000;
+/// How long what a client sent is held back: a server's kernel that was too busy for the client's ACK repeats its own SYN after 1, 2
+/// and 4 seconds.
+const HOLD_NS_MAX: u64 = 8_000_000_000;
 /// Bytes held back, of all flows; past it they are let go at once.
 const HELD_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Client's ends remembered after the kernel has said that they are void.
@@ -72,6 +73,8 @@ pub struct Untold {
     pub orphans: u64,
     /// Flows whose client's end was let go before its server spoke: with both ends on this host they may be seen twice.
     pub released_early: u64,
+    /// Flows that turned out to be the other end of another after they had been told: what they gave was given twice.
+    pub told_twice: u64,
 }
 
 /// All flows that are known.
@@ -243,7 +246,9 @@ impl Flows {
     }
 
     fn void(&mut self, cookie: u64) {
-        self.remove(cookie);
+        if matches!(self.remove(cookie), Some(State::Told { .. })) {
+            self.untold.told_twice += 1;
+        }
         if self.voids.len() >= VOID_MAX {
             self.voids.pop_front();
         }
@@ -399,10 +404,17 @@ fn origin(header: &SegmentHeader, client_is_local: bool, names: &mut dyn Names) 
     }
 }
 
-pub(super) fn address(family: u8, bytes: [u8; 16]) -> IpAddr {
-    if family == 6 {
-        return Ipv6Addr::from(bytes).to_canonical();
+fn address(family: u8, words: [u32; 4]) -> IpAddr {
+    let [first, ..] = words;
+    if family != 6 {
+        return Ipv4Addr::from(first.to_ne_bytes()).into();
     }
-    let [a, b, c, d, ..] = bytes;
-    Ipv4Addr::new(a, b, c, d).into()
+    let mut bytes = [0; 16];
+    for (to, word) in bytes.chunks_exact_mut(4).zip(words) {
+        to.copy_from_slice(&word.to_ne_bytes());
+    }
+    Ipv6Addr::from(bytes).to_canonical()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,9 @@
 
 use std::fmt;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use apiscope_common::abi::{Program, Reason, RecordKind, SegmentHeader, counter};
@@ -14,7 +16,7 @@ use apiscope_common::flow::Flow;
 use apiscope_wire::{FlowId, Input, Verdict};
 use aya::maps::{Array, HashMap as BpfHashMap, Map, MapData, PerCpuArray, RingBuf};
 use aya::{Ebpf, EbpfLoader};
-use aya_log::EbpfLogger;
+use aya_log::{EbpfLogger, Level};
 
 use super::bpf_log::ToTracing;
 use super::clock::{Clock, monotonic_ns};
@@ -26,8 +28,9 @@ use super::ring::Fill;
 use super::verdicts::Verdicts;
 use super::{cgroup, egress, ingress, object, seed, sock_ops};
 
-/// The least and the most time between two drains.
+/// The time between two drains: while the ring fills, while records come, and at most.
 const PACE_MIN: Duration = Duration::from_millis(1);
+const PACE_BUSY: Duration = Duration::from_millis(4);
 const PACE_MAX: Duration = Duration::from_millis(128);
 /// Records taken in one drain; past it the rest waits for the next, so that a flood does not keep the caller from its other work.
 const RECORDS_PER_DRAIN_MAX: u64 = 65_536;
@@ -45,11 +48,19 @@ pub struct Config {
     pub flows_max: u32,
     /// Bytes copied per turn.
     pub limits: Limits,
+    /// What the BPF programs log: what is less urgent is not even in the loaded program.
+    pub log_level: Level,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { cgroup: None, ring_size_bytes: 2 << 20, flows_max: 65_536, limits: Limits::DEFAULT }
+        Self {
+            cgroup: None,
+            ring_size_bytes: 2 << 20,
+            flows_max: 65_536,
+            limits: Limits::DEFAULT,
+            log_level: Level::Warn,
+        }
     }
 }
 
@@ -155,7 +166,7 @@ impl Live {
         // Connections that begin from here on are known by sock_ops; those before it are in the socket tables now; and only then
         // are packets looked at.
         sock_ops::attach(&mut ebpf, &root.folder)?;
-        let seeded = seed::seed(&mut seen);
+        let seeded = seed::seed(&mut seen, &root);
         ingress::attach(&mut ebpf, &root.folder)?;
         egress::attach(&mut ebpf, &root.folder)?;
 
@@ -229,6 +240,20 @@ impl Live {
         self.pace
     }
 
+    /// Sleeps until the next drain is due: for [`Live::pace`], and less if the ring fills meanwhile (the kernel wakes a reader that
+    /// sleeps while a quarter of the ring fills). A signal ends it early.
+    pub fn wait(&self) {
+        // A ring that holds something would end the poll at once, so then only time counts.
+        if self.fill.used() > 0 {
+            thread::sleep(self.pace.min(PACE_BUSY));
+            return;
+        }
+        let mut ring = libc::pollfd { fd: self.ring.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        let millis = libc::c_int::try_from(self.pace.as_millis()).unwrap_or(libc::c_int::MAX);
+        // SAFETY: one live structure, with an open descriptor.
+        unsafe { libc::poll(&raw mut ring, 1, millis) };
+    }
+
     /// The numbers, now.
     pub fn stats(&self) -> Stats {
         let mut stats = self.stats.clone();
@@ -261,7 +286,7 @@ impl Live {
         let eighths = used * 8 / self.stats.ring_size.max(1);
         self.pace = match (records, eighths) {
             (0, _) => (self.pace * 2).min(PACE_MAX),
-            (_, 0) => Duration::from_millis(4),
+            (_, 0) => PACE_BUSY,
             (_, 1) => Duration::from_millis(2),
             _ => PACE_MIN,
         };
@@ -274,7 +299,9 @@ fn ring_bytes(wanted: u32) -> u32 {
 }
 
 fn load(config: &Config) -> Result<Ebpf, StartError> {
+    let level = config.log_level as u8;
     EbpfLoader::new()
+        .override_global(aya_log::LEVEL, &level, true)
         // No type information of the kernel is used: the programs read no kernel structure.
         .btf(None)
         .map_max_entries("RECORDS", ring_bytes(config.ring_size_bytes))

@@ -12,6 +12,7 @@ use apiscope_common::flow::{FLOW_TWIN, Flow};
 use aya::maps::{HashMap as BpfHashMap, MapData};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::cgroup::Root;
 use super::netns;
 use super::sock_diag::{self, Socket};
 
@@ -36,8 +37,9 @@ pub struct Seeded {
 }
 
 /// Looks into all namespaces and writes what it finds to the kernel's flow map.
-pub(super) fn seed(map: &mut BpfHashMap<MapData, u64, Flow>) -> Seeded {
-    let visit = netns::in_each(sock_diag::sockets);
+pub(super) fn seed(map: &mut BpfHashMap<MapData, u64, Flow>, root: &Root) -> Seeded {
+    let mut visit = netns::in_each(sock_diag::sockets);
+    watched_only(&mut visit.found, root);
     let mut seeded = Seeded { namespaces: visit.found.len(), namespaces_failed: visit.failed, ..Seeded::default() };
     for end in judge(&visit.found) {
         match end.role {
@@ -47,17 +49,30 @@ pub(super) fn seed(map: &mut BpfHashMap<MapData, u64, Flow>) -> Seeded {
         }
         seeded.twins += usize::from(end.twin);
         let flags = if end.twin { FLOW_TWIN } else { 0 };
-        let flow = Flow { role: end.role as u8, flags, ..Flow::default() };
+        let flow = Flow { role: end.role as u8, flags, cgroup: end.cgroup, ..Flow::default() };
         // A full map forgets another flow instead (LRU): its role is then unknown, and shown so.
         let _ = map.insert(end.cookie, flow, 0);
     }
     seeded
 }
 
+/// Leaves out connections of cgroups that are not watched: the other end of one is no reason to pass over the end that is.
+fn watched_only(namespaces: &mut [Vec<Socket>], root: &Root) {
+    if root.path == root.mount {
+        return;
+    }
+    let mut known: FxHashMap<u64, bool> = FxHashMap::default();
+    let mut watched = |id: u64| *known.entry(id).or_insert_with(|| root.holds(id));
+    for sockets in namespaces {
+        sockets.retain(|socket| socket.listens || watched(socket.cgroup));
+    }
+}
+
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct End {
     cookie: u64,
+    cgroup: u64,
     role: SocketRole,
     twin: bool,
 }
@@ -69,7 +84,7 @@ fn judge(namespaces: &[Vec<Socket>]) -> Vec<End> {
     for (namespace, sockets) in namespaces.iter().enumerate() {
         let listeners = Listeners::of(sockets);
         for socket in sockets.iter().filter(|socket| !socket.listens) {
-            ends.push(End { cookie: socket.cookie, role: listeners.role(socket), twin: false });
+            ends.push(End { cookie: socket.cookie, cgroup: socket.cgroup, role: listeners.role(socket), twin: false });
             places.push((namespace, *socket));
         }
     }
@@ -113,7 +128,8 @@ fn mark_twins(ends: &mut [End], places: &[(usize, Socket)]) {
             .iter()
             .copied()
             .find(|other| *other != index && places.get(*other).is_some_and(|(n, _)| n == namespace));
-        let only = if let [only] = others.as_slice() { Some(*only) } else { None };
+        let alone = by_addresses.get(&(socket.local, socket.remote)).is_some_and(|same| same.len() == 1);
+        let only = if let ([only], true) = (others.as_slice(), alone) { Some(*only) } else { None };
         if let Some(other) = here.or(only)
             && let (Some(own), Some(of_other)) = (ends.get(index).copied(), ends.get(other).copied())
             && yields(&own, socket, &of_other)
@@ -147,7 +163,7 @@ mod tests {
 
     fn socket(cookie: u64, local: &str, remote: &str) -> Socket {
         let listens = remote.ends_with(":0");
-        Socket { listens, local: local.parse().unwrap(), remote: remote.parse().unwrap(), cookie }
+        Socket { listens, local: local.parse().unwrap(), remote: remote.parse().unwrap(), cookie, cgroup: 0 }
     }
 
     fn told(ends: &[End], cookie: u64) -> (SocketRole, bool) {
@@ -182,6 +198,7 @@ mod tests {
         let client = |cookie| socket(cookie, "10.0.0.1:40000", "10.0.0.2:80");
         let server = vec![socket(3, "10.0.0.2:80", "0.0.0.0:0"), socket(4, "10.0.0.2:80", "10.0.0.1:40000")];
         let ends = judge(&[vec![client(1)], vec![client(2)], server]);
+        assert_eq!([told(&ends, 1), told(&ends, 2)], [(SocketRole::Client, false); 2]);
         assert_eq!(told(&ends, 4), (SocketRole::Server, false), "the server's end is always read");
     }
 

@@ -14,6 +14,8 @@ const STATES: u32 = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 11 | 1 << 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// A request: a netlink header and `struct inet_diag_req_v2`.
 const REQUEST_BYTES: u8 = 16 + 56;
+/// `struct inet_diag_msg`.
+const MESSAGE_BYTES: usize = 72;
 
 /// A TCP socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub(super) struct Socket {
     pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
     pub(super) cookie: u64,
+    /// The socket's cgroup v2 id; 0 if the kernel does not tell (before 5.9).
+    pub(super) cgroup: u64,
 }
 
 /// All TCP sockets, IPv4 and IPv6. Addresses of IPv4 on an IPv6 socket are given as IPv4, as in the packets.
@@ -121,5 +125,20 @@ fn socket(body: &[u8]) -> Option<Socket> {
         local: SocketAddr::new(address(8)?, port(4)?),
         remote: SocketAddr::new(address(24)?, port(6)?),
         cookie: half(44)? | half(48)? << 32,
+        cgroup: cgroup(body.get(MESSAGE_BYTES..).unwrap_or_default()),
     })
+}
+
+/// `INET_DIAG_CGROUP_ID` among the attributes behind the message.
+fn cgroup(mut attributes: &[u8]) -> u64 {
+    const CGROUP_ID: u16 = 21;
+    while let Some(&[a, b, c, d]) = attributes.first_chunk() {
+        let length = usize::from(u16::from_ne_bytes([a, b]));
+        let value = attributes.get(4..length).unwrap_or_default();
+        if u16::from_ne_bytes([c, d]) == CGROUP_ID {
+            return value.first_chunk().map_or(0, |id| u64::from_ne_bytes(*id));
+        }
+        attributes = attributes.get(length.next_multiple_of(4).max(4)..).unwrap_or_default();
+    }
+    0
 }

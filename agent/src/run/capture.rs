@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use apiscope_audit::{Change, Settings};
@@ -46,10 +46,11 @@ impl Capture {
         let mut told = Instant::now();
         loop {
             self.drain();
-            match self.orders.recv_timeout(self.live.pace()) {
+            self.live.wait();
+            match self.orders.try_recv() {
                 Ok(Order::Configure(settings, limits)) => self.configure(&settings, limits),
-                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) => {}
             }
             if told.elapsed() >= TELL {
                 told = Instant::now();

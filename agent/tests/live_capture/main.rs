@@ -7,12 +7,14 @@ mod rig;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use apiscope::capture::live::{Config, Live};
 use apiscope_common::budget::Limits;
 use apiscope_wire::{Hop, Role, Verdict};
+use aya_log::Level;
 use rig::{Capture, Cgroup, Logged, Namespace, Nginx, connect, curl, may_run, turn};
 
 use crate::account::Flow;
@@ -217,6 +219,110 @@ fn a_client_without_its_server_is_a_call() {
     assert_eq!((flows[0].origin.role, flows[0].origin.server.port()), (Role::Called, nginx.port));
     let name = format!("/{}", cgroup.path.file_name().unwrap().to_string_lossy());
     assert_eq!(flows[0].origin.workload.as_deref(), Some(name.as_str()));
+}
+
+#[test]
+fn an_older_call_of_a_watched_cgroup_is_not_passed_over_for_its_server() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let nginx = Nginx::start(None, &["127.0.0.1:{port}"]);
+    let root = Live::start(&Config::default()).unwrap().cgroup().0.to_owned();
+    let cgroup = Cgroup::new(&root);
+    // Two requests on one connection, the second when the capture runs: it waits for a line on stdin.
+    let script = r#"echo $$ > "$1/cgroup.procs"; exec 3<>"/dev/tcp/127.0.0.1/$2"
+        ask() { printf 'GET /text HTTP/1.1\r\nHost: t\r\nConnection: %s\r\n\r\n' "$1" >&3; }
+        ask keep-alive; read -r line <&3; echo "$line"; read -r go; ask close; cat <&3"#;
+    let (folder, port) = (cgroup.path.display().to_string(), nginx.port.to_string());
+    let mut shell = Command::new("bash")
+        .args(["-c", script, "bash", &folder, &port])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(shell.stdout.take().unwrap());
+    said.read_line(&mut String::new()).unwrap();
+    let config = Config { cgroup: Some(cgroup.path.clone()), ..Config::default() };
+    let mut capture = Capture::with(&[nginx.port], &config);
+    shell.stdin.take().unwrap().write_all(b"go\n").unwrap();
+    let answers = |flow: &Flow| flow.server.count("HTTP/1.1 200 ");
+    capture.until("an answer", |account| account.flows.values().any(|flow| answers(flow) == 1));
+    said.read_to_string(&mut String::new()).unwrap();
+    assert!(shell.wait().unwrap().success());
+    let flows = capture.account.settle();
+    assert_eq!((flows.len(), flows[0].origin.role, flows[0].client.count("GET /text ")), (1, Role::Called, 1));
+}
+
+#[test]
+fn a_reader_that_sleeps_is_woken_when_the_ring_fills() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let nginx = Nginx::start(None, &["127.0.0.1:{port}"]);
+    let config = Config { ring_size_bytes: 256 << 10, ..Config::default() };
+    let mut capture = Capture::with(&[nginx.port], &config);
+    let port = nginx.port;
+    let mut shortest = Duration::MAX;
+    // Other traffic of the host keeps the reader awake, and a busy host wakes it late: one time of ten is proof enough.
+    for _ in 0..10 {
+        while capture.live.pace() < Duration::from_millis(128) {
+            capture.drain();
+            thread::sleep(Duration::from_millis(5));
+        }
+        let client = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(10));
+            let mut stream = connect(port);
+            (0..100).for_each(|_| drop(get(&mut stream, "/small")));
+        });
+        let began = Instant::now();
+        capture.live.wait();
+        shortest = shortest.min(began.elapsed());
+        client.join().unwrap();
+        capture.drain();
+    }
+    assert!(shortest < Duration::from_millis(110), "{shortest:?}");
+}
+
+#[test]
+fn the_programs_log_through_tracing() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let nginx = Nginx::start(None, &["127.0.0.1:{port}"]);
+    let lines: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let writer = Arc::clone(&lines);
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(move || Sink(Arc::clone(&writer)))
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let config = Config { log_level: Level::Debug, ..Config::default() };
+        let mut capture = Capture::with(&[nginx.port], &config);
+        get(&mut connect(nginx.port), "/text");
+        capture.drain();
+    });
+    let text = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
+    assert!(
+        text.contains("DEBUG") && text.contains("apiscope::bpf: connection ") && text.contains(" established"),
+        "{text}"
+    );
+}
+
+/// Where the log lines of a test go.
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port()
 }
 
-/// A network namespace with a veth pair to this one: 10.x.y.1 and fd00::1 here, .2 and ::2 there.
+/// A network namespace with a veth pair to this one: an address of each family at both ends.
 pub(crate) struct Namespace {
     pub(crate) name: String,
     pub(crate) v4: String,
@@ -111,8 +111,8 @@ impl Nginx {
     pub(crate) fn start(namespace: Option<&Namespace>, listen: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
-        let lines: String =
-            listen.iter().map(|line| format!("listen {};\n", line.replace("{port}", &port.to_string()))).collect();
+        let lines: Vec<String> = listen.iter().map(|line| ["listen ", line, ";"].concat()).collect();
+        let lines = lines.join("\n").replace("{port}", &port.to_string());
         let root = folder.path().display().to_string();
         let config = include_str!("nginx.conf").replace("LISTEN;", &lines).replace("ROOT", &root);
         fs::write(folder.path().join("nginx.conf"), config).unwrap();
@@ -226,7 +226,7 @@ impl Capture {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         while child.try_wait().unwrap().is_none() {
             self.drain();
-            thread::sleep(self.live.pace());
+            self.live.wait();
         }
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{command:?}: {output:?}");
