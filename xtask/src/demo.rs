@@ -71,8 +71,8 @@ fn hint(program: &Path, socket: &Path) {
 }
 
 fn tables(agent: &Agent) -> Result<()> {
-    agent.show("endpoints")?;
-    agent.show("findings")
+    agent.show(&["endpoints", "--api", sample::NAME])?;
+    agent.show(&["findings", "--api", sample::NAME])
 }
 
 /// What was done and what was seen of it.
@@ -85,13 +85,14 @@ struct Summary {
 impl Summary {
     fn of(agent: &Agent, client: &Client<'_>) -> Result<Self> {
         let endpoints = rows(agent, "endpoints")?;
+        let calls: u64 = endpoints.iter().filter_map(|endpoint| endpoint["calls"].as_u64()).sum();
         let mut kinds = BTreeMap::new();
         for finding in rows(agent, "findings")? {
             *kinds.entry(finding["kind"].as_str().unwrap_or("?").to_owned()).or_default() += 1;
         }
         let found: Vec<_> = kinds.iter().map(|(kind, count): (&String, &usize)| format!("{count} {kind}")).collect();
         let text = format!(
-            "The client made {} calls. apiscope knows {} endpoints and has {} findings: {}.",
+            "The client made {} calls, apiscope saw {calls}. It knows {} endpoints and has {} findings: {}.",
             client.calls(),
             endpoints.len(),
             kinds.values().sum::<usize>(),
@@ -110,11 +111,12 @@ impl Summary {
     }
 }
 
+/// What the agent knows of the sample API, as values.
 fn rows(agent: &Agent, what: &str) -> Result<Vec<Value>> {
-    let text = agent.ask(&[what, "-o", "json"]).with_context(|| format!("the agent does not tell its {what}"))?;
-    let value: Value = serde_json::from_str(&text).with_context(|| format!("`apiscope {what} -o json` is not JSON"))?;
-    let rows = value.as_array().or_else(|| value[what].as_array());
-    rows.cloned().with_context(|| format!("`apiscope {what} -o json` is not a list"))
+    let text = agent.ask(&[what, "--api", sample::NAME, "-o", "jsonl"]);
+    let text = text.with_context(|| format!("the agent does not tell its {what}"))?;
+    let rows = text.lines().map(serde_json::from_str).collect::<Result<_, _>>();
+    rows.with_context(|| format!("`apiscope {what} -o jsonl` is not JSON"))
 }
 
 /// A folder that goes with its owner. Others may read it: nginx's workers are not root.

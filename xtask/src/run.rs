@@ -57,8 +57,8 @@ fn own_traffic(program: &Path, args: &Args, end: Option<Instant>, interrupt: &In
         sleep(TICK);
     }
     watch.end();
-    agent.show("endpoints")?;
-    agent.show("findings")
+    agent.show(&["endpoints"])?;
+    agent.show(&["findings"])
 }
 
 /// Where a started agent keeps its things.
@@ -137,10 +137,10 @@ impl Agent {
         Running::start(&mut self.command(&["watch"]))
     }
 
-    /// A table on the terminal, under its name.
-    pub(crate) fn show(&self, what: &str) -> Result<()> {
-        println!("\n== {what}");
-        process::run(&mut self.command(&[what]))
+    /// A command's table on the terminal, under its name.
+    pub(crate) fn show(&self, words: &[&str]) -> Result<()> {
+        println!("\n== {}", words[0]);
+        process::run(&mut self.command(words))
     }
 
     /// What it answers, or nothing if it does not.

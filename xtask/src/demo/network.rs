@@ -11,7 +11,7 @@ pub(super) struct Network {
 }
 
 impl Network {
-    /// Makes both ends and gives them addresses of the range for benchmarks (RFC 2544), which no network routes.
+    /// Makes both ends and gives them private addresses: only these four of a network that may use the range are hidden meanwhile.
     pub(super) fn make() -> Result<Self> {
         remove_leftovers();
         let id = std::process::id();
@@ -20,7 +20,7 @@ impl Network {
         let namespace = network.namespace.as_str();
         ip(&["netns", "add", namespace])?;
         ip(&["link", "add", &outside, "type", "veth", "peer", "name", &inside, "netns", namespace])?;
-        ip(&["address", "add", &format!("198.18.{}.1/30", network.subnet), "dev", &outside])?;
+        ip(&["address", "add", &format!("10.198.{}.1/30", network.subnet), "dev", &outside])?;
         ip(&["link", "set", &outside, "up"])?;
         let server = format!("{}/30", network.server());
         ip(&["-n", namespace, "address", "add", &server, "dev", &inside])?;
@@ -35,7 +35,7 @@ impl Network {
 
     /// The address inside.
     pub(super) fn server(&self) -> String {
-        format!("198.18.{}.2", self.subnet)
+        format!("10.198.{}.2", self.subnet)
     }
 
     /// A command that runs inside, and ends when this program does, however it ends.

@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Its name in the agent's configuration.
+pub(super) const NAME: &str = "shop";
 /// The name that the client calls it by.
 pub(super) const HOST: &str = "api.shop.example";
 const PORT: u16 = 8080;
@@ -45,7 +47,7 @@ pub(super) fn config(folder: &Path, network: &Network) -> Result<String> {
     let document = document_path(folder);
     fs::write(&document, DOCUMENT).with_context(|| format!("cannot write {}", document.display()))?;
     Ok(format!(
-        "\n[[api]]\nname = \"shop\"\nauthorities = [\"{HOST}\", \"{HOST}:{PORT}\", \"{}:{PORT}\"]\nopenapi = '{}'\n",
+        "\n[[api]]\nname = \"{NAME}\"\nauthorities = [\"{HOST}\", \"{HOST}:{PORT}\", \"{}:{PORT}\"]\nopenapi = '{}'\n",
         network.server(),
         document.display()
     ))
