@@ -38,6 +38,15 @@ pub enum StoreError {
         /// The newest version known here.
         known: u32,
     },
+    /// Another process has the store open for writing.
+    #[error(
+        "store: another apiscope is running with {}. Stop it, or give this one a directory of its own in [store] dir",
+        dir.display()
+    )]
+    InUse {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// There is no store to read.
     #[error("store: {} does not exist. Has `apiscope run` been started with this directory?", path.display())]
     Missing {

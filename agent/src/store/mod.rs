@@ -17,6 +17,7 @@ mod spare;
 mod status;
 mod writer;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -92,6 +93,7 @@ struct Inner {
     queue: Arc<Queue>,
     /// Grows whenever the outbox does.
     outbox: watch::Receiver<u64>,
+    targets: Arc<Mutex<Vec<String>>>,
     health: Arc<Health>,
     clock: Clock,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -102,6 +104,7 @@ impl Store {
     /// and a new one begun.
     pub fn open(options: Options) -> Result<(Self, Restored), StoreError> {
         let now = (options.clock)();
+        let lock = schema::take(&options.dir)?;
         let opened = schema::open(&options.dir, now.as_nanos() / 1_000_000_000)?;
         let path = options.dir.join(DATABASE_FILE);
         if let Some(aside) = &opened.set_aside {
@@ -113,7 +116,7 @@ impl Store {
             source,
         })?;
         let status = StoreStatus { path, durable: true, set_aside: opened.set_aside, ..StoreStatus::default() };
-        Self::start(options, opened.connection, Medium::Disk, status).map(|store| (store, restored))
+        Self::start(options, opened.connection, Some(lock), Medium::Disk, status).map(|store| (store, restored))
     }
 
     /// A store in memory, for a running agent whose directory can't be used because of `error`. It tries to come back to the disk.
@@ -126,20 +129,24 @@ impl Store {
             failures: [(Operation::Open, 1)].into(),
             ..StoreStatus::default()
         };
-        Self::start(options, connection, Medium::Memory { seeded }, health)
+        Self::start(options, connection, None, Medium::Memory { seeded }, health)
     }
 
     fn start(
         options: Options,
         connection: Connection,
+        lock: Option<File>,
         medium: Medium,
         status: StoreStatus,
     ) -> Result<Self, StoreError> {
         let (queue, health) = (Arc::new(Queue::default()), Arc::new(Health::new(status)));
         let dir = options.dir.clone();
         let (outbox_grew, outbox) = watch::channel(0);
+        let targets: Arc<Mutex<Vec<String>>> = Arc::default();
         let writer = Writer {
             outbox_grew,
+            lock,
+            targets: Arc::clone(&targets),
             connection,
             medium,
             dir: options.dir,
@@ -154,7 +161,14 @@ impl Store {
             .name("store".into())
             .spawn(move || writer.run())
             .map_err(|source| StoreError::File { what: "no thread to write", path: dir, source })?;
-        Ok(Self(Arc::new(Inner { queue, outbox, health, clock: options.clock, thread: Mutex::new(Some(thread)) })))
+        Ok(Self(Arc::new(Inner {
+            queue,
+            outbox,
+            targets,
+            health,
+            clock: options.clock,
+            thread: Mutex::new(Some(thread)),
+        })))
     }
 
     /// The store of an agent that may or may not be running, for reading.
@@ -185,6 +199,7 @@ impl Store {
     /// Makes these the targets of alerts; see the outbox. To be called before the first change, so that none is missed.
     pub fn register_targets(&self, targets: Vec<String>) -> Result<(), StoreError> {
         let now = self.now();
+        self.0.targets.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&targets);
         self.run(move |connection| outbox::register(connection, &targets, now))
     }
 

@@ -148,7 +148,7 @@ impl Queue {
         waiting.since.get_or_insert_with(Instant::now);
         let urgent = matches!(change, Change::Alert(_));
         waiting.urgent |= urgent;
-        if first || urgent {
+        if first || urgent || waiting.batch.calls.len() == CALLS_MAX / 2 {
             self.something.notify_one();
         }
     }
@@ -202,7 +202,8 @@ impl Queue {
 impl Waiting {
     /// When the rows should be written.
     fn ripe_at(&self) -> Option<Instant> {
-        self.since.map(|since| if self.urgent { since } else { since + LINGER })
+        let hurry = self.urgent || self.batch.calls.len() >= CALLS_MAX / 2;
+        self.since.map(|since| if hurry { since } else { since + LINGER })
     }
 
     /// A job sees all rows that came before it, so the batch goes with it, unless rows are held back.

@@ -1,6 +1,6 @@
 //! The database file: how it is opened, made, brought up to date, and set aside when it is damaged.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +12,9 @@ use super::fingerprint::create_dir;
 
 /// The database's name in the store's directory.
 pub const DATABASE_FILE: &str = "apiscope.db";
+
+/// Held by the agent that writes.
+const LOCK_FILE: &str = "apiscope.lock";
 
 /// One step each; `user_version` counts the steps that were taken. Never change one that was released: add another.
 const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
@@ -38,6 +41,20 @@ pub(super) fn open(dir: &Path, now_seconds: u64) -> Result<Opened, StoreError> {
             Ok(Opened { connection: open_file(&path)?, set_aside: Some(aside) })
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Takes the directory for this process: two agents on one outbox would send everything twice. Given back when the file is closed,
+/// also by a kill.
+pub(super) fn take(dir: &Path) -> Result<File, StoreError> {
+    create_dir(dir)?;
+    let path = dir.join(LOCK_FILE);
+    let failed = |source| StoreError::File { what: "can't open", path: path.clone(), source };
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.into() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The one thread that writes. It owns the connection; everybody else leaves rows and jobs in the queue.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use apiscope_audit::finding::FindingRow;
@@ -38,9 +39,13 @@ pub(super) enum Medium {
 /// Everything the thread owns.
 pub(super) struct Writer {
     pub(super) connection: Connection,
+    /// The directory is this process's; `None` while there is none.
+    pub(super) lock: Option<File>,
     pub(super) medium: Medium,
     pub(super) dir: PathBuf,
     pub(super) queue: Arc<Queue>,
+    /// Those that were registered, for a database that knows none.
+    pub(super) targets: Arc<Mutex<Vec<String>>>,
     pub(super) outbox_grew: watch::Sender<u64>,
     pub(super) health: Arc<Health>,
     pub(super) clock: Clock,
@@ -151,7 +156,10 @@ impl Writer {
 
     fn leave_disk(&mut self) {
         match spare::leave(Some(&self.dir.join(schema::DATABASE_FILE))) {
-            Ok((connection, seeded)) => {
+            Ok((mut connection, seeded)) => {
+                if !seeded {
+                    self.register_again(&mut connection);
+                }
                 log::error!(
                     "store: {} does not take writes; going on in memory: new state and undelivered alerts are lost if the agent \
                      stops now, the call log is not kept. Free space or mend permissions; the agent returns by itself",
@@ -165,6 +173,14 @@ impl Writer {
         }
     }
 
+    /// Without targets nothing would go to the outbox.
+    fn register_again(&self, connection: &mut Connection) {
+        let targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Err(error) = outbox::register(connection, &targets, (self.clock)()) {
+            self.failed(Operation::Outbox, &error);
+        }
+    }
+
     fn come_back(&mut self) {
         let Medium::Memory { seeded } = self.medium else { return };
         let waiting = self.connection.query_row("SELECT count(*) FROM outbox", [], |row| row.get::<_, u32>(0));
@@ -172,6 +188,12 @@ impl Writer {
             return;
         }
         let now = (self.clock)();
+        if self.lock.is_none() {
+            match schema::take(&self.dir) {
+                Ok(lock) => self.lock = Some(lock),
+                Err(error) => return self.failed(Operation::Open, &error),
+            }
+        }
         match schema::open(&self.dir, now.as_nanos() / 1_000_000_000) {
             Ok(opened) => match spare::come_back(&self.connection, &self.dir.join(schema::DATABASE_FILE), seeded) {
                 Ok(()) => {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiscope::store::{CallFilter, DATABASE_FILE, Operation, Options, Store, StoreError};
+use apiscope::store::{Accepted, CallFilter, DATABASE_FILE, Operation, Options, Store, StoreError};
 use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method};
 use apiscope_audit::facts::{AuthKind, BodySize, Facts};
 use apiscope_audit::finding::Transition;
@@ -135,8 +135,51 @@ fn a_damaged_file_is_set_aside() {
     assert!(restored.endpoints.is_empty());
     let aside = store.status().set_aside.expect("it says where the file went");
     assert!(aside.exists() && aside.to_string_lossy().contains("apiscope.db.corrupt-"), "{}", aside.display());
-    fs::write(&path, "not a database at all, and long enough to be looked at").expect("a file");
-    drop(store);
+}
+
+#[test]
+fn a_file_that_gets_damaged_under_a_running_agent_is_set_aside_and_no_alert_is_lost() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = Options { come_back_every: Duration::from_millis(200), ..Options::new(dir.path()) };
+    let (store, _) = Store::open(options).expect("it opens");
+    store.register_targets(vec!["t".into()]).expect("a target");
+    // More than SQLite keeps in memory, so that it has to look at the file.
+    let endpoints = || {
+        for n in 0..200 {
+            let row = EndpointRow { owner: Some("x".repeat(50_000).into()), ..endpoint(&"x".repeat(n)) };
+            store.apply(&Change::Endpoint(Box::new(row)));
+        }
+    };
+    endpoints();
+    store.flush().expect("it writes");
+    for suffix in ["", "-wal"] {
+        let path = dir.path().join(format!("{DATABASE_FILE}{suffix}"));
+        let length = fs::metadata(&path).expect("a file").len();
+        let garbage = vec![0x5a; usize::try_from(length).expect("it is small")];
+        fs::write(&path, garbage).expect("it is damaged");
+    }
+    tell(&store, &opened("/a", now()));
+    tell(&store, &opened("/b", now()));
+    wait_for("the store notices", 20, || {
+        endpoints();
+        (store.status().failures.get(&Operation::Write) >= Some(&1)).then_some(())
+    });
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let routes = || {
+        let (rows, _) = runtime.block_on(store.pending("t", apiscope_audit::Severity::Info, 10)).ok()?;
+        (rows.len() == 2 && !store.status().durable).then_some(())
+    };
+    wait_for("both alerts wait in memory", 20, routes);
+    let (rows, last) = runtime.block_on(store.pending("t", apiscope_audit::Severity::Info, 10)).expect("they wait");
+    assert_eq!(rows.iter().map(|row| &*row.finding.route).collect::<Vec<_>>(), ["/a", "/b"]);
+    let accepted = Accepted { position: last, ..Accepted::default() };
+    runtime.block_on(store.accept("t", accepted)).expect("they are delivered");
+    wait_for("a new file", 20, || store.status().durable.then_some(()));
+    assert!(store.status().set_aside.is_some_and(|aside| aside.exists()));
+    tell(&store, &opened("/c", now()));
+    store.flush().expect("it writes");
+    let (rows, _) = runtime.block_on(store.pending("t", apiscope_audit::Severity::Info, 10)).expect("it waits");
+    assert_eq!(rows.iter().map(|row| &*row.finding.route).collect::<Vec<_>>(), ["/c"]);
 }
 
 #[test]
@@ -151,6 +194,17 @@ fn a_file_of_a_newer_version_is_left_alone() {
     assert!(matches!(Store::read_only(dir.path()), Err(StoreError::Newer { .. })));
     let absent = Store::read_only(&dir.path().join("absent")).expect_err("nothing is there").to_string();
     assert!(absent.contains("does not exist. Has `apiscope run` been started"), "{absent}");
+}
+
+#[test]
+fn a_second_agent_is_told_of_the_first() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (first, _) = Store::open(Options::new(dir.path())).expect("it opens");
+    let error = Store::open(Options::new(dir.path())).expect_err("it is in use");
+    assert!(matches!(error, StoreError::InUse { .. }), "{error}");
+    Store::read_only(dir.path()).expect("a reader does not mind");
+    first.close();
+    Store::open(Options::new(dir.path())).expect("it is free again");
 }
 
 #[test]
