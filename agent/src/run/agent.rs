@@ -132,6 +132,7 @@ impl Agent {
             core,
             counts,
             receivers: Vec::new(),
+            watchers: lock(&self.watch).as_ref().map_or(0, broadcast::Sender::receiver_count) as u64,
         }
     }
 

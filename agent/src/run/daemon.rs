@@ -26,7 +26,7 @@ use crate::metrics::ConfigSnapshot;
 use crate::pipeline::{Owner, Pipeline, Shard};
 use crate::trouble::Trouble;
 use crate::view::Board;
-use crate::web;
+use crate::web::{self, serve::Connections};
 
 /// Batches of changes between capture and sinks.
 const BATCHES_MAX: usize = 64;
@@ -72,6 +72,8 @@ struct Daemon {
     wakes: Receiver<Wake>,
     capture: JoinHandle<()>,
     sinks: JoinHandle<()>,
+    /// Connections on the control socket.
+    asking: Connections,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -100,7 +102,7 @@ impl Daemon {
             .enable_all()
             .build()
             .context("no event loop")?;
-        serve(&runtime, &agent, seat, metrics)?;
+        let asking = serve(&runtime, &agent, seat, metrics)?;
         let (wake, wakes) = mpsc::channel();
         signals(wake.clone())?;
         let (orders, order) = mpsc::channel();
@@ -124,6 +126,7 @@ impl Daemon {
             wakes,
             capture,
             sinks,
+            asking,
             runtime,
         })
     }
@@ -156,7 +159,7 @@ impl Daemon {
     fn stop(self) {
         notify(&[NotifyState::Stopping]);
         tracing::info!("stopping");
-        let Self { agent, orders, capture, sinks, runtime, .. } = self;
+        let Self { agent, orders, capture, sinks, asking, runtime, .. } = self;
         // Fails only where the thread has ended already.
         let _ = orders.send(Order::Stop);
         for (name, thread) in [("capture", capture), ("sinks", sinks)] {
@@ -168,7 +171,9 @@ impl Daemon {
             tracing::error!("not everything reached the store: {error}");
         }
         agent.end_watch();
-        runtime.shutdown_timeout(LISTENERS_END);
+        // Readers of `watch` get their last lines; nobody can hold up the end for longer.
+        let _ = runtime.block_on(async { tokio::time::timeout(LISTENERS_END, asking.end()).await });
+        runtime.shutdown_timeout(Duration::from_millis(200));
         agent.store.close();
         tracing::info!("stopped; {} exchanges were seen", agent.board().counts().exchanges);
     }
@@ -259,15 +264,16 @@ fn serve(
     agent: &Arc<Agent>,
     seat: &Seat,
     metrics: Option<TcpListener>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Connections> {
     let _context = runtime.enter();
     let socket = tokio::net::UnixListener::from_std(seat.listener()?)?;
-    runtime.spawn(web::serve::unix(socket, control::server::router(Arc::clone(agent))));
+    let asking = Connections::default();
+    runtime.spawn(web::serve::unix(socket, control::server::router(Arc::clone(agent)), asking.clone()));
     if let Some(metrics) = metrics {
         let listener = tokio::net::TcpListener::from_std(metrics)?;
-        runtime.spawn(web::serve::tcp(listener, web::router(Arc::clone(agent))));
+        runtime.spawn(web::serve::tcp(listener, web::router(Arc::clone(agent)), Connections::default()));
     }
-    Ok(())
+    Ok(asking)
 }
 
 fn signals(wake: Sender<Wake>) -> anyhow::Result<()> {

@@ -27,6 +27,8 @@ pub struct StatusView {
     pub counts: CountsView,
     /// Where alerts go.
     pub receivers: Vec<ReceiverView>,
+    /// Readers of `watch` now.
+    pub watchers: u64,
 }
 
 /// The process.

@@ -18,9 +18,26 @@ const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long to wait after an accept that failed, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
+/// The connections of a listener: how many more there may be.
+#[derive(Clone, Debug)]
+pub struct Connections(Arc<Semaphore>);
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(CONNECTIONS_MAX)))
+    }
+}
+
+impl Connections {
+    /// Accepts no further ones, and waits for the end of those there are.
+    pub async fn end(&self) {
+        // Fails only when it is closed, which nobody does.
+        let _ = self.0.acquire_many(u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX)).await;
+    }
+}
+
 /// Serves a TCP listener for ever.
-pub async fn tcp(listener: TcpListener, router: Router) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+pub async fn tcp(listener: TcpListener, router: Router, Connections(permits): Connections) {
     while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => connection(stream, router.clone(), permit),
@@ -30,8 +47,7 @@ pub async fn tcp(listener: TcpListener, router: Router) {
 }
 
 /// Serves a unix listener for ever.
-pub async fn unix(listener: UnixListener, router: Router) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+pub async fn unix(listener: UnixListener, router: Router, Connections(permits): Connections) {
     while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => connection(stream, router.clone(), permit),

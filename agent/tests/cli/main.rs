@@ -3,3 +3,4 @@
 mod check;
 mod run;
 mod support;
+mod traffic;
