@@ -1,9 +1,10 @@
 //! `apiscope check`: every mistake in the configuration, with its place.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use super::{ConfigArg, colour, next, output, say};
-use crate::config::{Config, Gravity, Mistake};
+use crate::config::{Config, Gravity, Mistake, Source};
 use crate::view::List;
 
 /// Reads the configuration and shows every mistake, with file, line, column and what to do.
@@ -34,7 +35,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let readings = config.settings().1;
             let mistakes =
                 readings.into_iter().flat_map(|reading| reading.document.err().into_iter().chain(reading.faults));
-            let mistakes = mistakes.collect();
+            let mut mistakes: Vec<_> = mistakes.collect();
+            mistakes.extend(secrets(&config));
             (Some(config), mistakes)
         }
         Err(mistakes) => (None, mistakes),
@@ -57,6 +59,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     say(&format!("{} in the configuration", counted(errors, "mistake")));
     Ok(ExitCode::FAILURE)
+}
+
+/// Signing secrets that can't be used, told of the file that is read last.
+fn secrets(config: &Config) -> Vec<Mistake> {
+    let path = config.files.last().cloned().unwrap_or_default();
+    let source = Arc::new(Source { path, text: String::new() });
+    config.secret_faults().into_iter().map(|fault| Mistake::whole(&source, fault)).collect()
 }
 
 /// Every mistake on stderr, as a compiler would.

@@ -8,6 +8,7 @@ pub mod form;
 pub mod keys;
 pub mod mistake;
 mod read;
+mod receivers;
 pub mod reference;
 mod settings;
 

@@ -209,7 +209,9 @@ impl Route {
         let mut outbox = self.store.outbox_changes();
         loop {
             outbox.mark_unchanged();
-            let wait = match worker.round().await {
+            let round = worker.round().await;
+            worker.note_backlog().await;
+            let wait = match round {
                 Ok(()) => {
                     worker.back_off = back_off(manner.back_off_max);
                     IDLE.min(worker.due.saturating_duration_since(Instant::now())).max(Duration::from_millis(10))
@@ -222,7 +224,6 @@ impl Route {
                     continue;
                 }
             };
-            worker.note_backlog().await;
             tokio::select! {
                 _ = outbox.changed() => {}
                 stopped = self.pause(wait) => if stopped { return },

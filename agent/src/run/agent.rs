@@ -9,9 +9,10 @@ use tokio::sync::broadcast;
 
 use super::Health;
 use crate::config::Config;
-use crate::metrics::{ConfigSnapshot, Metrics};
+use crate::metrics::{ConfigSnapshot, Metrics, ReceiverSnapshot};
+use crate::notify::Notifier;
 use crate::store::Store;
-use crate::view::{AgentView, Board, CaptureView, CoreView, Problem, SCHEMA, StatusView, rfc3339};
+use crate::view::{AgentView, Board, CaptureView, CoreView, Problem, ReceiverView, SCHEMA, StatusView, rfc3339};
 
 /// Lines of `watch` that a reader may be behind before it misses some.
 const WATCH_LINES_MAX: usize = 4_096;
@@ -28,6 +29,7 @@ pub struct Agent {
     pub metrics: Metrics,
     /// Keeps every change.
     pub store: Store,
+    alerts: Mutex<Option<Notifier>>,
     numbers: Mutex<(CaptureView, CoreView)>,
     ready: AtomicBool,
     watch: Mutex<Option<broadcast::Sender<Bytes>>>,
@@ -46,6 +48,7 @@ impl Agent {
             health: Health::default(),
             metrics,
             store,
+            alerts: Mutex::new(None),
             numbers: Mutex::default(),
             ready: AtomicBool::new(false),
             watch: Mutex::new(Some(broadcast::Sender::new(WATCH_LINES_MAX))),
@@ -73,9 +76,15 @@ impl Agent {
         *lock(&self.numbers) = (capture, core);
     }
 
+    /// Puts other deliveries in force, and gives those that were.
+    pub fn set_alerts(&self, notifier: Option<Notifier>) -> Option<Notifier> {
+        std::mem::replace(&mut *lock(&self.alerts), notifier)
+    }
+
     /// What Prometheus reads.
     pub fn metrics_text(&self) -> String {
         self.metrics.set_store(self.store.status());
+        self.metrics.set_receivers(self.receivers().0);
         self.metrics.render()
     }
 
@@ -131,13 +140,42 @@ impl Agent {
             capture,
             core,
             counts,
-            receivers: Vec::new(),
+            receivers: self.receiver_views(),
             watchers: lock(&self.watch).as_ref().map_or(0, broadcast::Sender::receiver_count) as u64,
         }
     }
 
+    /// How deliveries are doing, and the last failure of each receiver that is failing.
+    fn receivers(&self) -> (Vec<ReceiverSnapshot>, Vec<(String, String)>) {
+        lock(&self.alerts).as_ref().map_or_else(Default::default, |alerts| (alerts.snapshot(), alerts.errors()))
+    }
+
+    fn receiver_views(&self) -> Vec<ReceiverView> {
+        let (snapshots, errors) = self.receivers();
+        let view = |snapshot: ReceiverSnapshot| ReceiverView {
+            failing: errors.iter().find(|(name, _)| *name == snapshot.receiver).map(|(_, error)| error.clone()),
+            name: snapshot.receiver,
+            waiting: snapshot.waiting,
+            sent: snapshot.sent,
+        };
+        snapshots.into_iter().map(view).collect()
+    }
+
     fn problems(&self) -> Vec<Problem> {
         let mut problems = self.health.problems();
+        let (snapshots, errors) = self.receivers();
+        for (name, error) in errors {
+            let snapshot = snapshots.iter().find(|snapshot| snapshot.receiver == name);
+            let (waiting, oldest) = snapshot.map_or((0, None), |snapshot| (snapshot.waiting, snapshot.oldest));
+            let waits = if waiting > 0 { format!("; {waiting} alerts wait for it") } else { String::new() };
+            problems.push(Problem {
+                part: format!("receiver {name}"),
+                what: format!("it does not take alerts: {}{waits}", error.split(" (os error").next().unwrap_or(&error)),
+                todo: "nothing is lost: they go out when it answers; see that it runs and that its address is right"
+                    .to_owned(),
+                since: rfc3339(oldest.unwrap_or(self.started)),
+            });
+        }
         let store = self.store.status();
         if let Some(error) = store.error {
             let (what, todo) = error.split_once(". ").unwrap_or((&error, "see the log"));

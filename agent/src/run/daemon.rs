@@ -102,6 +102,8 @@ impl Daemon {
             .enable_all()
             .build()
             .context("no event loop")?;
+        // Before the first change, so that no alert is missed.
+        agent.set_alerts(Some(start::alerts(&runtime, &agent, &config)?));
         let asking = serve(&runtime, &agent, seat, metrics)?;
         let (wake, wakes) = mpsc::channel();
         signals(wake.clone())?;
@@ -167,6 +169,9 @@ impl Daemon {
                 tracing::error!("the thread {name} ended by a defect: what it held is lost");
             }
         }
+        if let Some(alerts) = agent.set_alerts(None) {
+            runtime.block_on(alerts.stop());
+        }
         if let Err(error) = agent.store.flush() {
             tracing::error!("not everything reached the store: {error}");
         }
@@ -203,6 +208,7 @@ impl Daemon {
         let config = Arc::new(keep_fixed(&self.agent, &old, config));
         self.log.set(&config.log);
         let settings = self.documents.borrow_mut().settings(&self.agent, &config);
+        self.alerts(&config);
         self.agent.set_config(Arc::clone(&config));
         // Fails only where the thread has ended, and then the main loop knows.
         let _ = self.orders.send(Order::Configure(settings, start::budget_of(&config)));
@@ -210,6 +216,25 @@ impl Daemon {
         self.read_at.set(now());
         self.agent.metrics.set_config(ConfigSnapshot { successful: true, success_at: self.read_at.get() });
         tracing::info!("the configuration was read again and is in force");
+    }
+
+    /// Delivers to the receivers of this configuration from now on. Those that can't work leave the old ones in force.
+    fn alerts(&self, config: &Config) {
+        if let Err(trouble) = start::check_alerts(config) {
+            self.agent.health.set("receivers", &trouble, now());
+            return;
+        }
+        // Two that deliver at once could tell the same alert twice.
+        if let Some(old) = self.agent.set_alerts(None) {
+            self.runtime.block_on(old.stop());
+        }
+        match start::alerts(&self.runtime, &self.agent, config) {
+            Ok(alerts) => {
+                self.agent.set_alerts(Some(alerts));
+                self.agent.health.clear("receivers");
+            }
+            Err(trouble) => self.agent.health.set("receivers", &trouble, now()),
+        }
     }
 }
 

@@ -7,11 +7,13 @@ use apiscope_audit::Restored;
 use apiscope_audit::secret::FingerprintKey;
 use apiscope_common::budget;
 use apiscope_wire::Limits;
+use tokio::runtime::Runtime;
 
 use super::{Agent, now};
 use crate::capture::error::StartError;
 use crate::capture::live::{self, Live};
 use crate::config::Config;
+use crate::notify::{ConfigError, Notifier};
 use crate::store::{self, Store, StoreError};
 use crate::trouble::{Trouble, plain};
 
@@ -59,6 +61,24 @@ fn trouble_of(error: &StoreError) -> Trouble {
     let text = error.to_string();
     let (what, todo) = text.split_once(". ").unwrap_or((&text, "see the log"));
     Trouble::new(what, todo)
+}
+
+/// Whether the receivers can work, without beginning anything.
+pub(super) fn check_alerts(config: &Config) -> Result<(), Trouble> {
+    let built = config.receivers().and_then(|receivers| receivers.build(&config.alert_context()));
+    built.map(drop).map_err(|error| no_alerts(&error))
+}
+
+/// The deliveries to the receivers.
+pub(super) fn alerts(runtime: &Runtime, agent: &Agent, config: &Config) -> Result<Notifier, Trouble> {
+    let start = |receivers| Notifier::start(runtime.handle(), receivers, &config.alert_context(), &agent.store);
+    config.receivers().and_then(start).map_err(|error| no_alerts(&error))
+}
+
+fn no_alerts(error: &ConfigError) -> Trouble {
+    let text = error.to_string();
+    let (what, todo) = text.split_once(". ").unwrap_or((&text, "correct it in the configuration"));
+    Trouble::new(format!("no alerts can be sent: {what}"), todo)
 }
 
 /// The programs, loaded and attached.
