@@ -155,17 +155,24 @@ fn random_hosts_methods_and_long_paths_are_bounded() {
 #[test]
 #[ignore = "measures: cargo test --release -p apiscope-audit --test bounds -- --ignored --nocapture"]
 fn nanoseconds_per_call_of_a_known_endpoint() {
-    const CALLS: u32 = 200_000;
+    const CALLS: u32 = 500;
     let origin = origin();
     let mut audit = Audit::new(Arc::new(Settings::default()), Restored::default());
-    for round in 0..5 {
-        let paths = (0..CALLS).map(|n| format!("/api/v1/orders/{n}/items"));
-        let records: Vec<_> =
-            paths.map(|path| Record::Exchange(exchange(&origin, "orders", "GET", &path, 200))).collect();
-        let (start, mut changes) = (Instant::now(), 0_u64);
-        for record in records {
-            audit.handle(record, &mut |_| changes += 1);
-        }
-        println!("round {round}: {} ns per call, {changes} changes", start.elapsed().as_nanos() / u128::from(CALLS));
-    }
+    let mut rounds: Vec<_> = (0..400)
+        .map(|_| {
+            let paths = (0..CALLS).map(|n| format!("/api/v1/orders/{n}/items"));
+            let records: Vec<_> =
+                paths.map(|path| Record::Exchange(exchange(&origin, "orders", "GET", &path, 200))).collect();
+            let mut calls = Vec::with_capacity(records.len());
+            let start = Instant::now();
+            for record in records {
+                audit.handle(record, &mut |change| calls.push(change));
+            }
+            let took = start.elapsed();
+            assert_eq!(calls.len(), CALLS as usize);
+            took.as_nanos() / u128::from(CALLS)
+        })
+        .collect();
+    rounds.sort_unstable();
+    println!("ns per call: {} at best, {} in the middle", rounds[0], rounds[rounds.len() / 2]);
 }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 /// What the facts put in place of a path segment that is a secret.
-pub(crate) const SECRET: &str = "{secret}";
+pub(crate) const SECRET: &str = crate::secret::mask::MARK;
 /// Name of a variable that was learnt from the variety of its values.
 pub(crate) const LEARNT: &str = "{name}";
 /// Longest literal segment, in bytes; a longer one is a value.
@@ -14,16 +14,20 @@ const LITERAL_MAX: usize = 96;
 
 /// A segment in a template: the segment itself, or a variable's name in braces, with a file name's extension kept.
 pub(crate) fn piece(segment: &str) -> Cow<'_, str> {
-    if let Some(name) = variable(segment) {
+    let look = Look::at(segment);
+    if let Some(name) = variable(segment, look) {
         return Cow::Borrowed(name);
+    }
+    if look.is_plain {
+        return Cow::Borrowed(segment);
     }
     if let Some((stem, extension)) = segment.rsplit_once('.')
         && is_extension(extension)
-        && let Some(name) = variable(stem)
+        && let Some(name) = variable(stem, Look::at(stem))
     {
         return Cow::Owned(format!("{name}.{extension}"));
     }
-    if segment.contains(['{', '}']) {
+    if look.has_brace {
         // A brace that came from a client must not pass for a variable of ours.
         return Cow::Owned(segment.replace('{', "%7B").replace('}', "%7D"));
     }
@@ -54,23 +58,50 @@ pub(crate) fn join<'a>(pieces: impl Iterator<Item = Cow<'a, str>>) -> String {
     route
 }
 
+/// What one pass over a segment tells: nearly every segment of a path is decided by it.
+#[derive(Clone, Copy)]
+struct Look {
+    digits: usize,
+    has_brace: bool,
+    /// An at sign, plain or percent-encoded.
+    has_at: bool,
+    /// No byte but letters, digits, `-` and `_`.
+    is_plain: bool,
+}
+
+impl Look {
+    fn at(segment: &str) -> Self {
+        let mut look = Self { digits: 0, has_brace: false, has_at: false, is_plain: true };
+        for byte in segment.bytes() {
+            match byte {
+                b'0'..=b'9' => look.digits += 1,
+                b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' => {}
+                _ => {
+                    look.is_plain = false;
+                    look.has_brace |= matches!(byte, b'{' | b'}');
+                    look.has_at |= matches!(byte, b'@' | b'%');
+                }
+            }
+        }
+        look
+    }
+}
+
 /// The variable's name, in braces, if the segment is one.
-fn variable(segment: &str) -> Option<&'static str> {
-    if segment.contains(SECRET) {
+fn variable(segment: &str, look: Look) -> Option<&'static str> {
+    let bytes = segment.as_bytes();
+    if look.has_brace && segment.contains(SECRET) {
         return Some(SECRET);
     }
-    let bytes = segment.as_bytes();
-    if !bytes.iter().any(u8::is_ascii_digit) && bytes.len() < 16 {
-        // Nearly every literal ends here.
-        return is_email(segment).then_some("{email}");
+    if look.digits > 0 {
+        if is_date(bytes) {
+            return Some("{date}");
+        }
+        if is_integer(bytes) || is_uuid(bytes) || is_ulid(bytes) || is_hex_id(bytes) || is_random(bytes) {
+            return Some("{id}");
+        }
     }
-    if is_date(bytes) {
-        return Some("{date}");
-    }
-    if is_integer(bytes) || is_uuid(bytes) || is_ulid(bytes) || is_hex_id(bytes) || is_random(bytes) {
-        return Some("{id}");
-    }
-    if is_email(segment) {
+    if look.has_at && is_email(segment) {
         return Some("{email}");
     }
     (bytes.len() > LITERAL_MAX).then_some("{value}")

@@ -435,11 +435,11 @@ fn bounds_are_told() {
     assert_eq!(faults[0].fault, Fault::TooMany(Document::PATHS_MAX));
 
     let deep = "/a".repeat(65);
-    let mut faulty = String::new();
+    let mut broken = String::new();
     for path in 0..Document::FAULTS_MAX + 9 {
-        let _ = writeln!(faulty, "  /{path}/{{: {{}}");
+        let _ = writeln!(broken, "  /{path}/{{: {{}}");
     }
-    let text = format!("openapi: 3.0.0\ninfo: {{title: T}}\npaths:\n  {deep}: {{get: {{}}}}\n{faulty}");
+    let text = format!("openapi: 3.0.0\ninfo: {{title: T}}\npaths:\n  {deep}: {{get: {{}}}}\n{broken}");
     let (read, faults) = Document::read(&text, "deep.yaml").unwrap();
     assert_eq!((read.paths(), faults.len()), (0, Document::FAULTS_MAX));
     assert_eq!(faults[0].fault, Fault::TooDeep);
