@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use apiscope::capture::replay::{Replay, ReplayError, ReplayNote};
 use apiscope_wire::{Input, Timestamp};
@@ -140,6 +141,30 @@ fn a_directory_in_name_order_and_rotated_files() {
     assert_eq!(result.text, read_packets(&packets).text, "a connection goes on in the next file");
     assert_eq!(result.notes, [ReplayNote::NotACapture { path: scratch.path().join("notes.txt") }]);
     assert_eq!(result.stats.files, 2);
+}
+
+#[test]
+fn a_broken_file_of_a_directory_stops_no_other() {
+    let scratch = Scratch::new();
+    scratch.file("a.pcap", &plain()[..20]);
+    scratch.file("b.pcap", &plain());
+    let result = read(&[scratch.path().to_path_buf()]);
+    assert_eq!(result.text, read_bytes(&plain()).text);
+    let [error] = result.errors.as_slice() else { panic!("{:?}", result.errors) };
+    assert!(error.contains("a.pcap: damaged at byte 0: the file header is not valid"), "{error}");
+}
+
+#[test]
+fn a_pipe_is_read_once() {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || std::fs::write(path, plain()).expect("a reader")
+    });
+    assert_eq!(read(&[path]).text, read_bytes(&plain()).text);
+    writer.join().expect("written");
 }
 
 #[test]

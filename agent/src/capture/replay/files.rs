@@ -49,9 +49,9 @@ fn directory(path: &Path, files: &mut Vec<PathBuf>, notes: &mut Vec<ReplayNote>)
     found.sort();
     for file in found {
         match open(&file) {
-            Ok(_) => files.push(file),
             Err(ReplayError::NotACapture { path, .. }) => notes.push(ReplayNote::NotACapture { path }),
-            Err(error) => return Err(error),
+            // A broken one among many: said in its turn, and the others are read.
+            Ok(_) | Err(_) => files.push(file),
         }
     }
     Ok(())
