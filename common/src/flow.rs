@@ -10,6 +10,8 @@ pub const FLOW_TWIN: u8 = 2;
 pub const FLOW_TOLD: u8 = 4;
 /// Set in [`Way::state`]: [`Way::next`] is known.
 pub const WAY_NEXT: u32 = 1;
+/// Set in [`Way::state`]: bytes before [`Way::next`] may not have been seen.
+pub const WAY_GAP: u32 = 2;
 
 /// The most bytes in one hole. Past it the hole is told and a new one begun, long before its length could wrap.
 pub const HOLE_MAX: u32 = 1 << 30;
@@ -60,18 +62,46 @@ pub struct Way {
     pub hole: Hole,
     /// Lost since the last record.
     pub lost: u32,
-    /// [`WAY_NEXT`].
+    /// [`WAY_NEXT`], [`WAY_GAP`].
     pub state: u32,
 }
 
 impl Way {
-    /// Whether bytes that end before `end` have all passed before. Only meaningful where nothing can overtake, that is at the
-    /// sending socket: there it is a retransmission.
+    /// Takes note of a packet's place. Returns how many of its bytes, the last of them, pass for the first time: 0 for a
+    /// retransmission. Where bytes may be missing before others that came (a packet overtook another, or was dropped before it
+    /// could be seen), what looks repeated may be what was missing: from then on every byte is taken for a first one.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "see `Hole::with`")]
-    pub const fn repeats(&self, end: u32) -> bool {
-        self.state & WAY_NEXT != 0 && self.next.wrapping_sub(end) < 1 << 31
+    pub const fn pass(self, seq: u32, len: u32) -> (Self, u32) {
+        let mut way = self;
+        let end = seq.wrapping_add(len);
+        if len == 0 {
+            return (way, 0);
+        }
+        if way.state & WAY_NEXT == 0 {
+            way.state |= WAY_NEXT;
+            way.next = end;
+            return (way, len);
+        }
+        if is_after(seq, way.next) {
+            way.state |= WAY_GAP;
+        }
+        let mut fresh = 0;
+        if is_after(end, way.next) {
+            fresh = end.wrapping_sub(way.next);
+            way.next = end;
+        }
+        let all = way.state & WAY_GAP != 0 || fresh > len;
+        (way, if all { len } else { fresh })
     }
+}
+
+/// Whether `a` is later than `b` in the circle of sequence numbers.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "see `Hole::with`")]
+const fn is_after(a: u32, b: u32) -> bool {
+    let ahead = a.wrapping_sub(b);
+    ahead != 0 && ahead < 1 << 31
 }
 
 /// What the kernel remembers of a flow.
@@ -163,10 +193,22 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_lies_wholly_in_the_past() {
-        let way = Way { next: 5, state: WAY_NEXT, ..Way::default() };
-        assert!(way.repeats(5) && way.repeats(u32::MAX));
-        assert!(!way.repeats(6));
-        assert!(!Way::default().repeats(0), "nothing seen yet");
+    fn a_retransmission_is_not_fresh() {
+        let (way, fresh) = Way::default().pass(u32::MAX - 4, 10);
+        assert_eq!((fresh, way.next), (10, 5));
+        assert_eq!(way.pass(u32::MAX - 4, 10), (way, 0), "all of it again");
+        assert_eq!(way.pass(0, 5), (way, 0), "the end of it again");
+        assert_eq!(way.pass(0, 8).1, 3, "with more behind it");
+        assert_eq!(way.pass(5, 8).1, 8);
+        assert_eq!(way.pass(900, 0), (way, 0), "a place without bytes is no news");
+    }
+
+    #[test]
+    fn behind_a_gap_everything_is_fresh() {
+        let (way, _) = Way { next: 100, state: WAY_NEXT, ..Way::default() }.pass(100, 10);
+        let (way, fresh) = way.pass(120, 10);
+        assert_eq!((fresh, way.next), (10, 130));
+        assert_eq!(way.pass(110, 10).1, 10, "what was missing");
+        assert_eq!(way.pass(100, 10).1, 10, "may be missing, for all that is known");
     }
 }

@@ -9,7 +9,7 @@ use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 const TCP: u8 = 6;
 const HOP_BY_HOP: u8 = 0;
 
-/// What a packet says that the step needs to decide. Five words: the rest is read when a record is written.
+/// What a packet says that the step needs to decide. The rest is read when a record is written.
 #[derive(Clone, Copy)]
 pub struct Packet {
     /// Where the TCP header begins.
@@ -18,6 +18,8 @@ pub struct Packet {
     pub payload_at: u32,
     /// Payload bytes.
     pub len: u32,
+    /// How many of them, the last, pass for the first time: see `Way::pass`.
+    pub fresh: u32,
     /// Sequence number, host order.
     pub seq: u32,
     /// The TCP flags byte.
@@ -148,7 +150,7 @@ fn judge(total: u32, tcp_at: u32, seq: u32, offset: u32, flags: u8, v6: bool) ->
     if len == 0 && flags & (FIN | RST) == 0 {
         return Found::Nothing;
     }
-    Found::Tcp(Packet { tcp_at, payload_at, len, seq, flags, v6 })
+    Found::Tcp(Packet { tcp_at, payload_at, len, fresh: len, seq, flags, v6 })
 }
 
 /// The addresses and ports of a packet.

@@ -4,7 +4,7 @@
 //! it only adds its own.
 
 use apiscope_common::abi::{Program, RecordKind, SegmentHeader, SocketRole};
-use apiscope_common::flow::{FLOW_BASE, FLOW_TOLD, FLOW_TWIN, Flow, Hole, Pair, Way};
+use apiscope_common::flow::{FLOW_BASE, FLOW_TOLD, FLOW_TWIN, Flow, Hole, Pair, WAY_NEXT, Way};
 use aya_ebpf::bindings::{
     BPF_ANY, BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB,
     BPF_SOCK_OPS_STATE_CB_FLAG,
@@ -63,7 +63,7 @@ fn established(ctx: &SockOpsContext, role: SocketRole) {
 }
 
 const fn way(base: u32) -> Way {
-    Way { base, next: base, hole: Hole { from: 0, len: 0 }, lost: 0, state: 0 }
+    Way { base, next: base, hole: Hole { from: 0, len: 0 }, lost: 0, state: WAY_NEXT }
 }
 
 /// The client's end of a connection whose both ends are here is not read. Records that were written before this was known

@@ -6,7 +6,7 @@
 
 use apiscope_common::abi::{FLAG_BASE, FLAG_FIN, FLAG_FIRST, FLAG_LISTENER, FLAG_RST, Program, Reason, RecordKind, SegmentHeader};
 use apiscope_common::budget::{Direction, Limits, Verdict, grant};
-use apiscope_common::flow::{FLOW_BASE, FLOW_TOLD, FLOW_TWIN, Flow, Hole, WAY_NEXT, Way, verdict_slot};
+use apiscope_common::flow::{FLOW_BASE, FLOW_TOLD, FLOW_TWIN, Flow, Hole, Way, verdict_slot};
 use aya_ebpf::bindings::{__sk_buff, BPF_NOEXIST};
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_ns, bpf_sk_fullsock, bpf_skb_cgroup_id};
 use core::ptr;
@@ -46,12 +46,20 @@ fn known(skb: *mut __sk_buff, flow: *mut Flow, cookie: u64, packet: &Packet, dir
     if flow.flags & FLOW_TWIN != 0 {
         return;
     }
-    if passed(&mut flow.ways[direction as usize], packet, direction) {
+    let (way, fresh) = flow.ways[direction as usize].pass(packet.seq, packet.len);
+    flow.ways[direction as usize] = way;
+    // A retransmission. At the receiver its bytes may differ from the first copy, and that is for the agent to see.
+    let repeated = fresh == 0 && packet.len != 0;
+    if repeated && matches!(direction, Direction::Out) {
         return;
     }
+    let packet = &Packet { fresh, ..*packet };
     let Some(copied) = granted(flow, cookie, packet.len, direction) else { return };
     let ends = packet.flags & (FIN | RST) != 0;
     if copied == 0 && !ends {
+        if repeated {
+            return;
+        }
         return skip(skb, flow, cookie, packet, direction, program);
     }
     // The end of a connection of which nothing was ever told, and nothing is to be told, is no news.
@@ -59,18 +67,6 @@ fn known(skb: *mut __sk_buff, flow: *mut Flow, cookie: u64, packet: &Packet, dir
         return;
     }
     tell(skb, flow, cookie, packet, copied, direction, program);
-}
-
-/// Whether all of the packet has passed before. Only at the sender: there nothing overtakes, so it is a retransmission.
-#[inline(always)]
-fn passed(way: &mut Way, packet: &Packet, direction: Direction) -> bool {
-    let end = packet.seq.wrapping_add(packet.len);
-    let behind = way.repeats(end);
-    if !behind {
-        way.next = end;
-        way.state = WAY_NEXT;
-    }
-    behind && matches!(direction, Direction::Out) && packet.len != 0
 }
 
 /// The bytes to copy; `None` if the agent has found that the flow's other end is captured.
@@ -102,16 +98,17 @@ fn granted(flow: &mut Flow, cookie: u64, len: u32, direction: Direction) -> Opti
 #[inline(always)]
 fn skip(skb: *mut __sk_buff, flow: &mut Flow, cookie: u64, packet: &Packet, direction: Direction, program: Program) {
     let way = &mut flow.ways[direction as usize];
-    if let Some(hole) = way.hole.with(packet.seq, packet.len) {
+    let from = packet.seq.wrapping_add(packet.len - packet.fresh);
+    if let Some(hole) = way.hole.with(from, packet.fresh) {
         way.hole = hole;
         return;
     }
     // Not one range: tell the old hole, begin a new one.
-    let told = Packet { len: 0, flags: 0, ..*packet };
+    let told = Packet { len: 0, fresh: 0, flags: 0, ..*packet };
     if tell(skb, flow, cookie, &told, 0, direction, program) {
-        flow.ways[direction as usize].hole = Hole { from: packet.seq, len: packet.len };
+        flow.ways[direction as usize].hole = Hole { from, len: packet.fresh };
     } else {
-        lose(&mut flow.ways[direction as usize], packet.len);
+        lose(&mut flow.ways[direction as usize], packet.fresh);
     }
 }
 
@@ -143,7 +140,7 @@ fn tell(skb: *mut __sk_buff, flow: &mut Flow, cookie: u64, packet: &Packet, copi
         way.lost = 0;
         flow.flags |= FLOW_TOLD;
     } else {
-        lose(way, packet.len);
+        lose(way, packet.fresh);
     }
     told
 }

@@ -9,7 +9,7 @@ mod clock;
 pub mod egress;
 pub mod empty;
 pub mod error;
-mod flows;
+pub mod flows;
 pub mod ingress;
 pub mod live;
 mod names;

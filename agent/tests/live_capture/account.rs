@@ -13,6 +13,8 @@ pub(crate) struct Stream {
     copied: Vec<(u64, u64)>,
     skipped: Vec<(u64, u64)>,
     pub(crate) lost: u64,
+    /// The most that was copied and skipped in one place.
+    pub(crate) largest: u64,
     /// The first bytes at their places, zeros where there are none.
     pub(crate) text: Vec<u8>,
 }
@@ -32,6 +34,10 @@ impl Stream {
             Payload::Skipped(len) => {
                 let from = self.offset(seq);
                 self.skipped.push((from, from + u64::from(len)));
+                // Behind bytes of the same packet.
+                if let Some((start, end)) = self.copied.last().filter(|(_, end)| *end == from) {
+                    self.largest = self.largest.max(end - start + u64::from(len));
+                }
             }
             Payload::Close(CloseReason::Fin) => self.end = Some(seq),
             Payload::Close(CloseReason::Reset | CloseReason::Gone) => {}
@@ -41,6 +47,7 @@ impl Stream {
     fn bytes(&mut self, seq: u32, bytes: &[u8]) {
         let from = self.offset(seq);
         self.copied.push((from, from + bytes.len() as u64));
+        self.largest = self.largest.max(bytes.len() as u64);
         let from = usize::try_from(from).unwrap();
         if from + bytes.len() <= TEXT {
             self.text.resize(self.text.len().max(from + bytes.len()), 0);

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
+use apiscope::capture::flows::Untold;
 use apiscope::capture::live::{Config, Live};
 use apiscope_common::budget::Limits;
 use apiscope_wire::{Hop, Role, Verdict};
@@ -117,6 +118,68 @@ fn a_connection_over_veth_is_seen_at_the_server() {
 }
 
 #[test]
+fn packets_over_64_kib_are_counted_whole() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let namespace = Namespace::new();
+    let nginx = Nginx::start(Some(&namespace), &["[::]:{port} ipv6only=on"]);
+    nginx.serve_zeros("large", 64 << 20);
+    // Packets grow with the congestion window: the budget lasts until they are large.
+    let limits = Limits { head: 4096, body: 32 << 20 };
+    let config = Config { limits, ring_size_bytes: 16 << 20, ..Config::default() };
+    let mut capture = Capture::with(&[nginx.port], &config);
+    let url = format!("http://[{}]:{}/large", namespace.v6, nginx.port);
+    capture.during(&mut curl(&[&url, "--output", "/dev/null"]));
+    let logged = nginx.logged(1);
+    capture.until("the end of the flow", |account| account.flows.values().any(|flow| flow.gone));
+    let flows = capture.account.settle();
+    assert_all_bytes(&flows, &logged);
+    assert!(flows[0].server.copied() <= u64::from(limits.head + limits.body));
+    assert!(flows[0].server.largest > 65_536, "no packet was larger than a record: {}", flows[0].server.largest);
+}
+
+#[test]
+fn many_short_connections_are_each_seen_once() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let nginx = Nginx::start(None, &["127.0.0.1:{port}", "127.0.0.2:{port} deferred"]);
+    let port = nginx.port;
+    let mut capture = Capture::start(&[port]);
+    let clients: Vec<_> = (0..4)
+        .map(|client| {
+            thread::spawn(move || {
+                let host = if client % 2 == 0 { "127.0.0.1" } else { "127.0.0.2" };
+                for _ in 0..250 {
+                    let mut stream = TcpStream::connect((host, port)).unwrap();
+                    get(&mut stream, "/text");
+                }
+            })
+        })
+        .collect();
+    while clients.iter().any(|client| !client.is_finished()) {
+        capture.drain();
+        capture.live.wait();
+    }
+    let logged = nginx.logged(1000);
+    capture.until("the end of all", |account| account.flows.values().filter(|flow| flow.gone).count() == 1000);
+    thread::sleep(Duration::from_millis(300));
+    capture.drain();
+    let flows = capture.account.settle();
+    assert_all_bytes(&flows, &logged);
+    for flow in flows {
+        assert_eq!(
+            (flow.origin.role, flow.client.count("GET /text "), flow.server.count("HTTP/1.1 200 ")),
+            (Role::Served, 1, 1)
+        );
+    }
+    assert_eq!((capture.missed(), capture.live.stats().untold), (0, Untold::default()));
+}
+
+#[test]
 fn a_large_download_costs_no_copies_and_its_size_is_exact() {
     const SIZE: u64 = 1 << 30;
     if !may_run() {
@@ -160,7 +223,7 @@ fn an_upload_is_counted_whole() {
     let client = &flows[0].client;
     assert_eq!(client.sent(), Some(client.told()));
     assert!((6_000_000..6_001_000).contains(&client.told()), "{}", client.told());
-    assert!(client.skipped() > 5_800_000 && client.lost == 0);
+    assert!(client.skipped() > 5_500_000 && client.lost == 0);
 }
 
 #[test]

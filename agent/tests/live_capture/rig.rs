@@ -77,7 +77,8 @@ impl Namespace {
             };
             ip(&["addr", "add", &format!("{net4}.{end}/24"), "dev", device]);
             ip(&["addr", "add", &format!("{net6}:{end}/64"), "dev", device, "nodad"]);
-            ip(&["link", "set", device, "up"]);
+            // Packets far larger than a record, and than 64 KiB (BIG TCP).
+            ip(&["link", "set", device, "up", "gso_max_size", "190000", "gro_max_size", "190000"]);
         }
         run("ip", &["-n", &name, "link", "set", "lo", "up"]);
         Self { name, v4: format!("{net4}.2"), v6: format!("{net6}:2") }

@@ -1,3 +1,5 @@
+#![expect(clippy::needless_raw_string_hashes, reason = "as expect-test writes them")]
+
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -42,6 +44,7 @@ impl Stage {
         self
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "`expect!` makes a value")]
     fn check(&mut self, expect: Expect) -> &mut Self {
         expect.assert_eq(&std::mem::take(&mut self.said));
         self
