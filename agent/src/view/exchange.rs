@@ -87,7 +87,7 @@ impl From<&CallRow> for ExchangeView {
             request_complete,
             response_complete,
             duration_ms: exchange.ended.since(exchange.began).as_secs_f64() * 1e3,
-            grpc_status: None,
+            grpc_status: exchange.response.as_ref().and_then(|facts| facts.grpc_status),
         }
     }
 }

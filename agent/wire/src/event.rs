@@ -116,11 +116,14 @@ pub struct Message<'a> {
     pub headers: Headers<'a>,
     /// Body.
     pub body: Body<'a>,
+    /// Fields after the body, in the order sent.
+    pub trailers: Headers<'a>,
     /// Time of its first byte.
     pub began: Timestamp,
     /// Time of its last byte (or of the close that ended it).
     pub ended: Timestamp,
-    /// It ended as its framing says: not by a gap, a reset or an early close. A body cut by the budget is complete.
+    /// It ended as its framing says: not by a gap, a reset or an early close; and no header field of it is unknown (HTTP/2, joined late).
+    /// A body cut by the budget is complete.
     pub complete: bool,
 }
 
@@ -189,6 +192,8 @@ pub enum Event<'a> {
     Message(Message<'a>),
     /// A flow is TLS.
     Hello(Hello<'a>),
+    /// Nothing more of an exchange will come although its flow goes on, and one of its two messages was not given (HTTP/2).
+    Over(ExchangeId, Timestamp),
     /// Framing that servers read differently.
     Ambiguous(Ambiguity),
     /// To be applied by capture.

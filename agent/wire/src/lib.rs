@@ -11,7 +11,7 @@
 pub mod coverage;
 pub mod event;
 mod flow;
-mod http;
+pub mod http;
 pub mod input;
 mod limits;
 pub mod time;

@@ -82,4 +82,16 @@ pub struct Counters {
     pub pipelines_too_long: u64,
     /// Responses given without a known request.
     pub unpaired_responses: u64,
+    /// HTTP/2: directions whose bytes broke the rules of frames.
+    pub malformed_frames: u64,
+    /// HTTP/2: streams given before their end, because too many were open.
+    pub streams_evicted: u64,
+    /// HTTP/2: pushes promised; their responses are not given.
+    pub pushes: u64,
+    /// HTTP/2: messages not given because their first line stands in a part of the table that was not seen, or never came.
+    pub unknown_heads: u64,
+    /// HTTP/2: header fields not known, because they stand in a part of the table that was not seen.
+    pub unknown_fields: u64,
+    /// HTTP/2: header fields not kept, because they were too many, too long or no header fields.
+    pub fields_dropped: u64,
 }

@@ -1,5 +1,6 @@
 //! What a body is.
 
+use apiscope_wire::http::coding::{Decoded, Outcome};
 use apiscope_wire::{Body, Headers};
 
 use super::{MediaKind, json};
@@ -7,7 +8,7 @@ use super::{MediaKind, json};
 /// How to read a body. Finer than [`MediaKind`], which is what is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading<'a> {
-    /// Not at all: in a content coding, which is not undone.
+    /// Not at all: in a content coding that is not known.
     Coded(MediaKind),
     /// Not at all: none, or of another kind.
     Other(MediaKind),
@@ -31,14 +32,14 @@ impl Reading<'_> {
 }
 
 /// By the Content-Type; by the first byte where that is absent, plain text, or curl's default form type.
-pub(super) fn reading<'a>(headers: Headers<'a>, body: &Body<'_>) -> Reading<'a> {
+pub(super) fn reading<'a>(headers: Headers<'a>, body: &Body<'_>, plain: Decoded<'_>) -> Reading<'a> {
     if body.data.is_empty() && matches!(body.total, None | Some(0)) {
         return Reading::Other(MediaKind::None);
     }
     let field = headers.first("content-type").unwrap_or_default();
     let essence = field.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
-    let kind = by_type(essence, field, body.data);
-    if is_coded(headers) { Reading::Coded(kind.kind()) } else { kind }
+    let kind = by_type(essence, field, plain.data);
+    if plain.outcome == Outcome::Unknown { Reading::Coded(kind.kind()) } else { kind }
 }
 
 fn by_type<'a>(essence: &[u8], field: &'a [u8], data: &[u8]) -> Reading<'a> {
@@ -61,12 +62,4 @@ fn by_type<'a>(essence: &[u8], field: &'a [u8], data: &[u8]) -> Reading<'a> {
     } else {
         Reading::Other(MediaKind::Other)
     }
-}
-
-fn is_coded(headers: Headers<'_>) -> bool {
-    headers
-        .all("content-encoding")
-        .flat_map(|field| field.split(|b| *b == b','))
-        .map(<[u8]>::trim_ascii)
-        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
 }

@@ -15,6 +15,7 @@ mod proof;
 pub(crate) mod redact;
 pub(crate) mod target;
 
+use apiscope_wire::http::coding::{Decoded, Outcome};
 use apiscope_wire::{Message, Start};
 use smallvec::SmallVec;
 
@@ -87,7 +88,7 @@ pub struct Credential {
 pub struct BodySize {
     /// Bytes on the wire, transfer coding removed, content coding kept; `None` not known.
     pub total: Option<u64>,
-    /// Bytes that were there to be scanned; none of a body in a content coding, which is not undone.
+    /// Bytes that were there to be scanned, content coding undone; none of a body in a coding that is not known.
     pub scanned: u64,
 }
 
@@ -121,6 +122,8 @@ pub struct Facts {
     /// Records of a JSON response: elements of the top-level array, or of the array member of a top-level object (of the largest, where
     /// it has several). `None` not JSON, without an array there, broken, or cut before it could be counted.
     pub records: Option<u64>,
+    /// gRPC's status of a response, from its trailers (or its head, where there is nothing but a status).
+    pub grpc_status: Option<u32>,
 }
 
 impl Facts {
@@ -140,23 +143,25 @@ pub(crate) struct Taken {
     pub dropped: u64,
 }
 
-/// Takes a message's facts. `target` is the request's, split; `key_headers` are further names of headers that carry API keys.
+/// Takes a message's facts. `plain` is its body with the content coding undone, `target` is the request's, split; `key_headers` are
+/// further names of headers that carry API keys.
 pub(crate) fn take(
     message: &Message<'_>,
+    plain: Decoded<'_>,
     target: &Target<'_>,
     key: &FingerprintKey,
     key_headers: &[Box<str>],
 ) -> Taken {
     let mut found = Collector::new(key);
-    let reading = media::reading(message.headers, &message.body);
-    let data = message.body.data;
+    let reading = media::reading(message.headers, &message.body, plain);
+    let data = plain.data;
     let (read, records) = match message.start {
         Start::Request { .. } => {
             for header in message.headers.iter() {
                 head::scan(header.name, header.value, key_headers, &mut found);
             }
             body::query(target.query, &mut found);
-            (request_body(reading, message, &mut found), None)
+            (request_body(reading, message, plain, &mut found), None)
         }
         Start::Response { .. } => match reading {
             Reading::Json => {
@@ -170,16 +175,34 @@ pub(crate) fn take(
     let dropped = found.dropped;
     let (auth, credentials, consumer, known) = found.into_parts();
     let body = BodySize { total: message.body.total, scanned: read as u64 };
-    let facts = Facts { complete: message.complete, body, media: reading.kind(), auth, credentials, records };
+    let facts = Facts {
+        complete: message.complete,
+        body,
+        media: reading.kind(),
+        auth,
+        credentials,
+        records,
+        grpc_status: grpc_status(message),
+    };
     Taken { facts, consumer, known, dropped }
 }
 
+fn grpc_status(message: &Message<'_>) -> Option<u32> {
+    let field = message.trailers.first("grpc-status").or_else(|| message.headers.first("grpc-status"))?;
+    std::str::from_utf8(field).ok()?.parse().ok()
+}
+
 /// Gives the bytes read.
-fn request_body(reading: Reading<'_>, message: &Message<'_>, found: &mut Collector<'_>) -> usize {
-    let data = message.body.data;
+fn request_body(reading: Reading<'_>, message: &Message<'_>, plain: Decoded<'_>, found: &mut Collector<'_>) -> usize {
+    let data = plain.data;
+    let is_whole = match plain.outcome {
+        Outcome::Plain => message.body.is_whole(),
+        Outcome::Whole => true,
+        Outcome::Cut | Outcome::Capped | Outcome::Broken | Outcome::Unknown => false,
+    };
     match reading {
         Reading::Json => return body::json(data, found),
-        Reading::Form => body::form(data, message.body.is_whole(), found),
+        Reading::Form => body::form(data, is_whole, found),
         Reading::Multipart(content_type) => body::multipart(content_type, data, found),
         Reading::Coded(_) => return 0,
         Reading::Other(_) => {}

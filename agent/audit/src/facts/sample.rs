@@ -83,6 +83,7 @@ impl Sample {
             start,
             headers: Headers(&headers),
             body: Body { data: &self.body, total: self.total },
+            trailers: Headers(&[]),
             began: Timestamp::from_nanos(self.times.0),
             ended: Timestamp::from_nanos(self.times.1),
             complete: true,

@@ -8,6 +8,8 @@ use apiscope_wire::Start;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
+use apiscope_wire::http::coding::Decoder;
+
 use super::sample::Sample;
 use super::*;
 
@@ -21,7 +23,7 @@ fn taken(sample: &Sample) -> Taken {
             Start::Request { method, target } => target::split(method, target),
             Start::Response { .. } => Target::default(),
         };
-        take(message, &target, &key, &headers)
+        take(message, Decoder::default().decode(message.headers, message.body), &target, &key, &headers)
     })
 }
 
@@ -352,6 +354,21 @@ Content-Type: application/json
         expect![[r"
         Other 22 of Some(22), auth [], consumer false
     "]],
+    );
+}
+
+#[test]
+fn a_coded_body_is_read_behind_its_coding() {
+    let gzip = "1f8b0800000000000203ab562a482c2e2ecf2f4a51b252ca28cd2b492d3252aa0500b3d96d2516000000";
+    let bytes: Vec<u8> =
+        (0..gzip.len()).step_by(2).map(|at| u8::from_str_radix(&gzip[at..at + 2], 16).unwrap()).collect();
+    let head = "POST / HTTP/1.1\nContent-Type: application/json\nContent-Encoding: gzip\n\n";
+    check_sample(
+        &Sample::new(head).body(&bytes),
+        expect![[r#"
+            Json 22 of Some(42), auth [], consumer false
+            Password in Json("/password"): password ****
+        "#]],
     );
 }
 

@@ -8,6 +8,7 @@ mod naming;
 
 use std::sync::Arc;
 
+use apiscope_wire::http::coding::Decoder;
 use apiscope_wire::{Event, FlowId, Hello, Message, Origin, Start, Timestamp, Version};
 
 use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Record};
@@ -30,6 +31,7 @@ pub struct Gather {
     settings: Arc<Settings>,
     flows: Flows,
     namer: Namer,
+    decoder: Decoder,
     counters: GatherCounters,
 }
 
@@ -59,7 +61,14 @@ pub struct GatherCounters {
 impl Gather {
     /// With the installation's key.
     pub fn new(key: Arc<FingerprintKey>, settings: Arc<Settings>) -> Self {
-        Self { key, settings, flows: Flows::default(), namer: Namer::default(), counters: GatherCounters::default() }
+        Self {
+            key,
+            settings,
+            flows: Flows::default(),
+            namer: Namer::default(),
+            decoder: Decoder::default(),
+            counters: GatherCounters::default(),
+        }
     }
 
     /// New settings from now on.
@@ -89,6 +98,11 @@ impl Gather {
     pub fn handle(&mut self, event: Event<'_>, emit: &mut dyn FnMut(Record)) {
         match event {
             Event::Message(message) => self.message(&message, emit),
+            Event::Over(id, _) => {
+                if let Some(half) = self.flows.take(id.flow, id.index) {
+                    self.give(half, emit);
+                }
+            }
             Event::Hello(hello) => self.hello(&hello, emit),
             Event::Ambiguous(ambiguity) => emit(Record::Ambiguous(ambiguity)),
             Event::Verdict(..) => {}
@@ -173,7 +187,8 @@ impl Gather {
     }
 
     fn take(&mut self, message: &Message<'_>, target: &Target<'_>) -> Taken {
-        let taken = facts::take(message, target, &self.key, &self.settings.api_key_headers);
+        let plain = self.decoder.decode(message.headers, message.body);
+        let taken = facts::take(message, plain, target, &self.key, &self.settings.api_key_headers);
         self.counters.credentials_dropped += taken.dropped;
         taken
     }

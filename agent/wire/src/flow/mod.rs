@@ -274,7 +274,11 @@ impl Flow {
 
     /// A response that nobody waits for: the server has read what we miss of the client.
     fn server_speaks(&mut self, io: &mut Io<'_>) {
-        if self.talk.pairs.nobody_waits() && self.client.stream.has_gap() && self.server.reader.is_between() {
+        if self.talk.h2.is_none()
+            && self.talk.pairs.nobody_waits()
+            && self.client.stream.has_gap()
+            && self.server.reader.is_between()
+        {
             cov_mark::hit!(answered_gap);
             while self.give_up(Side::Client, Why::Past, io) {}
             self.settle(Side::Client, io);

@@ -3,7 +3,9 @@
 //! A reader gets one direction's bytes in order, and is told of holes. It never waits for the other direction: what it
 //! must know of it (which request a response answers, that the protocol was switched) is in [`Talk`].
 
+pub mod coding;
 pub(crate) mod h1;
+pub(crate) mod h2;
 pub(crate) mod pairs;
 pub(crate) mod work;
 
@@ -52,6 +54,8 @@ pub(crate) enum Kind {
     Unknown,
     /// HTTP/1.
     Http,
+    /// HTTP/2.
+    H2,
     /// Something else, or no longer HTTP/1.
     NotHttp,
     /// TLS.
@@ -63,6 +67,8 @@ pub(crate) enum Kind {
 pub(crate) struct Talk {
     pub(crate) kind: Kind,
     pub(crate) pairs: Pairs,
+    /// The reader of both directions, while `kind` is [`Kind::H2`].
+    pub(crate) h2: Option<Box<h2::Connection>>,
     /// What was added to the account since it was last given.
     pub(crate) coverage: Coverage,
     /// A response is half read, or the server's stream has a gap.
@@ -79,7 +85,7 @@ impl Talk {
         let verdict = match kind {
             Kind::NotHttp => Verdict::IgnoreNotHttp,
             Kind::Encrypted => Verdict::IgnoreEncrypted,
-            Kind::Unknown | Kind::Http => return,
+            Kind::Unknown | Kind::Http | Kind::H2 => return,
         };
         if !self.ignored() {
             self.kind = kind;
@@ -96,7 +102,7 @@ impl Talk {
     pub(crate) fn count_ignored(&mut self, n: u64) {
         match self.kind {
             Kind::Encrypted => self.coverage.skipped.encrypted += n,
-            Kind::NotHttp | Kind::Unknown | Kind::Http => self.coverage.unparsed.not_http += n,
+            Kind::NotHttp | Kind::Unknown | Kind::Http | Kind::H2 => self.coverage.unparsed.not_http += n,
         }
     }
 
@@ -105,7 +111,7 @@ impl Talk {
         match self.kind {
             Kind::Encrypted => self.coverage.skipped.encrypted += n,
             Kind::NotHttp => self.coverage.skipped.verdict += n,
-            Kind::Unknown | Kind::Http => self.coverage.skipped.budget += n,
+            Kind::Unknown | Kind::Http | Kind::H2 => self.coverage.skipped.budget += n,
         }
     }
 }

@@ -105,7 +105,7 @@ impl Pairs {
     }
 
     /// An index of its own.
-    fn take_index(&mut self) -> u32 {
+    pub(crate) fn take_index(&mut self) -> u32 {
         let index = self.next_index;
         self.next_index = self.next_index.wrapping_add(1);
         index

@@ -2,6 +2,7 @@
 
 use crate::http::Odds;
 use crate::http::h1::framing::Framing;
+use crate::http::h2::Part;
 use crate::limits::Limits;
 use crate::time::Timestamp;
 
@@ -70,6 +71,8 @@ pub(crate) struct Pool {
     free: Vec<Box<Work>>,
     /// Bytes allocated in use.
     pub(crate) allocated: usize,
+    #[expect(clippy::vec_box, reason = "see `free`")]
+    parts: Vec<Box<Part>>,
 }
 
 impl Pool {
@@ -89,6 +92,25 @@ impl Pool {
             work.buf = Vec::new();
         }
         self.free.push(work);
+    }
+
+    pub(crate) fn take_part(&mut self) -> Box<Part> {
+        let part = self.parts.pop().unwrap_or_default();
+        self.allocated += part.allocated();
+        part
+    }
+
+    pub(crate) fn give_part(&mut self, mut part: Box<Part>) {
+        self.release(part.allocated());
+        if self.parts.len() < POOL_MAX {
+            part.clear(POOLED_BYTES_MAX);
+            self.parts.push(part);
+        }
+    }
+
+    /// A buffer of so many bytes that [`Self::append`] has filled is gone.
+    pub(crate) fn release(&mut self, bytes: usize) {
+        self.allocated = self.allocated.saturating_sub(bytes);
     }
 
     /// Appends, if the bound on all buffers allows.

@@ -365,6 +365,7 @@ fn collect(outcome: &mut Outcome, event: Event<'_>) {
         Event::Coverage(_, coverage) => {
             outcome.coverage += coverage;
         }
+        Event::Over(..) => {}
         Event::Closed(..) => outcome.closed += 1,
     }
 }

@@ -3,7 +3,8 @@
 use crate::event::{Body, Event, Header, Headers, Hello, Message, Start};
 use crate::http::h1::framing::{Fields, Framing};
 use crate::http::h1::head::{self, Fault, Head, HeaderVec, Parsed};
-use crate::http::h1::{Chunks, Reader, State, chunked};
+use crate::http::h1::{Chunks, Reader, State, chunked, switch};
+use crate::http::h2::Connection;
 use crate::http::pairs::{Answer, Asked, StartsAt};
 use crate::http::work::{Begun, Work};
 use crate::http::{Cx, Kind, Talk, Unread};
@@ -98,6 +99,12 @@ impl Reader {
                 cx.counters.pairings_broken += u64::from(too_many);
                 let (framing, odds) = fields.of_request(head.version);
                 (index, true, framing, odds)
+            }
+            Start::Response { status: 101 } if fault.is_none() && switch::is_to_h2(headers) => {
+                let (index, _) = self.answer(101, talk, cx);
+                cx.counters.interim_responses += 1;
+                talk.speak_h2(Connection::upgraded(index));
+                return None;
             }
             Start::Response { status } if (100..200).contains(&status) && status != 101 => {
                 cx.counters.interim_responses += 1;
@@ -215,6 +222,7 @@ fn give(
         start: head.start,
         headers: Headers(headers),
         body,
+        trailers: Headers(&[]),
         began,
         ended,
         complete,

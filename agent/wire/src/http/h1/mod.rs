@@ -9,13 +9,16 @@ mod chunked;
 pub(crate) mod framing;
 mod give;
 mod head;
+mod switch;
 
+use crate::http::h2::{Connection, frame};
 use crate::http::work::Work;
 use crate::http::{Cx, Fresh, Hole, Kind, Talk, Unread};
 use crate::input::{CloseReason, Side};
 use crate::tls;
 use chunked::Chunks;
 use head::{Fault, HeaderVec, Line, Parsed, Sign};
+use switch::Preface;
 
 /// Empty lines before a message, in bytes.
 const LEAD_BYTES_MAX: u64 = 4096;
@@ -85,6 +88,9 @@ impl Reader {
     pub(crate) fn bytes(&mut self, mut data: &[u8], fresh: Fresh, talk: &mut Talk, cx: &mut Cx<'_>) {
         let mut fresh = fresh;
         while !data.is_empty() {
+            if talk.kind == Kind::H2 {
+                return self.h2_bytes(data, talk, cx);
+            }
             if talk.ignored() {
                 self.drop_all(talk, cx);
                 talk.count_ignored(data.len() as u64);
@@ -120,6 +126,11 @@ impl Reader {
     fn resync<'d>(&mut self, data: &'d [u8], why: Unread, fresh: Fresh, talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
         if talk.kind == Kind::Unknown && tls::is_record(data) {
             talk.ignore(Kind::Encrypted, cx);
+            return data;
+        }
+        if talk.kind == Kind::Unknown && frame::is_chain(data, self.side) {
+            cov_mark::hit!(h2_joined_late);
+            talk.speak_h2(Connection::joined_late());
             return data;
         }
         self.state = State::Head(Some(why));
@@ -177,6 +188,15 @@ impl Reader {
         let (taken, rest) = data.split_at_checked(room).unwrap_or((data, &[]));
         if !cx.pool.append(&mut work.buf, taken, cx.limits) {
             return self.no_memory(data, talk, cx);
+        }
+        match switch::preface(&work.buf, self.side, talk.kind) {
+            Preface::Whole => {
+                talk.speak_h2(Connection::new());
+                self.h2_bytes(rest, talk, cx);
+                return &[];
+            }
+            Preface::Begun => return rest,
+            Preface::None => {}
         }
         if had < head::SIGN_BYTES {
             match sign(&work.buf, self.side, after.is_some()) {
@@ -406,7 +426,7 @@ impl Reader {
     /// So many bytes are missing here. Their account is not the reader's.
     pub(crate) fn hole(&mut self, n: u64, hole: Hole, talk: &mut Talk, cx: &mut Cx<'_>) {
         let lost = hole == Hole::Lost;
-        if talk.ignored() {
+        if talk.ignored() || self.h2_hole(n, hole, talk, cx) {
             return;
         }
         match self.state {
@@ -433,6 +453,9 @@ impl Reader {
     pub(crate) fn end(&mut self, reason: CloseReason, talk: &mut Talk, cx: &mut Cx<'_>) {
         if talk.ignored() {
             self.drop_all(talk, cx);
+            return;
+        }
+        if self.h2_end(talk, cx) {
             return;
         }
         match self.state {

@@ -1,0 +1,81 @@
+//! Where a connection turns out to speak HTTP/2, and what its two readers then pass on.
+
+use crate::event::Header;
+use crate::http::h1::Reader;
+use crate::http::h2::{Connection, frame};
+use crate::http::{Cx, Hole, Kind, Talk};
+use crate::input::Side;
+
+/// What the first bytes of a direction say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Preface {
+    /// HTTP/2 (RFC 9113 §3.4).
+    Whole,
+    /// The beginning of its preface.
+    Begun,
+    /// Something else.
+    None,
+}
+
+/// Reads the first bytes: the client's preface, or the SETTINGS of a server that did not wait for it.
+pub(crate) fn preface(first: &[u8], side: Side, kind: Kind) -> Preface {
+    match side {
+        Side::Client if first.starts_with(frame::PREFACE) => Preface::Whole,
+        Side::Client if !first.is_empty() && frame::PREFACE.starts_with(first) => Preface::Begun,
+        Side::Server if kind == Kind::Unknown && frame::is_server_preface(first) => Preface::Whole,
+        Side::Client | Side::Server => Preface::None,
+    }
+}
+
+/// Whether a `101` switches to HTTP/2 in clear text (RFC 7540 §3.2).
+pub(crate) fn is_to_h2(headers: &[Header<'_>]) -> bool {
+    headers
+        .iter()
+        .any(|header| header.name.eq_ignore_ascii_case("upgrade") && header.value.eq_ignore_ascii_case(b"h2c"))
+}
+
+impl Talk {
+    /// From the next byte of either side on it is HTTP/2.
+    pub(crate) fn speak_h2(&mut self, connection: Connection) {
+        self.kind = Kind::H2;
+        self.h2 = Some(Box::new(connection));
+    }
+}
+
+impl Reader {
+    /// Passes bytes on; first those that were gathered before the protocol was known.
+    pub(crate) fn h2_bytes(&mut self, data: &[u8], talk: &mut Talk, cx: &mut Cx<'_>) {
+        let Some(mut h2) = talk.h2.take() else { return };
+        self.pass_gathered(&mut h2, talk, cx);
+        h2.bytes(self.side(), data, talk, cx);
+        talk.h2 = Some(h2);
+    }
+
+    fn pass_gathered(&mut self, h2: &mut Connection, talk: &mut Talk, cx: &mut Cx<'_>) {
+        if let Some(work) = self.work.take() {
+            talk.coverage.parsed += work.lead;
+            if !work.buf.is_empty() {
+                h2.bytes(self.side(), &work.buf, talk, cx);
+            }
+            cx.pool.give(work);
+        }
+    }
+
+    /// A hole; `false` if the connection does not speak HTTP/2.
+    pub(crate) fn h2_hole(&mut self, n: u64, hole: Hole, talk: &mut Talk, cx: &mut Cx<'_>) -> bool {
+        let Some(mut h2) = talk.h2.take() else { return false };
+        self.pass_gathered(&mut h2, talk, cx);
+        h2.hole(self.side(), n, hole, cx);
+        talk.h2 = Some(h2);
+        true
+    }
+
+    /// The end of the direction; `false` if the connection does not speak HTTP/2.
+    pub(crate) fn h2_end(&mut self, talk: &mut Talk, cx: &mut Cx<'_>) -> bool {
+        let Some(mut h2) = talk.h2.take() else { return false };
+        self.pass_gathered(&mut h2, talk, cx);
+        h2.end(self.side(), cx);
+        talk.h2 = Some(h2);
+        true
+    }
+}

@@ -1,0 +1,181 @@
+//! One direction of a stream: a message that is not over yet, and how it is given.
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use crate::event::{Body, Event, Header, Headers, Message, Start, Version};
+use crate::http::Cx;
+use crate::http::h2::hpack::Text;
+use crate::http::work::Pool;
+use crate::input::Side;
+use crate::limits::Limits;
+use crate::time::Timestamp;
+
+/// Header fields kept of one message; the rest is dropped and counted.
+const FIELDS_MAX: usize = 256;
+
+#[derive(Clone, Debug)]
+struct Field {
+    name: Range<usize>,
+    value: Range<usize>,
+}
+
+/// A message so far. `text` holds names and values, `body` the body's prefix.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    text: Vec<u8>,
+    fields: Vec<Field>,
+    /// Where the trailers begin in `fields`; 0 while the head is not over.
+    trailers: usize,
+    method: Option<Range<usize>>,
+    path: Option<Range<usize>>,
+    authority: Option<Range<usize>>,
+    pub(crate) status: Option<u16>,
+    body: Vec<u8>,
+    total: u64,
+    cut: bool,
+    /// Bytes of it were missed, or fields of it are not known.
+    pub(crate) lost: bool,
+    pub(crate) has_head: bool,
+    began: Timestamp,
+    latest: Timestamp,
+}
+
+impl Part {
+    pub(crate) fn begin(&mut self, at: Timestamp) {
+        self.began = at;
+        self.latest = at;
+    }
+
+    pub(crate) fn heard(&mut self, at: Timestamp) {
+        self.latest = self.latest.max(at);
+    }
+
+    /// The head is over: what follows is body, and fields are trailers.
+    pub(crate) fn end_head(&mut self) {
+        self.has_head = true;
+        self.trailers = self.fields.len();
+    }
+
+    /// Back to before the head: it was an interim response.
+    pub(crate) fn forget_head(&mut self) {
+        self.text.clear();
+        self.fields.clear();
+        self.status = None;
+    }
+
+    /// A decoded field. Whether it was kept.
+    pub(crate) fn field(&mut self, name: Text<'_>, value: Text<'_>, pool: &mut Pool, limits: &Limits) -> bool {
+        let (Text::Known(name), Text::Known(value)) = (name, value) else {
+            self.lost = true;
+            return false;
+        };
+        if self.text.len() + name.len() + value.len() > limits.head_bytes_max || self.fields.len() >= FIELDS_MAX {
+            return false;
+        }
+        let from = self.text.len();
+        if !pool.append(&mut self.text, name, limits) || !pool.append(&mut self.text, value, limits) {
+            self.text.truncate(from);
+            self.lost = true;
+            return false;
+        }
+        let middle = from + name.len();
+        self.place(name, value, from..middle, middle..self.text.len())
+    }
+
+    fn place(&mut self, name: &[u8], value: &[u8], name_at: Range<usize>, value_at: Range<usize>) -> bool {
+        match name {
+            b":method" => self.method = Some(value_at),
+            b":path" => self.path = Some(value_at),
+            b":authority" => self.authority = Some(value_at),
+            b":status" => self.status = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()),
+            [b':', ..] => {}
+            // RFC 9113 §8.2.1: a name is a lower-case token. One that is not even ASCII has no place in a `Header`.
+            name if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) => return false,
+            _ => self.fields.push(Field { name: name_at, value: value_at }),
+        }
+        true
+    }
+
+    /// Bytes of the body.
+    pub(crate) fn data(&mut self, bytes: &[u8], pool: &mut Pool, limits: &Limits) {
+        self.total = self.total.saturating_add(bytes.len() as u64);
+        if self.cut {
+            return;
+        }
+        let room = limits.body_bytes_max.saturating_sub(self.body.len());
+        let kept = bytes.get(..room).unwrap_or(bytes);
+        self.cut = kept.len() < bytes.len() || !pool.append(&mut self.body, kept, limits);
+    }
+
+    /// So many bytes of the body are missing.
+    pub(crate) fn hole(&mut self, n: u64, lost: bool) {
+        self.total = self.total.saturating_add(n);
+        self.cut = true;
+        self.lost |= lost;
+    }
+
+    fn bytes(&self, range: &Range<usize>) -> &[u8] {
+        self.text.get(range.clone()).unwrap_or_default()
+    }
+
+    fn header(&self, field: &Field) -> Option<Header<'_>> {
+        Some(Header { name: std::str::from_utf8(self.bytes(&field.name)).ok()?, value: self.bytes(&field.value) })
+    }
+
+    fn start(&self, side: Side) -> Option<Start<'_>> {
+        if side == Side::Server {
+            return self.status.map(|status| Start::Response { status });
+        }
+        let method = std::str::from_utf8(self.bytes(self.method.as_ref()?)).ok()?;
+        // CONNECT has no path: its target is the authority (RFC 9113 §8.5).
+        let target = self.path.as_ref().or(self.authority.as_ref().filter(|_| method == "CONNECT"))?;
+        Some(Start::Request { method, target: self.bytes(target) })
+    }
+
+    /// Gives the message. `false` if its first line is not known: then nothing is invented.
+    pub(crate) fn give(&self, side: Side, index: u32, ended: bool, cx: &mut Cx<'_>) -> bool {
+        let Some(start) = self.start(side) else { return false };
+        let mut headers: SmallVec<[Header<'_>; 32]> = SmallVec::new();
+        let authority = self.authority.as_ref().filter(|_| side == Side::Client);
+        headers.extend(authority.map(|at| Header { name: "host", value: self.bytes(at) }));
+        let (head, trailers) = self.fields.split_at_checked(self.trailers).unwrap_or((&self.fields, &[]));
+        headers.extend(head.iter().filter_map(|field| self.header(field)));
+        let trailers: SmallVec<[Header<'_>; 4]> = trailers.iter().filter_map(|field| self.header(field)).collect();
+        let complete = ended && !self.lost;
+        cx.counters.messages += 1;
+        cx.counters.messages_incomplete += u64::from(!complete);
+        let message = Message {
+            exchange: cx.exchange(index),
+            origin: cx.origin,
+            version: Version::H2,
+            start,
+            headers: Headers(&headers),
+            body: Body { data: &self.body, total: ended.then_some(self.total) },
+            trailers: Headers(&trailers),
+            began: self.began,
+            ended: self.latest.max(cx.at),
+            complete,
+        };
+        (cx.emit)(Event::Message(message));
+        true
+    }
+
+    /// Bytes that its buffers hold.
+    pub(crate) fn allocated(&self) -> usize {
+        self.text.capacity() + self.body.capacity()
+    }
+
+    /// Empties it for the next message; large buffers go back to the allocator.
+    pub(crate) fn clear(&mut self, kept_bytes_max: usize) {
+        let keep = |mut buf: Vec<u8>| {
+            buf.clear();
+            if buf.capacity() > kept_bytes_max { Vec::new() } else { buf }
+        };
+        let (text, body) = (keep(std::mem::take(&mut self.text)), keep(std::mem::take(&mut self.body)));
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.clear();
+        *self = Self { text, body, fields, ..Self::default() };
+    }
+}
