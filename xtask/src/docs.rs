@@ -29,7 +29,7 @@ const BLOCKS: [Block; 2] = [
 ];
 
 /// Pages of `docs/` that the agent prints whole, by the name that it knows them by. Its own tests compare them too.
-const PAGES: [&str; 1] = ["configuration"];
+const PAGES: [&str; 3] = ["configuration", "findings", "metrics"];
 
 /// Brings all pages up to date, or tells the stale ones.
 pub(crate) fn run(args: &Args) -> Result<()> {

@@ -112,7 +112,8 @@ impl Agent {
     /// Returns once it answers and captures.
     pub(crate) fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<()> {
         let begin = Instant::now();
-        while self.ask(&["status"]).is_none() {
+        // Its exit status also tells whether something does not work, which is no reason to wait.
+        while self.command(&["status"]).output().is_ok_and(|output| output.stdout.is_empty()) {
             interrupt.check()?;
             self.check()?;
             if begin.elapsed() > READY_WITHIN {

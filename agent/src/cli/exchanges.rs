@@ -120,8 +120,8 @@ impl Row for ExchangeView {
     const NOUN: &'static str = "exchanges";
 
     fn cells(&self) -> Vec<String> {
-        fn maybe<T: ToString>(value: &Option<T>) -> String {
-            value.as_ref().map(ToString::to_string).unwrap_or_default()
+        fn maybe<T: ToString>(value: Option<&T>) -> String {
+            value.map(ToString::to_string).unwrap_or_default()
         }
         vec![
             self.start.clone(),
@@ -130,18 +130,18 @@ impl Row for ExchangeView {
             self.protocol.clone(),
             self.tls.to_string(),
             self.api.clone(),
-            maybe(&self.method),
-            maybe(&self.host),
-            maybe(&self.path),
+            maybe(self.method.as_ref()),
+            maybe(self.host.as_ref()),
+            maybe(self.path.as_ref()),
             self.query_keys.join("&"),
-            maybe(&self.route),
-            maybe(&self.status),
-            maybe(&self.request_body_bytes),
-            maybe(&self.response_body_bytes),
+            maybe(self.route.as_ref()),
+            maybe(self.status.as_ref()),
+            maybe(self.request_body_bytes.as_ref()),
+            maybe(self.response_body_bytes.as_ref()),
             self.request_complete.to_string(),
             self.response_complete.to_string(),
             self.duration_ms.to_string(),
-            maybe(&self.grpc_status),
+            maybe(self.grpc_status.as_ref()),
         ]
     }
 }

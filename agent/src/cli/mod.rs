@@ -6,6 +6,7 @@
 mod apis;
 mod ask;
 mod check;
+mod completions;
 mod docs;
 mod doctor;
 mod endpoints;
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use apiscope_audit::secret::FingerprintKey;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use check::show as show_mistakes;
 
@@ -69,6 +70,7 @@ enum Command {
     Check(check::Args),
     Doctor(doctor::Args),
     Replay(replay::Args),
+    Completions(completions::Args),
     #[command(hide = true)]
     Docs(docs::Args),
 }
@@ -94,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Completions(args) => completions::run(&args, &mut Cli::command()),
         Command::Docs(args) => docs::run(&args),
     };
     match result {

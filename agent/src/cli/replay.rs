@@ -140,7 +140,9 @@ impl<'a> Run<'a> {
                 take(board, exchanges, &change, &mut written);
             });
         });
-        verdicts.into_iter().for_each(|(flow, verdict)| replay.apply(flow, verdict));
+        for (flow, verdict) in verdicts {
+            replay.apply(flow, verdict);
+        }
         written?;
         Ok(result)
     }
@@ -149,7 +151,9 @@ impl<'a> Run<'a> {
         let notes = self.replay.notes().iter().map(ToString::to_string);
         let notes: Vec<_> = std::mem::take(&mut self.notes).into_iter().chain(notes).collect();
         if self.args.exchanges || self.args.output != Format::Json {
-            notes.iter().for_each(|text| note(text));
+            for text in &notes {
+                note(text);
+            }
         }
         match (&mut self.exchanges, self.args.output) {
             (Some(exchanges), _) => exchanges.finish()?,

@@ -6,7 +6,7 @@ use super::ConfigArg;
 
 /// Watches this host until stopped (SIGTERM, Ctrl-C). SIGHUP reads the configuration again.
 ///
-/// Needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN. Traffic is never changed or held up; when the process ends, however
+/// Needs root, or three capabilities (`apiscope doctor` names them). Traffic is never changed or held up; when the process ends, however
 /// it ends, nothing of it stays in the kernel.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

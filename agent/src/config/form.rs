@@ -76,7 +76,7 @@ pub fn set<'i, 'de, T>(
 ) -> Result<(), (&'i Item<'de>, Refused)> {
     let at = |refused| (item, refused);
     match form {
-        Form::Text(check, place) => *place(target) = text(item, *check).map_err(at)?.to_owned(),
+        Form::Text(check, place) => text(item, *check).map_err(at)?.clone_into(place(target)),
         Form::MaybeText(check, place) => *place(target) = Some(text(item, *check).map_err(at)?.to_owned()),
         Form::Path(place) => *place(target) = base.join(text(item, path).map_err(at)?),
         Form::MaybePath(place) => *place(target) = Some(base.join(text(item, path).map_err(at)?)),
@@ -85,7 +85,7 @@ pub fn set<'i, 'de, T>(
         Form::Duration(min, max, place) => *place(target) = duration(item, *min, *max).map_err(at)?,
         Form::Texts(check, place) => *place(target) = texts(item, *check)?,
         Form::Ports(place) => *place(target) = list(item, port)?,
-        Form::Choice(words, place) => *place(target) = choice(item, words).map_err(at)?.to_owned(),
+        Form::Choice(words, place) => choice(item, words).map_err(at)?.clone_into(place(target)),
         Form::Listen(place) => *place(target) = listen(item).map_err(at)?,
     }
     Ok(())

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::form::{Form, Key};
 use super::{Alertmanager, Api, Capture, Config, Control, Metrics, Store, Webhook};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
+const YEAR: Duration = Duration::from_hours(365 * 24);
 const SEVERITIES: &[&str] = &["info", "low", "medium", "high", "critical"];
 
 /// Keys outside of any section.
@@ -42,7 +43,7 @@ pub const ROOT: &[Key<Config>] = &[
     },
     Key {
         name: "resolve_after",
-        form: Form::Duration(MINUTE, Duration::from_secs(365 * 86_400), |config| &mut config.resolve_after),
+        form: Form::Duration(MINUTE, YEAR, |config| &mut config.resolve_after),
         required: false,
         doc: "A finding that has not recurred for so long resolves.",
     },
@@ -120,9 +121,7 @@ pub const STORE: &[Key<Store>] = &[
     },
     Key {
         name: "calls_age",
-        form: Form::Duration(Duration::from_secs(3_600), Duration::from_secs(3650 * 86_400), |store| {
-            &mut store.calls_age
-        }),
+        form: Form::Duration(Duration::from_hours(1), YEAR.saturating_mul(10), |store| &mut store.calls_age),
         required: false,
         doc: "How long calls (who called what, when, with which result) are kept.",
     },
@@ -167,7 +166,7 @@ pub const ALERTMANAGER: &[Key<Alertmanager>] = &[
     },
     Key {
         name: "life_min",
-        form: Form::Duration(Duration::ZERO, Duration::from_secs(86_400), |receiver| &mut receiver.life_min),
+        form: Form::Duration(Duration::ZERO, Duration::from_hours(24), |receiver| &mut receiver.life_min),
         required: false,
         doc: "An alert that ends earlier is kept until this age, so that it is not gone before it was grouped and sent.",
     },

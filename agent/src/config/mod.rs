@@ -163,7 +163,7 @@ impl Default for Config {
             external_url: None,
             log: "info".to_owned(),
             api_key_headers: Vec::new(),
-            resolve_after: Duration::from_secs(86_400),
+            resolve_after: Duration::from_hours(24),
             detect: DetectSettings::default(),
             capture: Capture::default(),
             apis: Vec::new(),
@@ -185,7 +185,7 @@ impl Default for Capture {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { dir: "/var/lib/apiscope".into(), calls_age: Duration::from_secs(7 * 86_400), calls_max: 1_000_000 }
+        Self { dir: "/var/lib/apiscope".into(), calls_age: Duration::from_hours(7 * 24), calls_max: 1_000_000 }
     }
 }
 

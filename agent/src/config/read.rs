@@ -202,14 +202,13 @@ impl Reader<'_> {
     }
 
     fn section<T>(&mut self, key: &toml_spanner::Key<'_>, item: &Item<'_>, keys: &'static [Key<T>], target: &mut T) {
-        match item.value() {
-            Value::Table(table) => self.table(key, table, keys, target),
-            _ => {
-                let message = format!("`{}` is a section, found {}", key.name, item.kind().as_str());
-                let help = format!("write [{}] on a line of its own, and its keys below", key.name);
-                self.mistakes.push(Mistake::at(self.source, key.span.range(), message).help(help));
-            }
+        if let Value::Table(table) = item.value() {
+            self.table(key, table, keys, target);
+            return;
         }
+        let message = format!("`{}` is a section, found {}", key.name, item.kind().as_str());
+        let help = format!("write [{}] on a line of its own, and its keys below", key.name);
+        self.mistakes.push(Mistake::at(self.source, key.span.range(), message).help(help));
     }
 
     fn list<T: Default>(
@@ -273,7 +272,7 @@ impl Reader<'_> {
 
     /// What no single key can tell: a name given twice, a rule that matches nothing.
     fn apis(&mut self, item: &Item<'_>, apis: &[Api], known: usize) {
-        let tables = item.as_array().map(|list| list.as_slice()).unwrap_or_default();
+        let tables = item.as_array().map(toml_spanner::Array::as_slice).unwrap_or_default();
         let mut names: BTreeMap<&str, usize> = apis.iter().take(known).map(|api| (api.name.as_str(), 0)).collect();
         for (api, table) in apis.iter().skip(known).zip(tables) {
             if api.name.is_empty() {
@@ -293,7 +292,7 @@ impl Reader<'_> {
 
     /// A webhook is signed: its secret comes from one of two places.
     fn secrets(&mut self, item: &Item<'_>) {
-        let tables = item.as_array().map(|list| list.as_slice()).unwrap_or_default();
+        let tables = item.as_array().map(toml_spanner::Array::as_slice).unwrap_or_default();
         for table in tables {
             let (file, credential) = (&table["secret_file"], &table["secret_credential"]);
             let mistake = match (file.item(), credential.item()) {
@@ -313,7 +312,7 @@ impl Reader<'_> {
 
     /// A receiver's name is its place in the outbox: two must not share one.
     fn receivers<'c>(&mut self, item: &Item<'_>, config: &Config, added: impl Iterator<Item = &'c String>) {
-        let tables = item.as_array().map(|list| list.as_slice()).unwrap_or_default();
+        let tables = item.as_array().map(toml_spanner::Array::as_slice).unwrap_or_default();
         let all = || {
             let alertmanagers = config.alertmanagers.iter().map(|receiver| &receiver.name);
             alertmanagers.chain(config.webhooks.iter().map(|receiver| &receiver.name))

@@ -77,7 +77,9 @@ impl Capture {
                 }
             });
         });
-        verdicts.into_iter().for_each(|(flow, verdict)| live.apply(flow, verdict));
+        for (flow, verdict) in verdicts {
+            live.apply(flow, verdict);
+        }
         send(changes, batch);
     }
 

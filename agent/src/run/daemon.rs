@@ -55,7 +55,7 @@ pub fn run(path: Option<PathBuf>, level: Option<String>) -> anyhow::Result<ExitC
     let log = logging::start(&config.log);
     let seat = Seat::take(&config.control.socket)?;
     let metrics = config.metrics.listen.map(start::bind).transpose()?;
-    let daemon = Daemon::start(path, level, log, Arc::new(config), &seat, metrics)?;
+    let daemon = Daemon::start(path, level, log, &Arc::new(config), &seat, metrics)?;
     daemon.until_stopped()
 }
 
@@ -82,19 +82,19 @@ impl Daemon {
         path: Option<PathBuf>,
         level: Option<String>,
         log: Log,
-        config: Arc<Config>,
+        config: &Arc<Config>,
         seat: &Seat,
         metrics: Option<TcpListener>,
     ) -> anyhow::Result<Self> {
-        let (store, restored) = start::store(&config)?;
-        let agent = Arc::new(Agent::new(Arc::clone(&config), Board::restored(&restored), store, now()));
+        let (store, restored) = start::store(config)?;
+        let agent = Arc::new(Agent::new(Arc::clone(config), Board::restored(&restored), store, now()));
         agent.metrics.restore(&restored);
         let mut documents = Documents::default();
-        let settings = documents.settings(&agent, &config);
+        let settings = documents.settings(&agent, config);
         let key = Arc::new(start::key(&agent, &config.store.dir)?);
-        let shard = Shard::new(start::wire_limits(&config), key, Arc::clone(&settings));
+        let shard = Shard::new(start::wire_limits(config), key, Arc::clone(&settings));
         let pipeline = Pipeline::new(shard, Owner::new(settings, restored));
-        let live = start::capture(&config)?;
+        let live = start::capture(config)?;
         announce(&live);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -103,14 +103,14 @@ impl Daemon {
             .build()
             .context("no event loop")?;
         // Before the first change, so that no alert is missed.
-        agent.set_alerts(Some(start::alerts(&runtime, &agent, &config)?));
+        agent.set_alerts(Some(start::alerts(&runtime, &agent, config)?));
         let asking = serve(&runtime, &agent, seat, metrics)?;
         let (wake, wakes) = mpsc::channel();
         signals(wake.clone())?;
         let (orders, order) = mpsc::channel();
         let (changes, change) = mpsc::sync_channel(BATCHES_MAX);
-        let shared = Arc::clone(&agent);
-        let sinks = thread::Builder::new().name("sinks".into()).spawn(move || sinks::run(&shared, &change))?;
+        let sinking = Arc::clone(&agent);
+        let sinks = thread::Builder::new().name("sinks".into()).spawn(move || sinks::run(&sinking, &change))?;
         let work = Capture { live, pipeline, agent: Arc::clone(&agent), orders: order, changes };
         let capture = thread::Builder::new().name("capture".into()).spawn(move || {
             // Sent when the work ends, also by a defect.

@@ -11,8 +11,14 @@ use tracing_subscriber::{Registry, fmt};
 /// Sets the level of a running log.
 pub(super) struct Log(reload::Handle<EnvFilter, Registry>);
 
-/// Begins the log.
+/// Begins the log, to which a defect of our own goes too: where it is, without the message, which may quote what was read.
 pub(super) fn start(level: &str) -> Log {
+    std::panic::set_hook(Box::new(|defect| {
+        let place = defect.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("without a name");
+        tracing::error!("a defect of apiscope at {place} in the thread {thread}; please report it with this line");
+    }));
     let (filter, handle) = reload::Layer::new(filter(level));
     let colour = crate::cli::colour(&std::io::stderr());
     let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(colour).with_target(false);

@@ -14,7 +14,9 @@ pub(super) fn run(agent: &Arc<Agent>, changes: &Receiver<Vec<Change>>) {
     while let Ok(batch) = changes.recv() {
         {
             let mut board = agent.board();
-            batch.iter().for_each(|change| board.apply(change));
+            for change in &batch {
+                board.apply(change);
+            }
         }
         for change in &batch {
             agent.metrics.observe(change);

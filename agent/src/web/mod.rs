@@ -43,9 +43,8 @@ async fn ready(State(agent): State<Arc<Agent>>) -> Response {
 
 async fn metrics(State(agent): State<Arc<Agent>>, headers: HeaderMap) -> Response {
     // Made on a thread for blocking work: a scrape reads /proc and takes locks.
-    let text = match tokio::task::spawn_blocking(move || agent.metrics_text()).await {
-        Ok(text) => text,
-        Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    let Ok(text) = tokio::task::spawn_blocking(move || agent.metrics_text()).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let wanted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
     if wanted.is_some_and(accepts_gzip)

@@ -351,7 +351,7 @@ fn take_one(port: u16) -> String {
     let (mut stream, _) = listener.accept().unwrap();
     stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
     let mut text = String::new();
-    let mut chunk = [0; 65_536];
+    let mut chunk = [0; 4_096];
     loop {
         let read = stream.read(&mut chunk).unwrap();
         text.push_str(&String::from_utf8_lossy(&chunk[..read]));
