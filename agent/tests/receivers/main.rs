@@ -1,6 +1,7 @@
 //! Store, outbox and receivers from outside: real files, real kills, a real Alertmanager, and a foreign check of signatures.
 
 mod alertmanager;
+mod leaks;
 mod outbox;
 mod store;
 mod support;

@@ -12,7 +12,7 @@ use apiscope_audit::Change;
 use apiscope_audit::finding::{FindingRow, Transition};
 use apiscope_wire::Timestamp;
 
-use super::support::{Running, Server, changed, changes, opened, wait_for};
+use super::support::{Dice, Running, Server, changed, changes, opened, wait_for};
 use super::webhook::{context, receivers};
 
 /// Findings that are made; each opens, and resolves.
@@ -56,16 +56,6 @@ fn child() {
     loop {
         store.apply(&Change::TlsUnobserved(apiscope_audit::ApiId::new("x"), Timestamp::EPOCH));
         std::thread::sleep(Duration::from_secs(1));
-    }
-}
-
-/// Numbers without a pattern, the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
     }
 }
 
