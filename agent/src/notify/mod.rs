@@ -310,6 +310,19 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_list_says_what_the_configuration_knows() {
+        use crate::config::keys::{ALERTMANAGER, WEBHOOK};
+        let known =
+            [ALERTMANAGER.iter().map(|key| key.name).collect::<Vec<_>>(), WEBHOOK.iter().map(|key| key.name).collect()];
+        for (kind, mut known) in KINDS.iter().zip(known) {
+            let mut listed: Vec<&str> = kind.keys.iter().map(|(name, _)| *name).collect();
+            listed.sort_unstable();
+            known.sort_unstable();
+            assert_eq!(listed, known, "{}", kind.name);
+        }
+    }
+
+    #[test]
     fn a_url_that_cannot_work_is_refused() {
         for (url, what) in [
             ("am:9093", "neither http nor https"),

@@ -34,11 +34,11 @@ pub(super) struct Opened {
 pub(super) fn open(dir: &Path, now_seconds: u64) -> Result<Opened, StoreError> {
     create_dir(dir)?;
     let path = dir.join(DATABASE_FILE);
-    match open_file(&path) {
+    match open_file(&path, now_seconds) {
         Ok(connection) => Ok(Opened { connection, set_aside: None }),
         Err(StoreError::Database { source, .. }) if is_damage(&source) => {
             let aside = set_aside(&path, now_seconds)?;
-            Ok(Opened { connection: open_file(&path)?, set_aside: Some(aside) })
+            Ok(Opened { connection: open_file(&path, now_seconds)?, set_aside: Some(aside) })
         }
         Err(error) => Err(error),
     }
@@ -88,7 +88,7 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
-fn open_file(path: &Path) -> Result<Connection, StoreError> {
+fn open_file(path: &Path, now_seconds: u64) -> Result<Connection, StoreError> {
     // Made here first: SQLite would make it, and its -wal and -shm files that copy its mode, readable for all.
     OpenOptions::new()
         .write(true)
@@ -106,7 +106,15 @@ fn open_file(path: &Path) -> Result<Connection, StoreError> {
         return Err(failed(rusqlite::Error::SqliteFailure(code, Some(sound))));
     }
     migrate(&mut connection, path)?;
+    note(&connection, now_seconds).map_err(failed)?;
     Ok(connection)
+}
+
+/// Since when there is a store, and who wrote it last: for a support case.
+fn note(connection: &Connection, now_seconds: u64) -> rusqlite::Result<()> {
+    connection.execute("INSERT OR IGNORE INTO meta VALUES ('created', ?1)", [now_seconds.to_string()])?;
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('version', ?1)", [env!("CARGO_PKG_VERSION")])?;
+    Ok(())
 }
 
 /// WAL: readers never block the writer nor it them. NORMAL: a kill loses nothing that was committed; a power cut may lose the

@@ -110,8 +110,8 @@ impl Search {
                 // The first and the last group mix with what stands beside the secret.
                 plain.extend(windows(&coded[8..coded.len() - 4], 8));
             }
-            let digits: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-            hex.extend(windows(&digits, 16));
+            let digits: Vec<String> = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+            hex.extend(windows(&digits.concat(), 16));
         }
         Self { plain, hex }
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiscope::store::{Accepted, CallFilter, DATABASE_FILE, Operation, Options, Store, StoreError};
+use apiscope::store::{Accepted, CallFilter, DATABASE_FILE, OUTBOX_MAX, Operation, Options, Store, StoreError};
 use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method};
 use apiscope_audit::facts::{AuthKind, BodySize, Facts};
 use apiscope_audit::finding::Transition;
@@ -292,7 +292,7 @@ fn a_full_disk_costs_calls_and_no_alert() {
 #[test]
 fn the_call_log_is_bounded_in_rows_and_age() {
     let dir = tempfile::tempdir().expect("a directory");
-    let options = Options { calls_rows_max: 10, calls_age_max: Duration::from_secs(3600), ..Options::new(dir.path()) };
+    let options = Options { calls_rows_max: 10, calls_age_max: Duration::from_hours(1), ..Options::new(dir.path()) };
     let (store, _) = Store::open(options.clone()).expect("it opens");
     let old = Timestamp::from_nanos(now().as_nanos() - 7_200_000_000_000);
     for _ in 0..30 {
@@ -323,4 +323,28 @@ fn a_reader_beside_the_writer_sees_what_was_written() {
     store.flush().expect("it writes");
     fs::set_permissions(dir.path().join(DATABASE_FILE), fs::Permissions::from_mode(0o400)).expect("a mode");
     assert_eq!(Store::read_only(dir.path()).expect("it can be read").findings().expect("findings").len(), 1);
+}
+
+#[test]
+fn an_outbox_that_nobody_empties_is_bounded_and_says_what_it_let_go() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (store, _) = Store::open(Options::new(dir.path())).expect("it opens");
+    store.register_targets(vec!["down".into()]).expect("a target");
+    let most = usize::try_from(OUTBOX_MAX).expect("it is small");
+    let first = opened("/first", now());
+    tell(&store, &first);
+    tell(&store, &changed(&first, Transition::Resolved, now()));
+    for n in 0..most + 10 {
+        tell(&store, &opened(&format!("/{n}"), now()));
+    }
+    store.close();
+    // Trimming is the first thing that a store does.
+    let (store, _) = Store::open(Options::new(dir.path())).expect("it opens again");
+    wait_for("the outbox is trimmed", 20, || (store.status().outbox_dropped.get("down") == Some(&12)).then_some(()));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (waiting, _) = runtime.block_on(store.backlog("down")).expect("a backlog");
+    assert_eq!(waiting, u64::from(OUTBOX_MAX));
+    // The resolution went first, then the oldest.
+    let (rows, _) = runtime.block_on(store.pending("down", apiscope_audit::Severity::Info, 1)).expect("rows");
+    assert_eq!(&*rows[0].finding.route, "/10");
 }
