@@ -27,7 +27,7 @@ pub enum Change {
     EndpointGone {
         /// The endpoint to forget.
         id: EndpointId,
-        /// Where its calls count now; `None`: it was only in a document, and is no longer.
+        /// Where its calls count now; `None`: it was only in a document and is no longer, or its API made room for another.
         into: Option<EndpointId>,
     },
     /// A finding's state changed (at most once a second and finding). The whole row: an upsert.

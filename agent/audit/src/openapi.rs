@@ -60,6 +60,8 @@ pub enum DocumentMatch {
 pub struct Document {
     /// `info.title`; the file's name where there is none.
     pub title: Box<str>,
+    /// `x-owner` of `info` or of the document: who owns what names no other owner.
+    pub owner: Option<Box<str>>,
     /// Templates with the first server's base path, such as `/v1/orders/{id}`.
     routes: Vec<Box<str>>,
     operations: Vec<Operation>,

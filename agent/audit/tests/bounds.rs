@@ -7,7 +7,7 @@
 )]
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method, Record};
@@ -71,6 +71,13 @@ fn origin() -> Arc<Origin> {
     Arc::new(Origin { client, server, role: Role::Served, hop, interface: None, workload: None, encrypted: false })
 }
 
+/// One at a time: memory is the process's.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Resident memory in MiB (Linux: `statm` counts pages of 4 KiB on the machines that we know).
 fn resident_mib() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -106,6 +113,7 @@ fn flood(mut next: impl FnMut(&mut Numbers) -> Box<Exchange>) -> (Audit, usize, 
 
 #[test]
 fn random_paths_that_are_not_found_make_nothing() {
+    let _alone = alone();
     let origin = origin();
     let (audit, grown, took) = flood(|numbers| {
         let path = format!("/{}/{}", numbers.word(), numbers.next());
@@ -120,6 +128,7 @@ fn random_paths_that_are_not_found_make_nothing() {
 
 #[test]
 fn random_paths_that_are_found_are_bounded() {
+    let _alone = alone();
     let origin = origin();
     let (audit, grown, took) = flood(|numbers| {
         let mut path = String::new();
@@ -139,6 +148,7 @@ fn random_paths_that_are_found_are_bounded() {
 
 #[test]
 fn random_hosts_methods_and_long_paths_are_bounded() {
+    let _alone = alone();
     let origin = origin();
     let (audit, grown, took) = flood(|numbers| {
         let (api, method) = (numbers.word(), numbers.word());
@@ -153,9 +163,34 @@ fn random_hosts_methods_and_long_paths_are_bounded() {
 }
 
 #[test]
+fn ten_thousand_endpoints_take_less_than_forty_mebibytes() {
+    let _alone = alone();
+    let (origin, mut numbers) = (origin(), Numbers(9));
+    let mut audit = Audit::new(Arc::new(Settings::default()), Restored::default());
+    let before = resident_mib();
+    for n in 0..10_000 {
+        // So that siblings are few: nothing is merged.
+        let (api, path) = (format!("api{}", n / 2_000), format!("/{}/v{}/{}", numbers.word(), n % 8, numbers.word()));
+        let path = format!("/group{}{path}", n / 16);
+        for milliseconds in [1, 30, 900] {
+            let mut exchange = exchange(&origin, &api, "GET", &path, 200);
+            exchange.ended = exchange.began.plus(Duration::from_millis(milliseconds));
+            audit.handle(Record::Exchange(exchange), &mut |_| {});
+        }
+    }
+    audit.tick(Timestamp::from_nanos(9_000_000_000), &mut |_| {});
+    let grown = resident_mib().saturating_sub(before);
+    let (inventory, _) = audit.counters();
+    println!("10,000 endpoints: {grown} MiB, {inventory:?}");
+    assert!(inventory.endpoints > 7_000, "{inventory:?}");
+    assert!(grown <= 40, "{grown} MiB more");
+}
+
+#[test]
 #[ignore = "measures: cargo test --release -p apiscope-audit --test bounds -- --ignored --nocapture"]
 fn nanoseconds_per_call_of_a_known_endpoint() {
     const CALLS: u32 = 500;
+    let _alone = alone();
     let origin = origin();
     let mut audit = Audit::new(Arc::new(Settings::default()), Restored::default());
     let mut rounds: Vec<_> = (0..400)

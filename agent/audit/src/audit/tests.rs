@@ -100,7 +100,7 @@ fn from_calls_to_alerts() {
             ALERT Opened undocumented-endpoint
             call GET /.git/config -> -
             endpoint GET /orders: 2 calls, Documented, of team-orders
-            endpoint GET /debug: 1 calls, Undocumented, of nobody
+            endpoint GET /debug: 1 calls, Undocumented, of team-orders
             finding cleartext-credential GET /orders: Open high, 1 of 2
         "]],
     );
@@ -118,9 +118,9 @@ fn from_calls_to_alerts() {
         Vec::new(),
         2,
         expect![[r"
-        endpoint GET /debug: 2 calls, Undocumented, of nobody
-        finding undocumented-endpoint GET /debug: Open medium, 2 of 2
-    "]],
+            endpoint GET /debug: 2 calls, Undocumented, of team-orders
+            finding undocumented-endpoint GET /debug: Open medium, 2 of 2
+        "]],
     );
     check(
         &mut audit,
@@ -162,17 +162,17 @@ fn new_settings_count_from_the_next_call_on() {
         vec![call("GET /debug/7 200").done(), large],
         2,
         expect![[r"
-        call GET /debug/7 -> /debug/{id}
-        finding undocumented-endpoint GET /debug/{id}: Open medium, 1 of 1
-        ALERT Opened undocumented-endpoint
-        call GET /orders/7 -> /orders/{id}
-        finding oversized-response GET /orders/{id}: Open low, 1 of 1
-        ALERT Opened oversized-response
-        endpoint GET /orders: 0 calls, Unused, of team-orders
-        endpoint GET /orders/{id}: 1 calls, Documented, of team-orders
-        endpoint DELETE /orders/{id}: 0 calls, Unused, of team-orders
-        endpoint GET /debug/{id}: 2 calls, Undocumented, of nobody
-    "]],
+            call GET /debug/7 -> /debug/{id}
+            finding undocumented-endpoint GET /debug/{id}: Open medium, 1 of 1
+            ALERT Opened undocumented-endpoint
+            call GET /orders/7 -> /orders/{id}
+            finding oversized-response GET /orders/{id}: Open low, 1 of 1
+            ALERT Opened oversized-response
+            endpoint GET /orders: 0 calls, Unused, of team-orders
+            endpoint GET /orders/{id}: 1 calls, Documented, of team-orders
+            endpoint DELETE /orders/{id}: 0 calls, Unused, of team-orders
+            endpoint GET /debug/{id}: 2 calls, Undocumented, of team-orders
+        "]],
     );
 }
 
@@ -190,7 +190,7 @@ fn a_merge_is_told_in_order() {
     handle(&mut audit, &mut text, call("GET /files/last 200").done());
     let lines: Vec<&str> = text.lines().collect();
     expect![[r"
-        endpoint GET /files/{name}: 33 calls, Undocumented, of nobody
+        endpoint GET /files/{name}: 33 calls, Undocumented, of team-orders
         gone into another: true
         finding undocumented-endpoint GET /files/a: Resolved medium, 1 of 1
         ALERT Resolved undocumented-endpoint
@@ -209,9 +209,9 @@ fn a_merge_is_told_in_order() {
         Vec::new(),
         2,
         expect![[r"
-        endpoint GET /files/{name}: 33 calls, Undocumented, of nobody
-        finding undocumented-endpoint GET /files/{name}: Open medium, 33 of 33
-    "]],
+            endpoint GET /files/{name}: 33 calls, Undocumented, of team-orders
+            finding undocumented-endpoint GET /files/{name}: Open medium, 33 of 33
+        "]],
     );
 }
 

@@ -119,10 +119,11 @@ fn way(origin: &Origin) -> String {
 }
 
 fn reason(origin: &Origin) -> String {
+    let interface = origin.interface.as_deref().unwrap_or("an unknown interface");
     match origin.hop {
         Hop::Loopback => "it never left this host (loopback)".to_owned(),
-        Hop::Private => format!("it crossed {} between private addresses, not loopback", interface(origin)),
-        Hop::Public => format!("it crossed {} to or from a public address, not loopback", interface(origin)),
+        Hop::Private => format!("it crossed {interface} between private addresses, not loopback"),
+        Hop::Public => format!("it crossed {interface} to or from a public address, not loopback"),
     }
 }
 
@@ -153,7 +154,7 @@ mod tests {
             expect![[r"
                 high POST /login: it crossed eth0 between private addresses, not loopback
                      Authorization: Basic ****, user a***n, over eth0 (private hop 10.0.4.7 → 10.0.4.2:80)
-                critical POST /login: it crossed unknown interface to or from a public address, not loopback
+                critical POST /login: it crossed an unknown interface to or from a public address, not loopback
                      JSON member /password: **** and 1 more, over unknown interface (public hop 203.0.113.9 → 10.0.4.2:80), refused with 401
                 info POST /login: it never left this host (loopback)
                      Authorization: Basic ****, user a***n, over lo (loopback 10.0.4.2 → 10.0.4.2:80)

@@ -11,9 +11,9 @@ use crate::exchange::Exchange;
 use crate::facts::{AuthKind, Facts};
 
 /// Relative error of the quantiles.
-const LATENCY_ERROR: f64 = 0.02;
+const LATENCY_ERROR: f64 = 0.04;
 /// Bins of a sketch. Past them the shortest latencies collapse: with this error they span a factor of 28,000.
-const LATENCY_BINS_MAX: u32 = 256;
+const LATENCY_BINS_MAX: u32 = 128;
 /// Latencies below a microsecond are zero.
 const LATENCY_MS_MIN: f64 = 0.001;
 

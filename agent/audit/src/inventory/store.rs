@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use apiscope_wire::Timestamp;
 use rustc_hash::FxHashMap;
 
 use super::entry::Entry;
@@ -20,6 +22,10 @@ pub(super) const APIS_MAX: usize = 256;
 pub(super) const API_ENDPOINTS_MAX: usize = 2_000;
 /// Endpoints in all that no document names.
 const ENDPOINTS_MAX: usize = 10_000;
+/// An API with more calls does not make room for another.
+const QUIET_CALLS_MAX: u64 = 3;
+/// At most so often an API makes room.
+const EVICT_EVERY: Duration = Duration::from_secs(1);
 /// Nodes of all trees.
 const NODES_MAX: usize = 65_536;
 
@@ -33,6 +39,8 @@ pub(crate) struct Inventory {
     apis: FxHashMap<ApiId, Api>,
     book: Book,
     counters: InventoryCounters,
+    /// When an API last had to make room.
+    evicted: Timestamp,
 }
 
 /// One API: who its endpoints are.
@@ -45,6 +53,9 @@ struct Api {
     trie: Trie,
     /// Endpoints that the document does not name.
     found: usize,
+    /// Calls, of paths that are no endpoint too.
+    calls: u64,
+    last: Timestamp,
 }
 
 /// Endpoints by id, and what has to be told of them.
@@ -160,7 +171,8 @@ impl Inventory {
         if !self.apis.contains_key(&exchange.api) && !self.admit_api(exchange, proves) {
             return None;
         }
-        let api = self.apis.get(&exchange.api)?;
+        let api = self.apis.get_mut(&exchange.api)?;
+        (api.calls, api.last) = (api.calls + 1, api.last.max(exchange.ended));
         let path = exchange.path.as_str();
         let found =
             api.document.as_ref().map_or(DocumentMatch::None, |document| document.match_path(method.as_str(), path));
@@ -194,11 +206,27 @@ impl Inventory {
             self.counters.probed += 1;
             return false;
         }
-        if self.apis.len() >= APIS_MAX {
+        if self.apis.len() >= APIS_MAX && !self.evict_api(exchange.ended) {
             self.counters.overflowed += 1;
             return false;
         }
         self.apis.insert(exchange.api.clone(), Api::default());
+        true
+    }
+
+    /// Forgets the API that was idle for longest of those hardly ever called, so that a flood of invented hosts does not keep real ones
+    /// out for good. Seldom, so that it does not make the store forget and learn all the time.
+    fn evict_api(&mut self, now: Timestamp) -> bool {
+        if now.since(self.evicted) < EVICT_EVERY {
+            return false;
+        }
+        let quiet = self.apis.iter().filter(|(_, api)| api.document.is_none() && api.calls <= QUIET_CALLS_MAX);
+        let Some(id) = quiet.min_by_key(|(id, api)| (api.last, *id)).map(|(id, _)| id.clone()) else { return false };
+        self.evicted = now;
+        self.apis.remove(&id);
+        for entry in self.book.take_api(&id) {
+            self.book.gone.push((entry.row.id, None));
+        }
         true
     }
 
@@ -229,7 +257,8 @@ impl Inventory {
             return None;
         }
         let route = api.document.as_ref()?.route(path)?;
-        let row = undocumented(&self.environment, &exchange.api, method, route);
+        let mut row = undocumented(&self.environment, &exchange.api, method, route);
+        row.owner = api.owner();
         api.found += 1;
         let id = row.id;
         api.documented.get_mut(path)?.push((method.clone(), id));
@@ -249,6 +278,7 @@ impl Inventory {
         if api.document.is_some() {
             row.document = DocumentState::Undocumented;
         }
+        row.owner = api.owner();
         let id = row.id;
         let has_room = api.found < API_ENDPOINTS_MAX && endpoints < ENDPOINTS_MAX;
         if !has_room || !api.trie.insert(&pieces, method, id, NODES_MAX.saturating_sub(nodes)) {
@@ -275,7 +305,9 @@ impl Inventory {
 
     /// (Re)builds an API from its document and the endpoints known so far.
     fn link(&mut self, id: &ApiId, document: Option<Arc<Document>>, entries: Vec<Entry>) {
-        let mut api = Api { document, ..Api::default() };
+        let calls = entries.iter().map(|entry| entry.row.calls).sum();
+        let last = entries.iter().filter_map(|entry| entry.row.last).max().unwrap_or_default();
+        let mut api = Api { document, calls, last, ..Api::default() };
         if let Some(document) = &api.document {
             api.documented = vec![Leaves::new(); document.paths()];
             for operation in document.operations() {
@@ -305,6 +337,7 @@ impl Inventory {
             Some(DocumentMatch::None) | None => None,
         };
         let was_only_documented = entry.row.calls == 0;
+        entry.row.owner = api.owner();
         let leaves = path.and_then(|path| api.documented.get_mut(path));
         if let Some(leaves) = leaves {
             if let Some((_, known)) = leaves.iter().find(|(known, _)| *known == method) {
@@ -346,6 +379,13 @@ impl Inventory {
             self.book.gone.push((old, Some(new)));
         }
         self.book.insert(entry);
+    }
+}
+
+impl Api {
+    /// Who owns what the document does not name.
+    fn owner(&self) -> Option<Box<str>> {
+        self.document.as_ref()?.owner.clone()
     }
 }
 

@@ -380,7 +380,8 @@ fn apis_endpoints_methods_and_segments_are_bounded() {
     for n in 0..APIS_MAX + 10 {
         inventory.observe(&call("GET /a 200").api(&format!("api{n}")).done());
     }
-    assert_eq!((inventory.counters().apis, inventory.counters().overflowed), (APIS_MAX as u64, 10));
+    // One a second makes room.
+    assert_eq!((inventory.counters().apis, inventory.counters().overflowed), (APIS_MAX as u64, 9));
 
     let mut inventory = Inventory::new("test", &Documents::new(), Vec::new());
     for n in 0..20 {
@@ -399,6 +400,26 @@ fn apis_endpoints_methods_and_segments_are_bounded() {
         }
     }
     assert_eq!((inventory.counters().endpoints, inventory.counters().overflowed), (API_ENDPOINTS_MAX as u64, 20));
+}
+
+#[test]
+fn a_flood_of_hosts_does_not_keep_a_real_api_out() {
+    let mut inventory = Inventory::new("test", &document(ORDERS), Vec::new());
+    for _ in 0..4 {
+        inventory.observe(&call("GET /a 200").api("early").done());
+    }
+    for second in 0..3 {
+        for n in 0..1_000 {
+            inventory.observe(&call("GET /a 200").api(&format!("flood{second}x{n}")).second(second).done());
+        }
+    }
+    told(&mut inventory);
+    assert!(inventory.observe(&call("GET /b 200").api("late").second(5).done()).is_some());
+    assert!(inventory.observe(&call("GET /a 200").api("early").second(5).done()).is_some_and(|seen| !seen.is_new));
+    assert!(inventory.observe(&call("GET /orders 200").second(5).done()).is_some());
+    assert_eq!(inventory.counters().apis, APIS_MAX as u64);
+    let gone = inventory.take_gone();
+    assert_eq!(gone.len(), 1, "what is forgotten is told");
 }
 
 #[test]

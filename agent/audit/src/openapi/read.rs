@@ -26,8 +26,7 @@ pub(super) fn read(text: &str, name: &str) -> Result<(Document, Vec<DocumentFaul
         return Err(DocumentError::TooLarge { bytes: text.len() });
     }
     let root = Node::parse(text)?;
-    let mut reader =
-        Reader { root: &root, faults: Vec::new(), document: Document::default(), owner: None, bases: Vec::new() };
+    let mut reader = Reader { root: &root, faults: Vec::new(), document: Document::default(), bases: Vec::new() };
     reader.version()?;
     reader.info(name);
     reader.bases = reader.servers(&root, "").unwrap_or_else(|| vec![String::new()]);
@@ -39,8 +38,6 @@ struct Reader<'a> {
     root: &'a Node,
     faults: Vec<DocumentFault>,
     document: Document,
-    /// `info.x-owner`.
-    owner: Option<Box<str>>,
     /// Base paths of the document's servers, without doubles.
     bases: Vec<String>,
 }
@@ -108,7 +105,7 @@ impl<'a> Reader<'a> {
             },
             None => self.fault(info, "/info", Fault::Missing("title")),
         }
-        self.owner = self.owner_of(info, "/info").or_else(|| self.owner_of(root, ""));
+        self.document.owner = self.owner_of(info, "/info").or_else(|| self.owner_of(root, ""));
     }
 
     fn owner_of(&mut self, node: &Node, pointer: &str) -> Option<Box<str>> {
@@ -295,7 +292,8 @@ impl<'a> Reader<'a> {
         for name in shared.names.difference(&declared) {
             self.fault(node, pointer, Fault::Undeclared(name.clone()));
         }
-        let owner = self.owner_of(node, pointer).or_else(|| shared.owner.clone()).or_else(|| self.owner.clone());
+        let owner =
+            self.owner_of(node, pointer).or_else(|| shared.owner.clone()).or_else(|| self.document.owner.clone());
         let security = match node.get("security") {
             Some(own) => self.security(own, &child(pointer, "security")),
             None => self.root.get("security").and_then(|all| self.security(all, "/security")),
