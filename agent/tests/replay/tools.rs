@@ -148,7 +148,7 @@ fn exchanges(path: &Path) -> Vec<String> {
                         }
                     }
                     Event::Ambiguous(ambiguity) => panic!("{ambiguity:?}"),
-                    Event::Hello(_) | Event::Coverage(..) | Event::Closed(..) => {}
+                    Event::Hello(_) | Event::Over(..) | Event::Coverage(..) | Event::Closed(..) => {}
                 });
             })
             .expect("reads");
