@@ -124,7 +124,8 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn make() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("apiscope-demo-{}", std::process::id()));
+        remove_leftovers();
+        let path = std::env::temp_dir().join(format!("{PREFIX}{}", std::process::id()));
         fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
         Ok(Self(path))
     }
@@ -136,6 +137,24 @@ impl Drop for Folder {
     }
 }
 
+/// Folders of demos that were killed.
+fn remove_leftovers() {
+    for entry in std::env::temp_dir().read_dir().into_iter().flatten().flatten() {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder && is_left_over(&entry.file_name().to_string_lossy()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Whether something of this name belongs to a demo whose process, told in the name, is gone.
+fn is_left_over(name: &str) -> bool {
+    let gone = |id: &str| id.parse::<u32>().is_ok() && !Path::new("/proc").join(id).exists();
+    name.strip_prefix(PREFIX).is_some_and(gone)
+}
+
+/// Namespaces and folders are called so, with the process's id.
+const PREFIX: &str = "apiscope-demo-";
 /// The kinds of finding that the client provokes.
 const EXPECTED: [&str; 3] = ["cleartext-credential", "oversized-response", "undocumented-endpoint"];
 const ROUND_EVERY: Duration = Duration::from_secs(1);

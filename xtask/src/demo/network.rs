@@ -1,8 +1,9 @@
 //! A network namespace and a virtual cable to it, so that the demo's traffic crosses an interface that is not loopback.
 
+use super::{PREFIX, is_left_over};
 use crate::process;
 use anyhow::{Context, Result};
-use std::{path::Path, process::Command};
+use std::process::Command;
 
 /// The namespace, gone when dropped (and the cable with it).
 pub(super) struct Network {
@@ -52,12 +53,11 @@ impl Drop for Network {
     }
 }
 
-/// Namespaces of demos that were killed: theirs is the process id in the name.
+/// Namespaces of demos that were killed.
 fn remove_leftovers() {
     let list = process::output(process::command("ip").args(["netns", "list"])).unwrap_or_default();
     for name in list.lines().filter_map(|line| line.split(' ').next()) {
-        let gone = |id: &str| id.parse::<u32>().is_ok() && !Path::new("/proc").join(id).exists();
-        if name.strip_prefix(PREFIX).is_some_and(gone) {
+        if is_left_over(name) {
             let _ = ip(&["netns", "delete", name]);
         }
     }
@@ -66,5 +66,3 @@ fn remove_leftovers() {
 fn ip(words: &[&str]) -> Result<()> {
     process::run(process::command("ip").args(words)).context("the demo's network cannot be made")
 }
-
-const PREFIX: &str = "apiscope-demo-";
