@@ -71,10 +71,17 @@ impl Source {
         Ok(sources)
     }
 
-    /// The lines with their numbers, without the tests at the end of the file.
-    fn lines_without_tests(&self) -> impl Iterator<Item = (usize, &str)> {
-        let numbered = (1..).zip(self.text.lines());
-        numbered.take_while(|(_, line)| *line != "#[cfg(test)]")
+    /// What is built into a program: all but the tests at the end of the file.
+    fn without_tests(&self) -> &str {
+        if self.is_tests() {
+            return "";
+        }
+        self.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default()
+    }
+
+    /// The whole file is tests, or an example.
+    fn is_tests(&self) -> bool {
+        self.path.split('/').any(|part| ["tests", "tests.rs", "benches", "examples"].contains(&part))
     }
 
     fn is_in(&self, folders: &[&str]) -> bool {
