@@ -5,7 +5,8 @@ use core::mem::MaybeUninit;
 use core::ptr;
 
 use apiscope_common::abi::{CLASSES, PAYLOAD_MAX, Program, Reason, SegmentHeader};
-use aya_ebpf::bindings::{__sk_buff, BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, BPF_RB_RING_SIZE};
+use aya_ebpf::Global;
+use aya_ebpf::bindings::{__sk_buff, BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 
 use crate::maps::{RECORDS, miss};
@@ -20,6 +21,10 @@ struct Record<const N: usize> {
 const QUIET: u64 = BPF_RB_NO_WAKEUP as u64;
 const WAKE: u64 = BPF_RB_FORCE_WAKEUP as u64;
 
+/// How full the ring must be: the agent sets a quarter of its size before the load.
+#[unsafe(no_mangle)]
+static WAKE_BYTES: Global<u64> = Global::new(512 << 10);
+
 /// The least time between two wake-ups.
 const WAKE_NS: u64 = 1_000_000;
 
@@ -30,8 +35,7 @@ static mut WOKEN_NS: u64 = 0;
 /// How to submit a record of this time.
 #[inline(always)]
 fn urgency(time_ns: u64) -> u64 {
-    let quarter = RECORDS.query(u64::from(BPF_RB_RING_SIZE)) / 4;
-    if RECORDS.query(u64::from(BPF_RB_AVAIL_DATA)) < quarter {
+    if RECORDS.query(u64::from(BPF_RB_AVAIL_DATA)) < WAKE_BYTES.load() {
         return QUIET;
     }
     // SAFETY: an aligned word of the object's own map, read and written in one piece each.

@@ -300,8 +300,10 @@ fn ring_bytes(wanted: u32) -> u32 {
 
 fn load(config: &Config) -> Result<Ebpf, StartError> {
     let level = config.log_level as u8;
+    let wake_bytes = u64::from(ring_bytes(config.ring_size_bytes)) / 4;
     EbpfLoader::new()
         .override_global(aya_log::LEVEL, &level, true)
+        .override_global("WAKE_BYTES", &wake_bytes, true)
         // No type information of the kernel is used: the programs read no kernel structure.
         .btf(None)
         .map_max_entries("RECORDS", ring_bytes(config.ring_size_bytes))
