@@ -5,15 +5,16 @@
 //! carries. A record carries, in this order: what was skipped and lost before it, its bytes, what was skipped behind them, the
 //! end of the side.
 //!
-//! **Who is the client.** `sock_ops` and the socket tables say it. If they do not, the first bytes do: a request line or a
-//! `ClientHello` comes from the client, a status line or a `ServerHello` from the server; else the lower port is the server's.
-//! Such a flow keeps [`Role::Unknown`].
+//! **Who is the client.** `sock_ops` and the socket tables say it. A flow that the kernel does not know is held back while the
+//! tables are read again. If they do not say it, the first bytes do: a request line or a `ClientHello` comes from the client, a
+//! status line or a `ServerHello` from the server; else the lower port is the server's. Such a flow keeps [`Role::Unknown`].
 //!
 //! **Both ends on this host.** The server's end is the one that is read. The kernel says which client's end to drop as soon
 //! as the server's is established, but the client may have sent before that. So what a client sends is held back until its server
 //! speaks, until the kernel has said so, or for [`HOLD_NS_MAX`].
 
 use std::collections::VecDeque;
+use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use apiscope_common::abi::{
@@ -22,6 +23,8 @@ use apiscope_common::abi::{
 use apiscope_wire::{CloseReason, FlowId, Input, Origin, Payload, Role, Segment, Seq, Side, Timestamp};
 use rustc_hash::FxHashMap;
 
+use super::seed::End;
+
 /// Flows remembered; past it those not heard of for longest are forgotten, and introduced again when they speak.
 const FLOWS_MAX: usize = 65_536;
 /// How long what a client sent is held back: a server's kernel that was too busy for the client's ACK repeats its own SYN after 1, 2
@@ -29,6 +32,8 @@ const FLOWS_MAX: usize = 65_536;
 const HOLD_NS_MAX: u64 = 8_000_000_000;
 /// Bytes held back, of all flows; past it they are let go at once.
 const HELD_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Flows whose role waits to be looked up; past it they are told without.
+const WAITING_MAX: usize = 16_384;
 /// Client's ends remembered after the kernel has said that they are void.
 const VOID_MAX: usize = 1_024;
 /// Ends of handshakes that wait for their flow, and how long.
@@ -62,8 +67,8 @@ struct Kept {
 enum State {
     /// Introduced. `client_is_local`: what goes out is the client's.
     Told { client_is_local: bool },
-    /// A client that has spoken, and whose server has not.
-    Held { since_ns: u64, records: Vec<Kept> },
+    /// A client that has spoken, and whose server has not; or, if `asks`, a flow whose role is being looked up.
+    Held { since_ns: u64, asks: bool, records: Vec<Kept> },
 }
 
 /// What could not be told.
@@ -83,6 +88,9 @@ pub(super) struct Flows {
     young: FxHashMap<u64, State>,
     old: FxHashMap<u64, State>,
     held_bytes: usize,
+    /// Those among the held whose role is to be looked up, and those for which it is being done.
+    waiting: Vec<u64>,
+    asked: Vec<u64>,
     voids: VecDeque<u64>,
     orphans: VecDeque<Kept>,
     pub(super) untold: Untold,
@@ -135,7 +143,7 @@ impl Flows {
         let header = record.header;
         match self.find(header.cookie) {
             Some(State::Told { client_is_local }) => tell(record, *client_is_local, emit),
-            Some(State::Held { .. }) if header.direction == OUT => self.hold(record, names, emit),
+            Some(State::Held { asks, .. }) if *asks || header.direction == OUT => self.hold(record, names, emit),
             Some(State::Held { .. }) => {
                 self.release(header.cookie, names, emit);
                 self.segment(record, names, emit);
@@ -148,7 +156,8 @@ impl Flows {
         if self.voids.contains(&record.header.cookie) {
             return;
         }
-        if is_fresh_client(record.header) {
+        let asks = record.header.role == SocketRole::Unknown as u8 && self.waiting.len() < WAITING_MAX;
+        if is_fresh_client(record.header) || asks {
             self.hold(record, names, emit);
         } else {
             self.introduce(record, names, emit);
@@ -167,7 +176,7 @@ impl Flows {
     fn insert(&mut self, cookie: u64, state: State) {
         let full = self.young.len() >= FLOWS_MAX / 2;
         if full {
-            self.old = std::mem::take(&mut self.young);
+            self.old = mem::take(&mut self.young);
         }
         self.young.insert(cookie, state);
         if full {
@@ -184,7 +193,11 @@ impl Flows {
     fn hold(&mut self, record: Record<'_>, names: &mut dyn Names, emit: &mut Emit<'_>) {
         let cookie = record.header.cookie;
         if self.find(cookie).is_none() {
-            self.insert(cookie, State::Held { since_ns: record.header.time_ns, records: Vec::new() });
+            let asks = record.header.role == SocketRole::Unknown as u8;
+            if asks {
+                self.waiting.push(cookie);
+            }
+            self.insert(cookie, State::Held { since_ns: record.header.time_ns, asks, records: Vec::new() });
         }
         if let Some(State::Held { records, .. }) = self.find(cookie) {
             records.push(Kept { header: *record.header, payload: record.payload.to_vec(), at: record.at });
@@ -198,19 +211,42 @@ impl Flows {
 
     fn release(&mut self, cookie: u64, names: &mut dyn Names, emit: &mut Emit<'_>) {
         if let Some(State::Held { records, .. }) = self.remove(cookie) {
-            self.insert(cookie, State::Told { client_is_local: true });
-            if let Some(first) = records.first() {
-                let first = first.record();
-                emit(Input::Origin(FlowId::new(cookie), origin(first.header, true, names)));
-                open(first, true, emit);
-            }
-            for kept in &records {
-                tell(kept.record(), true, emit);
+            let mut records = records.iter().map(Kept::record);
+            if let Some(first) = records.next() {
+                let client_is_local = self.introduce(first, names, emit);
+                records.for_each(|record| tell(record, client_is_local, emit));
             }
         }
     }
 
-    fn introduce(&mut self, record: Record<'_>, names: &mut dyn Names, emit: &mut Emit<'_>) {
+    /// Whether the socket tables are to be read now: the next [`Self::answer`] is for the flows that wait for it now.
+    pub(super) fn ask(&mut self) -> bool {
+        self.asked.append(&mut self.waiting);
+        !self.asked.is_empty()
+    }
+
+    /// Takes what the socket tables say. Gives the flows that are the other end of one that is read: the kernel is to be told.
+    pub(super) fn answer(&mut self, ends: &[End], names: &mut dyn Names, emit: &mut Emit<'_>) -> Vec<u64> {
+        let found: FxHashMap<u64, &End> = ends.iter().map(|end| (end.cookie, end)).collect();
+        let mut twins = Vec::new();
+        for cookie in mem::take(&mut self.asked) {
+            let end = found.get(&cookie);
+            if end.is_some_and(|end| end.twin) {
+                self.void(cookie);
+                twins.push(cookie);
+            } else if let Some(State::Held { records, .. }) = self.find(cookie) {
+                let role = end.map_or(SocketRole::Unknown, |end| end.role);
+                for kept in records {
+                    kept.header.role = role as u8;
+                }
+                self.release(cookie, names, emit);
+            }
+        }
+        twins
+    }
+
+    /// Gives a flow's origin, its beginning, and its first record. Whether the client is the local end.
+    fn introduce(&mut self, record: Record<'_>, names: &mut dyn Names, emit: &mut Emit<'_>) -> bool {
         let header = record.header;
         let client_is_local = client_is_local(header, record.payload);
         self.insert(header.cookie, State::Told { client_is_local });
@@ -220,6 +256,7 @@ impl Flows {
             self.adopt(header, client_is_local, emit);
         }
         tell(record, client_is_local, emit);
+        client_is_local
     }
 
     /// The end of the handshake that was seen at the listening socket, as the flow's own.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,7 @@ use super::flows::{Flows, Record, Untold};
 use super::names::HostNames;
 use super::need::missing_capabilities;
 use super::ring::Fill;
+use super::roles::Roles;
 use super::verdicts::Verdicts;
 use super::{cgroup, egress, ingress, object, seed, sock_ops};
 
@@ -113,6 +115,7 @@ pub struct Live {
     missed: PerCpuArray<MapData, u64>,
     verdicts: Verdicts,
     names: HostNames,
+    roles: Roles,
     flows: Flows,
     clock: Clock,
     last_tick: Option<Instant>,
@@ -141,7 +144,7 @@ impl Live {
         if !missing.is_empty() {
             return Err(StartError::NoPermission { missing });
         }
-        let root = cgroup::open(config.cgroup.as_deref())?;
+        let root = Arc::new(cgroup::open(config.cgroup.as_deref())?);
         let mut ebpf = load(config)?;
         let logs = EbpfLogger::init_with_logger(&mut ebpf, ToTracing).ok();
         let mut limits =
@@ -185,6 +188,7 @@ impl Live {
             missed,
             verdicts,
             names: HostNames::new(root),
+            roles: Roles::default(),
             flows: Flows::default(),
             clock: Clock::now(),
             last_tick: None,
@@ -215,11 +219,23 @@ impl Live {
         if let Some(logs) = &mut self.logs {
             logs.flush();
         }
+        self.look_up_roles(emit);
         if self.last_tick.is_none_or(|last| last.elapsed() >= TICK) {
             self.last_tick = Some(Instant::now());
             let now = monotonic_ns();
             self.flows.tick(now, &mut self.names, emit);
             emit(Input::Tick(self.clock.at(now)));
+        }
+    }
+
+    fn look_up_roles(&mut self, emit: &mut dyn FnMut(Input<'_>)) {
+        if let Some(ends) = self.roles.take() {
+            for twin in self.flows.answer(&ends, &mut self.names, emit) {
+                self.verdicts.set(twin, KernelVerdict::Twin);
+            }
+        }
+        if self.roles.is_due() && self.flows.ask() {
+            self.roles.begin(Arc::clone(self.names.root()));
         }
     }
 

@@ -18,6 +18,7 @@ mod netns;
 pub mod object;
 pub mod replay;
 mod ring;
+mod roles;
 pub mod seed;
 mod sock_diag;
 pub mod sock_ops;

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
@@ -19,18 +20,18 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// The names of this host.
 #[derive(Debug)]
 pub(super) struct HostNames {
-    root: Root,
+    root: Arc<Root>,
     workloads: FxHashMap<u64, Option<Box<str>>>,
     interfaces: Vec<(u32, IpAddr, Box<str>)>,
     read_at: Instant,
 }
 
 impl HostNames {
-    pub(super) fn new(root: Root) -> Self {
+    pub(super) fn new(root: Arc<Root>) -> Self {
         Self { root, workloads: FxHashMap::default(), interfaces: interfaces(), read_at: Instant::now() }
     }
 
-    pub(super) fn root(&self) -> &Root {
+    pub(super) fn root(&self) -> &Arc<Root> {
         &self.root
     }
 }

@@ -38,10 +38,9 @@ pub struct Seeded {
 
 /// Looks into all namespaces and writes what it finds to the kernel's flow map.
 pub(super) fn seed(map: &mut BpfHashMap<MapData, u64, Flow>, root: &Root) -> Seeded {
-    let mut visit = netns::in_each(sock_diag::sockets);
-    watched_only(&mut visit.found, root);
-    let mut seeded = Seeded { namespaces: visit.found.len(), namespaces_failed: visit.failed, ..Seeded::default() };
-    for end in judge(&visit.found) {
+    let visit = look(root);
+    let mut seeded = Seeded { namespaces: visit.namespaces, namespaces_failed: visit.failed, ..Seeded::default() };
+    for end in visit.ends {
         match end.role {
             SocketRole::Server => seeded.servers += 1,
             SocketRole::Client => seeded.clients += 1,
@@ -54,6 +53,20 @@ pub(super) fn seed(map: &mut BpfHashMap<MapData, u64, Flow>, root: &Root) -> See
         let _ = map.insert(end.cookie, flow, 0);
     }
     seeded
+}
+
+/// What the socket tables say now.
+pub(super) struct Look {
+    pub(super) ends: Vec<End>,
+    namespaces: usize,
+    failed: usize,
+}
+
+/// Reads the socket tables of all namespaces.
+pub(super) fn look(root: &Root) -> Look {
+    let mut visit = netns::in_each(sock_diag::sockets);
+    watched_only(&mut visit.found, root);
+    Look { ends: judge(&visit.found), namespaces: visit.found.len(), failed: visit.failed }
 }
 
 /// Leaves out connections of cgroups that are not watched: the other end of one is no reason to pass over the end that is.
@@ -70,11 +83,12 @@ fn watched_only(namespaces: &mut [Vec<Socket>], root: &Root) {
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct End {
-    cookie: u64,
-    cgroup: u64,
-    role: SocketRole,
-    twin: bool,
+pub(super) struct End {
+    pub(super) cookie: u64,
+    pub(super) cgroup: u64,
+    pub(super) role: SocketRole,
+    /// The other end is read, on this host.
+    pub(super) twin: bool,
 }
 
 /// The ends of all connections, of sockets by namespace.

@@ -5,7 +5,7 @@ mod account;
 mod rig;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -389,6 +389,36 @@ impl Write for Sink {
 }
 
 #[test]
+fn a_connection_that_the_kernel_forgot_is_looked_up_and_seen_once() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let nginx = Nginx::start(None, &["127.0.0.1:{port}"]);
+    let config = Config { flows_max: 1_024, ..Config::default() };
+    let mut capture = Capture::with(&[nginx.port], &config);
+    let mut stream = connect(nginx.port);
+    // Both ends' entries are evicted by those of others.
+    rig::allow_files(4_000);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let crowd: Vec<_> = (0..1_500).map(|_| (connect(port), listener.accept().unwrap())).collect();
+    get(&mut stream, "/text");
+    capture.until("an answer", |account| account.flows.values().any(|flow| flow.server.count("HTTP/1.1 200 ") == 1));
+    get(&mut stream, "/small");
+    drop(stream);
+    let ended = |flow: &Flow| flow.client.sent().is_some() && flow.server.sent().is_some();
+    capture.until("the end", |account| account.flows.values().any(ended));
+    thread::sleep(Duration::from_millis(300));
+    capture.drain();
+    let flows = capture.account.settle();
+    assert_eq!(flows.len(), 1, "{flows:#?}");
+    assert_eq!(flows[0].client.opened, 0, "the kernel had forgotten it, or this test tests nothing");
+    assert_eq!((flows[0].origin.role, flows[0].client.count("GET /")), (Role::Served, 2));
+    drop(crowd);
+}
+
+#[test]
 fn a_full_ring_loses_bytes_and_says_how_many() {
     if !may_run() {
         return;
@@ -478,4 +508,34 @@ fn child_that_captures() {
     let live = Live::start(&Config::default()).unwrap();
     println!("programs:{}", live.stats().program_ids.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
     thread::sleep(Duration::from_secs(30));
+}
+
+#[test]
+fn without_permission_the_missing_capabilities_are_named() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let output = Command::new("setpriv")
+        .args(["--bounding-set=-all", "--inh-caps=-all"])
+        .arg(env::current_exe().unwrap())
+        .args(["--exact", "child_that_captures", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success());
+    assert!(said.contains(r#"NoPermission { missing: ["CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN"] }"#), "{said}");
+}
+
+#[test]
+fn a_cgroup_that_is_none_is_named() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    for (path, why) in [("/proc", "another file system"), ("/nowhere", "No such file or directory")] {
+        let config = Config { cgroup: Some(path.into()), ..Config::default() };
+        let said = Live::start(&config).unwrap_err().to_string();
+        assert!(said.starts_with(&format!("{path}: not a cgroup v2 directory")) && said.contains(why), "{said}");
+    }
 }

@@ -265,6 +265,17 @@ pub(crate) fn connect(port: u16) -> TcpStream {
     stream
 }
 
+/// Lets this process have so many files open.
+pub(crate) fn allow_files(count: u64) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: one live structure, read and written.
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        limit.rlim_cur = limit.rlim_cur.max(count.min(limit.rlim_max));
+        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+    }
+}
+
 /// A directory of the cgroup v2 hierarchy, of the test's own.
 pub(crate) struct Cgroup {
     pub(crate) path: PathBuf,

@@ -9,7 +9,7 @@ use apiscope_common::abi::{
 use apiscope_wire::{Input, Payload, Timestamp};
 use expect_test::{Expect, expect};
 
-use super::{Flows, HELD_BYTES_MAX, HOLD_NS_MAX, Names, ORPHAN_NS_MAX, ORPHANS_MAX, Record};
+use super::{End, Flows, HELD_BYTES_MAX, HOLD_NS_MAX, Names, ORPHAN_NS_MAX, ORPHANS_MAX, Record};
 
 struct NoNames;
 
@@ -36,6 +36,11 @@ impl Stage {
         let record = Record { header: &header, payload, at: Timestamp::from_nanos(header.time_ns) };
         self.flows.take(record, &mut NoNames, &mut |input| note(said, &input));
         self
+    }
+
+    fn answer(&mut self, ends: &[End]) -> Vec<u64> {
+        let said = &mut self.said;
+        self.flows.answer(ends, &mut NoNames, &mut |input| note(said, &input))
     }
 
     fn tick(&mut self, now_ns: u64) -> &mut Self {
@@ -233,10 +238,51 @@ fn the_end_of_a_handshake_finds_its_flow() {
 }
 
 #[test]
+fn a_flow_that_the_kernel_does_not_know_waits_for_the_socket_tables() {
+    let end = |cookie, role, twin| End { cookie, cgroup: 0, role, twin };
+    let mut stage = Stage::default();
+    for cookie in [7, 8] {
+        stage.take(record(cookie, UNKNOWN, cookie == 8, 1, b"GET /"), b"GET /");
+        stage.take(record(cookie, UNKNOWN, cookie == 7, 50, b"HTTP/"), b"HTTP/");
+    }
+    stage.check(expect![""]);
+    assert!(stage.flows.ask());
+    stage.take(record(9, UNKNOWN, false, 1, b"?"), b"?");
+    assert_eq!(stage.answer(&[end(7, SERVER, false), end(8, CLIENT, true)]), [8]);
+    stage.check(expect![[r#"
+        7 origin 10.0.0.1:40000 -> 10.0.0.2:80 Served
+        7 Client 1 GET /
+        7 Server 50 HTTP/
+    "#]]);
+    // 8 is void, 9 came after the question: it waits for the next, which finds nothing.
+    stage.take(record(8, UNKNOWN, true, 6, b"x"), b"x").check(expect![""]);
+    assert!(stage.flows.ask());
+    assert!(stage.answer(&[]).is_empty());
+    stage.check(expect![[r#"
+        9 origin 10.0.0.1:40000 -> 10.0.0.2:80 Unknown
+        9 Client 1 ?
+    "#]]);
+    assert!(!stage.flows.ask());
+    assert_eq!((stage.flows.len(), stage.flows.held_bytes), (2, 0));
+}
+
+#[test]
+fn a_role_that_was_not_found_in_time_comes_to_no_harm() {
+    let mut stage = Stage::default();
+    stage.take(record(7, UNKNOWN, false, 1, b"GET /"), b"GET /").tick(HOLD_NS_MAX + 1);
+    assert!(stage.said.contains("7 Client 1 GET /") && stage.flows.ask());
+    assert!(stage.answer(&[]).is_empty());
+    stage.said.clear();
+    stage.take(record(7, UNKNOWN, false, 6, b"x"), b"x").check(expect![[r#"
+        7 Client 6 x
+    "#]]);
+}
+
+#[test]
 fn the_first_bytes_say_who_is_the_client() {
     let speaks = |out, payload: &[u8]| {
         let mut stage = Stage::default();
-        stage.take(record(7, UNKNOWN, out, 1, payload), payload);
+        stage.take(record(7, UNKNOWN, out, 1, payload), payload).tick(HOLD_NS_MAX + 1);
         stage.said.lines().nth(1).unwrap().split(' ').nth(1).unwrap().to_owned()
     };
     for out in [true, false] {
