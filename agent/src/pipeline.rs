@@ -37,6 +37,9 @@ impl Shard {
         // A flow may be introduced more than once; it counts when it is new.
         let role = if let Input::Origin(_, origin) = &input { Some(origin.role) } else { None };
         let begun = role.map_or(0, |_| wire.counters().flows_begun);
+        if let Input::Origin(flow, origin) = &input {
+            gather.introduce(*flow, origin, emit);
+        }
         wire.handle(input, &mut |event| match event {
             Event::Verdict(flow, given) => verdict(flow, given),
             event => gather.handle(event, emit),

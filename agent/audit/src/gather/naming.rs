@@ -175,6 +175,7 @@ mod tests {
 
     use expect_test::{Expect, expect};
 
+    use std::fmt::Write as _;
     use std::sync::Arc;
 
     use super::*;
@@ -197,7 +198,7 @@ mod tests {
         let mut shown = String::new();
         for authority in authorities {
             let api = namer.name(&settings, &origin(), Some(*authority).filter(|a| !a.is_empty()));
-            shown.push_str(&format!("{authority} -> {api}\n"));
+            writeln!(shown, "{authority} -> {api}").unwrap();
         }
         expected.assert_eq(&shown);
     }

@@ -273,13 +273,13 @@ fn halves_are_bounded_in_a_flow_and_in_all() {
         sample.version = Version::H2;
         sample
     };
-    for index in 0..WAITING_PER_FLOW_MAX as u32 + 10 {
+    for index in 0..u32::try_from(WAITING_PER_FLOW_MAX).unwrap() + 10 {
         given += feed(&mut one, &h2(get(index))).len();
     }
     assert_eq!((given, one.counters().halves_evicted, one.counters().waiting), (10, 10, WAITING_PER_FLOW_MAX));
 
     let mut all = gather();
-    for flow in 0..WAITING_MAX as u64 + 1 {
+    for flow in 0..=WAITING_MAX as u64 {
         let mut sample = get(0).at(flow, 0);
         sample.times = (flow, flow);
         let given = feed(&mut all, &sample);
@@ -296,7 +296,7 @@ fn halves_are_bounded_in_a_flow_and_in_all() {
 #[test]
 fn flows_are_bounded() {
     let mut gather = gather();
-    for flow in 0..FLOWS_MAX as u64 + 1 {
+    for flow in 0..=FLOWS_MAX as u64 {
         gather.introduce(FlowId::new(flow), &origin(), &mut |_| ());
     }
     let counters = gather.counters();

@@ -86,8 +86,8 @@ fn forms(secret: &str) -> Vec<String> {
     let mut forms: Vec<String> =
         secret.as_bytes().windows(8).map(|part| String::from_utf8_lossy(part).to_lowercase()).collect();
     forms.push(percent(secret).to_lowercase());
-    forms.push(secret.bytes().map(|b| format!("{b:02x}")).collect());
-    forms.push(secret.bytes().map(|b| format!("%{b:02x}")).collect());
+    forms.push(secret.bytes().fold(String::new(), |hex, b| hex + &format!("{b:02x}")));
+    forms.push(secret.bytes().fold(String::new(), |hex, b| hex + &format!("%{b:02x}")));
     for before in ["", "a", "ab", "admin:"] {
         let coded = STANDARD.encode(format!("{before}{secret}"));
         // The first and the last group mix with what stands beside the secret.
