@@ -40,6 +40,9 @@ impl Method {
 
     /// From a token as sent.
     pub fn new(token: &str) -> Self {
+        if token.len() <= Self::LENGTH_MAX && token.bytes().all(|b| b.is_ascii_graphic()) {
+            return Self(token.into());
+        }
         Self(token.chars().filter(char::is_ascii_graphic).take(Self::LENGTH_MAX).collect::<String>().into())
     }
 

@@ -2,7 +2,7 @@
 
 use super::collect::{Collector, Rank};
 use super::names::{self, Promise};
-use super::{AuthKind, CredentialKind, Place, json, percent, proof, redact};
+use super::{AuthKind, CredentialKind, Place, json, percent, redact};
 
 /// Parts of a multipart form that are looked at.
 const PARTS_MAX: usize = 256;
@@ -18,13 +18,12 @@ pub(super) fn query(query: &[u8], found: &mut Collector<'_>) {
         let Some(promise) = names::promise(&name) else { continue };
         let value = percent::decode(value, true);
         let place = || Place::Query(redact::field_name(&name).into());
-        let kind = found.field(promise, place, &value);
-        let declared = matches!(promise, Promise::ApiKey | Promise::Token) && !proof::is_placeholder(&value);
-        let proven = matches!(kind, Some(CredentialKind::ApiKey | CredentialKind::Bearer));
-        if declared || proven {
+        let Some((kind, fingerprint)) = found.field(promise, place, &value) else { continue };
+        let declared = matches!(promise, Promise::ApiKey | Promise::Token);
+        if declared || matches!(kind, Some(CredentialKind::ApiKey | CredentialKind::Bearer)) {
             found.auth(AuthKind::ApiKeyQuery);
-            let rank = if kind == Some(CredentialKind::Bearer) { Rank::Bearer } else { Rank::ApiKey };
-            found.consumer(rank, &value);
+            let bearer = kind == Some(CredentialKind::Bearer);
+            found.consumer(if bearer { Rank::Bearer } else { Rank::ApiKey }, fingerprint);
         }
     }
 }

@@ -20,19 +20,25 @@ pub(crate) enum Rank {
     ApiKey,
 }
 
-/// Credentials whose values are looked for in the path.
-const KNOWN_MAX: usize = 8;
+/// Values of a request that are looked for in its path.
+const KNOWN_MAX: usize = 32;
 /// The name space of users' fingerprints.
 const USERS: &[u8] = b"user";
+
+/// A value that must not be shown elsewhere in the request: its length, so that few others have to be hashed, and its fingerprint.
+pub(crate) type KnownValue = (usize, Fingerprint);
+
+/// Values that must not be shown.
+pub(crate) type KnownValues = SmallVec<[KnownValue; 4]>;
 
 /// Takes in what the scanners find in one message.
 pub(crate) struct Collector<'k> {
     key: &'k FingerprintKey,
-    auth: SmallVec<[AuthKind; 8]>,
-    credentials: Vec<Credential>,
+    pub(super) auth: SmallVec<[AuthKind; 8]>,
+    pub(super) credentials: Vec<Credential>,
     /// Values found, also those of which no credential is kept (a Basic password).
-    known: SmallVec<[Fingerprint; KNOWN_MAX]>,
-    consumer: Option<(Rank, Fingerprint)>,
+    pub(super) known: KnownValues,
+    pub(super) consumer: Option<(Rank, Fingerprint)>,
     /// Credentials past [`Facts::CREDENTIALS_MAX`].
     pub(super) dropped: u64,
 }
@@ -44,9 +50,19 @@ impl<'k> Collector<'k> {
 
     /// A way of authentication is present.
     pub(super) fn auth(&mut self, kind: AuthKind) {
-        if !self.auth.contains(&kind) {
-            self.auth.push(kind);
+        if let Err(at) = self.auth.binary_search(&kind) {
+            self.auth.insert(at, kind);
         }
+    }
+
+    /// A value that must not appear in the path. Gives its fingerprint.
+    pub(super) fn know(&mut self, value: &[u8]) -> Fingerprint {
+        let fingerprint = Secret::new(value).fingerprint(self.key);
+        let known = (value.len(), fingerprint);
+        if self.known.len() < KNOWN_MAX && !self.known.contains(&known) {
+            self.known.push(known);
+        }
+        fingerprint
     }
 
     /// A proven credential.
@@ -54,11 +70,10 @@ impl<'k> Collector<'k> {
         &mut self,
         kind: CredentialKind,
         place: impl FnOnce() -> Place,
-        value: &[u8],
+        fingerprint: Fingerprint,
         masked: Masked,
     ) {
-        let fingerprint = self.know(value);
-        if self.credentials.len() >= Facts::CREDENTIALS_MAX {
+        if self.is_full() {
             self.dropped += 1;
             return;
         }
@@ -68,51 +83,48 @@ impl<'k> Collector<'k> {
         }
     }
 
-    /// A value that must not appear in the path.
-    pub(super) fn know(&mut self, value: &[u8]) -> Fingerprint {
-        let fingerprint = Secret::new(value).fingerprint(self.key);
-        if self.known.len() < KNOWN_MAX && !self.known.contains(&fingerprint) {
-            self.known.push(fingerprint);
-        }
-        fingerprint
-    }
-
-    /// A value that tells who calls. The first of the strongest kind counts. Not to be shown elsewhere, a user apart.
-    pub(super) fn consumer(&mut self, rank: Rank, value: &[u8]) {
-        if rank != Rank::User {
-            self.know(value);
-        }
+    /// A credential that tells who calls. The first of the strongest kind counts.
+    pub(super) fn consumer(&mut self, rank: Rank, fingerprint: Fingerprint) {
         if self.consumer.is_none_or(|(known, _)| rank > known) {
-            let secret = Secret::new(value);
-            let fingerprint = match rank {
-                Rank::User => secret.fingerprint_in(USERS, self.key),
-                Rank::Session | Rank::Bearer | Rank::ApiKey => secret.fingerprint(self.key),
-            };
             self.consumer = Some((rank, fingerprint));
         }
     }
 
-    /// The value of a field whose name promises something: a credential only where the value keeps the promise.
+    /// A user that tells who calls, whatever the password.
+    pub(super) fn user(&mut self, user: &[u8]) {
+        self.consumer(Rank::User, Secret::new(user).fingerprint_in(USERS, self.key));
+    }
+
+    /// The value of a field whose name promises something: a credential only where the value keeps the promise. Gives the kind and
+    /// the fingerprint of a value that is one, or is no placeholder under a name that leaves no doubt.
     pub(super) fn field(
         &mut self,
         promise: Promise,
         place: impl FnOnce() -> Place,
         value: &[u8],
-    ) -> Option<CredentialKind> {
-        if promise != Promise::Perhaps && !proof::is_placeholder(value) {
-            // Unproven or not, under such a name: not to be shown elsewhere.
-            self.know(value);
+    ) -> Option<(Option<CredentialKind>, Fingerprint)> {
+        if proof::is_placeholder(value) {
+            return None;
         }
-        let (kind, masked) = kept(promise, value)?;
-        self.credential(kind, place, value, masked);
-        Some(kind)
+        let kept = kept(promise, value);
+        if promise == Promise::Perhaps && kept.is_none() {
+            return None;
+        }
+        if self.is_full() && self.known.len() >= KNOWN_MAX {
+            self.dropped += u64::from(kept.is_some());
+            return None;
+        }
+        // Unproven or not, under such a name: not to be shown elsewhere.
+        let fingerprint = self.know(value);
+        let kind = kept.map(|(kind, masked)| {
+            self.credential(kind, place, fingerprint, masked());
+            kind
+        });
+        Some((kind, fingerprint))
     }
 
-    pub(super) fn into_parts(
-        mut self,
-    ) -> (Vec<AuthKind>, Vec<Credential>, Option<Fingerprint>, SmallVec<[Fingerprint; KNOWN_MAX]>) {
-        self.auth.sort_unstable();
-        (self.auth.to_vec(), self.credentials, self.consumer.map(|(_, fingerprint)| fingerprint), self.known)
+    fn is_full(&self) -> bool {
+        self.credentials.len() >= Facts::CREDENTIALS_MAX
     }
 }
 
@@ -124,22 +136,27 @@ fn is_no_password(value: &[u8]) -> bool {
         || ANSWERS.iter().any(|answer| value.eq_ignore_ascii_case(answer))
 }
 
-fn kept(promise: Promise, value: &[u8]) -> Option<(CredentialKind, Masked)> {
-    let bearer = |algorithm| Some((CredentialKind::Bearer, mask::bearer(algorithm)));
-    match promise {
-        Promise::Password => proof::is_password(value).then(|| (CredentialKind::Password, mask::password())),
+/// What a value is that keeps the promise of its name, and how it is shown.
+fn kept(promise: Promise, value: &[u8]) -> Option<(CredentialKind, impl FnOnce() -> Masked + use<>)> {
+    let (kind, algorithm) = match promise {
+        Promise::Password => proof::is_password(value).then_some((CredentialKind::Password, None)),
         Promise::PasswordPerhaps => {
-            (proof::is_password(value) && !is_no_password(value)).then(|| (CredentialKind::Password, mask::password()))
+            (proof::is_password(value) && !is_no_password(value)).then_some((CredentialKind::Password, None))
         }
-        Promise::ApiKey => proof::is_token(value).then(|| (CredentialKind::ApiKey, mask::api_key())),
+        Promise::ApiKey => proof::is_token(value).then_some((CredentialKind::ApiKey, None)),
         Promise::Token => match proof::jwt(value) {
-            None if !proof::is_token(value) => None,
-            algorithm => bearer(algorithm),
+            None => proof::is_token(value).then_some((CredentialKind::Bearer, None)),
+            algorithm => Some((CredentialKind::Bearer, algorithm)),
         },
         Promise::Perhaps => match proof::jwt(value) {
-            None if proof::is_secret_alone(value) => Some((CredentialKind::ApiKey, mask::api_key())),
-            None => None,
-            algorithm => bearer(algorithm),
+            None => proof::is_secret_alone(value).then_some((CredentialKind::ApiKey, None)),
+            algorithm => Some((CredentialKind::Bearer, algorithm)),
         },
-    }
+    }?;
+    let masked = move || match kind {
+        CredentialKind::Password => mask::password(),
+        CredentialKind::ApiKey => mask::api_key(),
+        CredentialKind::Bearer | CredentialKind::Basic => mask::bearer(algorithm),
+    };
+    Some((kind, masked))
 }

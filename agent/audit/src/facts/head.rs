@@ -41,9 +41,10 @@ fn api_key(name: &str, value: &[u8], proven: bool, found: &mut Collector<'_>) {
         return;
     }
     found.auth(AuthKind::ApiKeyHeader);
-    found.consumer(Rank::ApiKey, value);
+    let fingerprint = found.know(value);
+    found.consumer(Rank::ApiKey, fingerprint);
     if proven {
-        found.credential(CredentialKind::ApiKey, || header(name), value, mask::api_key());
+        found.credential(CredentialKind::ApiKey, || header(name), fingerprint, mask::api_key());
     }
 }
 
@@ -73,10 +74,11 @@ fn basic(coded: &[u8], api: bool, place: impl FnOnce() -> Place, found: &mut Col
     if let Some(decoded) = proof::base64(coded)
         && let Some((user, password)) = proof::user_and_password(&decoded)
     {
-        found.credential(CredentialKind::Basic, place, &decoded, mask::basic(user));
+        let fingerprint = found.know(&decoded);
+        found.credential(CredentialKind::Basic, place, fingerprint, mask::basic(user));
         found.know(if password.is_empty() { user } else { password });
         if api && !user.is_empty() {
-            found.consumer(Rank::User, user);
+            found.user(user);
         }
     }
     Some(AuthKind::Basic)
@@ -86,12 +88,13 @@ fn bearer(token: &[u8], api: bool, place: impl FnOnce() -> Place, found: &mut Co
     if proof::is_placeholder(token) {
         return None;
     }
+    let fingerprint = found.know(token);
     let jwt = proof::jwt(token);
     if jwt.is_some() || proof::is_token68(token) {
-        found.credential(CredentialKind::Bearer, place, token, mask::bearer(jwt));
+        found.credential(CredentialKind::Bearer, place, fingerprint, mask::bearer(jwt));
     }
     if api {
-        found.consumer(Rank::Bearer, token);
+        found.consumer(Rank::Bearer, fingerprint);
     }
     Some(AuthKind::Bearer)
 }
@@ -102,7 +105,7 @@ fn digest(parameters: &[u8], api: bool, found: &mut Collector<'_>) -> Option<Aut
     let user = memchr::memmem::find(parameters, USER).and_then(|at| parameters.get(at + USER.len()..));
     let user = user.and_then(|rest| rest.get(..memchr::memchr(b'"', rest)?));
     if let Some(user) = user.filter(|user| api && !user.is_empty()) {
-        found.consumer(Rank::User, user);
+        found.user(user);
     }
     (!parameters.is_empty()).then_some(AuthKind::Digest)
 }
@@ -119,9 +122,10 @@ fn other(
         let Some(jwt) = proof::jwt(scheme) else {
             return (!proof::is_placeholder(scheme)).then_some(AuthKind::OtherScheme);
         };
-        found.credential(CredentialKind::Bearer, place, scheme, mask::bearer(Some(jwt)));
+        let fingerprint = found.know(scheme);
+        found.credential(CredentialKind::Bearer, place, fingerprint, mask::bearer(Some(jwt)));
         if api {
-            found.consumer(Rank::Bearer, scheme);
+            found.consumer(Rank::Bearer, fingerprint);
         }
         return Some(AuthKind::OtherScheme);
     }
@@ -134,9 +138,10 @@ fn other(
         let key = rest.strip_prefix(b"token=").unwrap_or(rest);
         let key = key.strip_prefix(b"\"").map_or(key, |key| key.split(|b| *b == b'"').next().unwrap_or(key));
         if proof::is_token(key) {
-            found.credential(CredentialKind::ApiKey, place, key, mask::api_key());
+            let fingerprint = found.know(key);
+            found.credential(CredentialKind::ApiKey, place, fingerprint, mask::api_key());
             if api {
-                found.consumer(Rank::ApiKey, key);
+                found.consumer(Rank::ApiKey, fingerprint);
             }
         }
     }
@@ -156,7 +161,8 @@ fn cookies(value: &[u8], found: &mut Collector<'_>) {
             value.len() >= SESSION_MIN && !proof::is_placeholder(value) && names::is_session_cookie(name.trim_ascii());
         if session || proof::jwt(value).is_some() {
             found.auth(AuthKind::SessionCookie);
-            found.consumer(Rank::Session, value);
+            let fingerprint = found.know(value);
+            found.consumer(Rank::Session, fingerprint);
         }
     }
 }

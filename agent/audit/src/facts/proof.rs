@@ -1,5 +1,8 @@
 //! When a value counts as a secret. Precision comes first: what is not proven is not one.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -57,30 +60,33 @@ const PREFIXES: &[&[u8]] = &[
     b"ya29.",
 ];
 
-/// What stands in place of a secret in examples, templates and masked logs. Compared in lower case, anywhere in a token.
-const PLACEHOLDERS: &[&[u8]] = &[
-    b"your",
-    b"example",
-    b"placeholder",
-    b"changeme",
-    b"change-me",
-    b"change_me",
-    b"redacted",
-    b"xxxx",
-    b"***",
-    b"insert",
-    b"{{",
-    b"${",
-    b"<",
-    b"%s",
-    b"dummy",
-    b"sample",
-    b"undefined",
-    b"[object",
-    b"filtered",
-    b"masked",
-    b"...",
-];
+/// What stands in place of a secret in examples, templates and masked logs, anywhere in a token, in any case.
+static PLACEHOLDER: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let words = [
+        "your",
+        "example",
+        "placeholder",
+        "changeme",
+        "change-me",
+        "change_me",
+        "redacted",
+        "xxxx",
+        "***",
+        "insert",
+        "{{",
+        "${",
+        "<",
+        "%s",
+        "dummy",
+        "sample",
+        "undefined",
+        "[object",
+        "filtered",
+        "masked",
+        "...",
+    ];
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).expect("a few short words are within its limits")
+});
 
 /// Values that say that there is none.
 const NOTHING: &[&[u8]] = &[
@@ -124,7 +130,7 @@ pub(crate) fn is_token(value: &[u8]) -> bool {
         && kinds(value) >= 2
         && distinct(value) >= DISTINCT_MIN
         && !is_counting(value)
-        && !(value.len() <= PLACEHOLDER_MAX && PLACEHOLDERS.iter().any(|word| contains_ignoring_case(value, word)))
+        && !(value.len() <= PLACEHOLDER_MAX && PLACEHOLDER.is_match(value))
 }
 
 /// As [`is_token`], and of the alphabet of RFC 9110 §11.2.
@@ -311,10 +317,6 @@ fn distinct(value: &[u8]) -> u32 {
 
 fn find(value: &[u8], word: &[u8]) -> bool {
     memchr::memmem::find(value, word).is_some()
-}
-
-fn contains_ignoring_case(value: &[u8], word: &[u8]) -> bool {
-    value.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

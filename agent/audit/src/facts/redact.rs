@@ -5,8 +5,9 @@
 //! UUID, ULID, `ObjectId`, hexadecimal hashes, numbers, names. A short secret in a path that nothing marks as one can't be known.
 
 use crate::secret::mask::MARK;
-use crate::secret::{Fingerprint, FingerprintKey, Masked, Secret};
+use crate::secret::{FingerprintKey, Masked, Secret};
 
+use super::collect::KnownValue;
 use super::{names, percent, proof};
 
 /// Longest path kept, in bytes.
@@ -22,20 +23,23 @@ const KNOWN_MIN: usize = 4;
 /// Shows that something was cut off.
 const CUT: char = '…';
 
-/// The fingerprints of a request's credentials, to find the same value in its path.
+/// A request's credentials, to find the same value in its path.
 #[derive(Clone, Copy)]
 pub(crate) struct Known<'a> {
     /// The key they were made with.
     pub key: &'a FingerprintKey,
-    /// The fingerprints.
-    pub fingerprints: &'a [Fingerprint],
+    /// Their lengths and fingerprints.
+    pub values: &'a [KnownValue],
 }
 
 impl Known<'_> {
     fn has(&self, value: &[u8]) -> bool {
-        !self.fingerprints.is_empty()
-            && value.len() >= KNOWN_MIN
-            && self.fingerprints.contains(&Secret::new(value).fingerprint(self.key))
+        let mut of_length = self.values.iter().filter(|(length, _)| *length == value.len()).peekable();
+        if value.len() < KNOWN_MIN || of_length.peek().is_none() {
+            return false;
+        }
+        let fingerprint = Secret::new(value).fingerprint(self.key);
+        of_length.any(|(_, known)| *known == fingerprint)
     }
 }
 
@@ -166,8 +170,8 @@ mod tests {
 
     fn check(raw: &str, expected: Expect) {
         let key = FingerprintKey::new([7; 32]);
-        let fingerprints = [Secret::new(b"hunter2").fingerprint(&key)];
-        let shown = path(raw.as_bytes(), Known { key: &key, fingerprints: &fingerprints });
+        let values = [(7, Secret::new(b"hunter2").fingerprint(&key))];
+        let shown = path(raw.as_bytes(), Known { key: &key, values: &values });
         expected.assert_eq(shown.as_str());
     }
 
@@ -196,7 +200,7 @@ mod tests {
             "/reset/confirmation-page-two",
         ] {
             let key = FingerprintKey::new([7; 32]);
-            assert_eq!(path(raw.as_bytes(), Known { key: &key, fingerprints: &[] }).as_str(), raw);
+            assert_eq!(path(raw.as_bytes(), Known { key: &key, values: &[] }).as_str(), raw);
         }
     }
 
@@ -218,7 +222,7 @@ mod tests {
     #[test]
     fn long_paths_are_cut_and_odd_bytes_shown_as_escapes() {
         let key = FingerprintKey::new([7; 32]);
-        let known = Known { key: &key, fingerprints: &[] };
+        let known = Known { key: &key, values: &[] };
         let shown = path("/abc".repeat(10_000).as_bytes(), known);
         assert!(shown.as_str().len() <= PATH_MAX + 16 && shown.as_str().ends_with('…'));
         assert_eq!(path(b"/a\xff\x1b[0m", known).as_str(), "/a%FF\u{fffd}[0m");

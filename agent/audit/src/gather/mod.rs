@@ -158,7 +158,7 @@ impl Gather {
         let taken = self.take(message, &target);
         // The absolute form wins over the Host header (RFC 9112 §3.2.2).
         let (host, api) = self.name(message, target.authority.or_else(|| message.headers.first("host")));
-        let known = Known { key: &self.key, fingerprints: &taken.known };
+        let known = Known { key: &self.key, values: &taken.known };
         let path = redact::path(target.path, known);
         let query_keys = redact::query_keys(target.query, Exchange::QUERY_KEYS_MAX);
         let mut exchange = half.unwrap_or_else(|| self.blank(message, api.clone()));

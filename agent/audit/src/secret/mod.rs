@@ -97,7 +97,8 @@ impl Masked {
 
     /// As [`Masked::vouched`], without a copy where nothing has to be replaced.
     pub(crate) fn from_clean(text: String) -> Self {
-        if text.chars().any(is_unprintable) {
+        let plain = text.bytes().all(|b| matches!(b, b' '..=b'~'));
+        if !plain && text.chars().any(is_unprintable) {
             return Self(text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect());
         }
         Self(text.into())
