@@ -87,7 +87,7 @@ pub struct Credential {
 pub struct BodySize {
     /// Bytes on the wire, transfer coding removed, content coding kept; `None` not known.
     pub total: Option<u64>,
-    /// Bytes that were there to be scanned, content coding undone; none of a body in a coding that is not known.
+    /// Bytes as sent that were there and were scanned; none of a body in a content coding that can't be undone.
     pub scanned: u64,
 }
 
@@ -172,7 +172,10 @@ pub(crate) fn take(
         },
     };
     let Collector { auth, credentials, known, consumer, dropped, .. } = found;
-    let body = BodySize { total: message.body.total, scanned: read as u64 };
+    // Bytes as sent, also where more came out of a content coding: a lower bound of the size has to be one.
+    let sent = message.body.data.len();
+    let scanned = if read == data.len() && read > 0 { sent } else { read.min(sent) };
+    let body = BodySize { total: message.body.total, scanned: scanned as u64 };
     let facts = Facts {
         complete: message.complete,
         body,

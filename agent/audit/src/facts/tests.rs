@@ -366,7 +366,7 @@ fn a_coded_body_is_read_behind_its_coding() {
     check_sample(
         &Sample::new(head).body(&bytes),
         expect![[r#"
-            Json 22 of Some(42), auth [], consumer false
+            Json 42 of Some(42), auth [], consumer false
             Password in Json("/password"): password ****
         "#]],
     );
