@@ -82,7 +82,7 @@ impl Row for EndpointView {
 
 impl Row for FindingView {
     const COLUMNS: &'static [&'static str] =
-        &["id", "severity", "kind", "api", "method", "route", ">seen", ">last", "status", "because"];
+        &["id", "severity", "kind", "api", "method", "route", ">calls", ">last", "status", "because"];
     const NOUN: &'static str = "findings";
 
     fn cells(&self) -> Vec<String> {
@@ -93,7 +93,7 @@ impl Row for FindingView {
             self.api.clone(),
             self.method.clone(),
             self.route.clone(),
-            format!("{}/{}", self.count, self.calls),
+            format!("{} of {}", self.count, self.calls),
             table::ago(&self.last),
             self.status.clone(),
             self.because.clone(),

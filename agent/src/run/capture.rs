@@ -94,7 +94,10 @@ impl Capture {
         }
     }
 
+    /// Tells the numbers, and systemd that this thread is at work.
     fn tell(&self) {
+        // Without systemd there is nobody to tell.
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
         let (cgroup, _) = self.live.cgroup();
         let stats = self.live.stats();
         let core = self.pipeline.counters();

@@ -304,7 +304,12 @@ fn serve(
 fn signals(wake: Sender<Wake>) -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("signals cannot be received")?;
     thread::Builder::new().name("signals".into()).spawn(move || {
+        let mut asked_to_end = false;
         for signal in signals.forever() {
+            // Asked a second time, it ends at once: with the process everything in the kernel goes too.
+            if signal != SIGHUP && std::mem::replace(&mut asked_to_end, true) {
+                std::process::exit(1);
+            }
             if wake.send(Wake::Signal(signal)).is_err() {
                 break;
             }

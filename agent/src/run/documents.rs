@@ -32,10 +32,11 @@ impl Documents {
                 Ok(document) => {
                     self.good.insert(reading.path.clone(), Arc::clone(document));
                     if let Some(first) = reading.faults.first() {
-                        tracing::warn!(
-                            "{part}: {} places were read otherwise than written, first {first}",
-                            reading.faults.len()
-                        );
+                        let more = match reading.faults.len() - 1 {
+                            0 => String::new(),
+                            more => format!(" (and {more} more)"),
+                        };
+                        tracing::warn!("{part}: not read as written: {first}{more}");
                     }
                 }
                 Err(mistake) => {

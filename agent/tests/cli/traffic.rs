@@ -1,9 +1,10 @@
 //! Real traffic: nginx and curl, seen live by `run` and `watch`, written by tcpdump, and read again by `replay`.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
@@ -86,6 +87,9 @@ fn curl(arguments: &[&str]) {
     let done = Command::new("curl").args(["-s", "-S", "-o", "/dev/null"]).args(arguments).status().unwrap();
     assert!(done.success(), "{arguments:?}");
 }
+
+/// The calls that [`call`] makes.
+const CALLS: usize = 14;
 
 /// A client that behaves and misbehaves.
 fn call(port: u16) {
@@ -192,7 +196,8 @@ impl Scene {
         let capture = place.path("traffic.pcap");
         let mut tcpdump = tcpdump(&capture, port);
         call(port);
-        let expected = logged(place.dir.path());
+        let expected =
+            eventually("every call in the log", || Some(logged(place.dir.path())).filter(|log| log.len() == CALLS));
         let watched = eventually("every call in watch", || {
             let watched = json_lines(&whole_lines(&lines));
             (watched.len() >= expected.len()).then_some(watched)
@@ -224,7 +229,6 @@ fn what_nginx_logged_is_seen_live_and_in_the_file() {
     }
     let scene = Scene::play();
     let expected = logged(scene.place.dir.path());
-    assert_eq!(expected.len(), 14);
     assert_eq!(seen(&scene.watched), expected, "watch");
 
     let file = scene.capture.to_str().unwrap();
@@ -344,11 +348,21 @@ fn secrets(scene: &Scene, file: &str) {
     assert!(scene.outputs[0].contains("/orders/"), "the search looks at something: {}", scene.port);
 }
 
-/// Takes one POST on the port, answers 200, and gives what came.
-fn take_one(port: u16) -> String {
-    use std::io::Write;
+/// Takes every POST on the port, answers 200, and keeps what came. The host may have other traffic with alerts of its own.
+fn receiver(port: u16) -> Arc<Mutex<Vec<String>>> {
+    let taken = Arc::new(Mutex::new(Vec::new()));
     let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
-    let (mut stream, _) = listener.accept().unwrap();
+    let keep = Arc::clone(&taken);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let text = take(&mut stream.unwrap());
+            keep.lock().unwrap().push(text);
+        }
+    });
+    taken
+}
+
+fn take(stream: &mut std::net::TcpStream) -> String {
     stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
     let mut text = String::new();
     let mut chunk = [0; 4_096];
@@ -398,21 +412,26 @@ fn a_receiver_that_is_down_is_told_and_gets_its_alert_when_it_is_up() {
         let status = place.json("status");
         let problems = status["problems"].as_array().unwrap().clone();
         problems.into_iter().find(|problem| {
-            problem["part"] == "receiver ops" && problem["what"].as_str().unwrap().contains("1 alerts wait for it")
+            problem["part"] == "receiver ops" && problem["what"].as_str().unwrap().contains(" alerts wait for it")
         })
     });
     assert!(problem["what"].as_str().unwrap().contains("onnection refused;"), "{problem:#}");
     assert_eq!(place.ask("status").status.code(), Some(1));
 
-    let alert = take_one(hook);
+    let taken = receiver(hook);
+    let alert = eventually("the alert", || {
+        let taken = taken.lock().unwrap();
+        taken.iter().find(|alert| alert.contains(&format!("127.0.0.1:{port}"))).cloned()
+    });
     assert!(alert.starts_with("POST /in") && alert.contains("webhook-signature: v1,"), "{alert}");
     assert!(alert.contains("cleartext-credential"), "{alert}");
     for secret in SECRETS.iter().chain(&["whsec", "MfKQ9r8G"]) {
         assert!(!alert.contains(secret), "{alert}");
     }
     eventually("all is well", || place.json("status")["problems"].as_array().unwrap().is_empty().then_some(()));
-    let receivers = place.json("status")["receivers"].clone();
-    assert_eq!((receivers[0]["sent"].as_u64(), receivers[0]["waiting"].as_u64()), (Some(1), Some(0)), "{receivers}");
+    assert!(place.json("status")["receivers"][0]["sent"].as_u64() > Some(0));
+    let ours = taken.lock().unwrap().iter().filter(|alert| alert.contains(&format!("127.0.0.1:{port}"))).count();
+    assert_eq!(ours, 1, "told once");
     agent.signal("TERM");
     let (status, took) = agent.wait();
     assert!(status.success() && took < std::time::Duration::from_secs(5), "{took:?}");
