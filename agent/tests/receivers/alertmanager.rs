@@ -17,7 +17,7 @@ use super::support::{Request, Running, Server, changed, free_port, get, now, ope
 const PROGRAM: &str = "/usr/bin/prometheus-alertmanager";
 
 /// One Alertmanager, its files in `dir`, that tells `page` what it would tell people.
-fn alertmanager(dir: &Path, port: u16, page: &str) -> Running {
+pub(crate) fn alertmanager(dir: &Path, port: u16, page: &str) -> Running {
     let config = format!(
         "route: {{receiver: page, group_by: [alertname, api, route], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}\n\
          receivers: [{{name: page, webhook_configs: [{{url: \"{page}\", send_resolved: true}}]}}]\n"
@@ -59,21 +59,22 @@ impl Agent {
     }
 }
 
-fn active(port: u16) -> Vec<Value> {
+pub(crate) fn active(port: u16) -> Vec<Value> {
     let body = get(port, "/api/v2/alerts").unwrap_or_else(|| "[]".into());
     serde_json::from_str(&body).expect("JSON")
 }
 
-/// What people were told: `status alertname route`, one for each alert of each notification.
-fn told(page: &Server) -> Vec<String> {
+/// What people were told of an API: `status route`, one for each alert of each notification.
+pub(crate) fn told(page: &Server, api: &str) -> Vec<String> {
     let notifications = page.seen();
     let alerts = notifications
         .iter()
-        .flat_map(|request: &Request| request.json()["alerts"].as_array().cloned().unwrap_or_default());
+        .flat_map(|request: &Request| request.json()["alerts"].as_array().cloned().unwrap_or_default())
+        .filter(|alert| alert["labels"]["api"] == api);
     alerts.map(|alert| format!("{} {}", text(&alert["status"]), text(&alert["labels"]["route"]))).collect()
 }
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
@@ -105,7 +106,7 @@ fn the_alert_arrives_survives_restarts_on_both_sides_and_ends() {
         ]
     );
     let began = text(&alert["startsAt"]).to_owned();
-    wait_for("people are told", 10, || told(&page).contains(&"firing /login".to_owned()).then_some(()));
+    wait_for("people are told", 10, || told(&page, "orders-api").contains(&"firing /login".to_owned()).then_some(()));
 
     // The agent is started again: the same alert, from the same time, nobody is told again.
     agent.stop();
@@ -139,9 +140,9 @@ fn the_alert_arrives_survives_restarts_on_both_sides_and_ends() {
     tell(&agent.store, &over);
     wait_for("the end", 20, || (active(port).len() == 1).then_some(()));
     wait_for("people are told of the end", 20, || {
-        told(&page).iter().filter(|told| *told == "resolved /login").next_back().cloned()
+        told(&page, "orders-api").iter().filter(|told| *told == "resolved /login").next_back().cloned()
     });
-    assert_eq!(told(&page).iter().filter(|told| *told == "firing /meanwhile").count(), 1);
+    assert_eq!(told(&page, "orders-api").iter().filter(|told| *told == "firing /meanwhile").count(), 1);
     agent.stop();
     assert_eq!(text(&active(port)[0]["labels"]["route"]), "/meanwhile", "a stop resolves nothing");
     drop(running);

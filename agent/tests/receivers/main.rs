@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod leaks;
+mod live;
 mod outbox;
 mod store;
 mod support;

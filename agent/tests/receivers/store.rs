@@ -249,7 +249,10 @@ impl Drop for Small<'_> {
 fn a_full_disk_costs_calls_and_no_alert() {
     let dir = tempfile::tempdir().expect("a directory");
     let Some(_small) = Small::mount(dir.path()) else {
-        assert!(std::env::var_os("CI").is_none(), "a file system of the test's own can't be mounted");
+        assert!(
+            std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+            "a file system of the test's own can't be mounted"
+        );
         eprintln!("SKIPPED a_full_disk_costs_calls_and_no_alert: mounting a tmpfs needs root");
         return;
     };

@@ -107,6 +107,15 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Asks it to end, and waits: it may write down what it knows.
+    pub(crate) fn end(mut self) {
+        let asked = Command::new("kill").args(["-s", "TERM", &self.0.id().to_string()]).status();
+        assert!(asked.is_ok_and(|status| status.success()));
+        wait_for("it ends", 20, || self.0.try_wait().expect("it is a child"));
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         // Both fail only where it has ended already.
