@@ -44,26 +44,34 @@ struct Node {
     /// The most specific (most literal characters) first.
     mixed: Vec<(Vec<Part>, u32)>,
     parameter: Option<u32>,
-    /// Paths that end here, in the order of the document.
-    paths: SmallVec<[usize; 1]>,
+    /// The path that ends here.
+    path: Option<usize>,
 }
 
 impl Matcher {
-    /// Adds a template of a path. Gives the first other path with the same template.
-    pub(super) fn insert(&mut self, template: &[Segment], path: usize) -> Option<usize> {
+    /// The path whose template this is, but for the names of its parameters.
+    pub(super) fn path_of(&self, template: &[Segment]) -> Option<usize> {
+        let mut at = self.nodes.first()?;
+        for segment in template {
+            let child = match segment {
+                Segment::Literal(literal) => at.literals.get(&*decoded(literal)).copied(),
+                Segment::Parameter => at.parameter,
+                Segment::Mixed(parts) => at.mixed.iter().find(|(known, _)| known == parts).map(|(_, child)| *child),
+            };
+            at = self.nodes.get(child? as usize)?;
+        }
+        at.path
+    }
+
+    /// Adds a template of a path. One that is there stays as it is.
+    pub(super) fn insert(&mut self, template: &[Segment], path: usize) {
         if self.nodes.is_empty() {
             self.nodes.push(Node::default());
         }
-        let mut at = 0;
-        for segment in template {
-            at = self.child(at, segment)?;
+        let end = template.iter().try_fold(0, |at, segment| self.child(at, segment));
+        if let Some(node) = end.and_then(|end| self.nodes.get_mut(end as usize)) {
+            node.path.get_or_insert(path);
         }
-        let paths = &mut self.nodes.get_mut(at as usize)?.paths;
-        let other = paths.iter().copied().find(|known| *known != path);
-        if !paths.contains(&path) {
-            paths.push(path);
-        }
-        other
     }
 
     /// Adds an operation of a path; `false` if it has that method already.
@@ -77,11 +85,6 @@ impl Matcher {
             methods.push((method, operation));
         }
         is_new
-    }
-
-    /// Whether a path has an operation with this method.
-    pub(super) fn has(&self, path: usize, method: &str) -> bool {
-        self.operation(path, method).is_some()
     }
 
     /// The best template that has the method, or `instead`; or else the best template.
@@ -152,17 +155,16 @@ impl Search<'_> {
     }
 
     fn end(&mut self, node: &Node) -> Option<DocumentMatch> {
+        let path = node.path?;
         let find = |method: &str| {
-            let mut paths = node.paths.iter();
-            paths.find_map(|path| {
-                Some(DocumentMatch::Operation { path: *path, operation: self.matcher.operation(*path, method)? })
-            })
+            let operation = self.matcher.operation(path, method)?;
+            Some(DocumentMatch::Operation { path, operation })
         };
         let found = find(self.method);
         if found.is_none() {
             let second = self.instead.and_then(find);
             self.second = self.second.or(second);
-            self.first = self.first.or_else(|| node.paths.first().map(|path| DocumentMatch::PathOnly { path: *path }));
+            self.first = self.first.or(Some(DocumentMatch::PathOnly { path }));
         }
         found
     }

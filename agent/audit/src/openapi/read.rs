@@ -18,7 +18,7 @@ const REFERENCES_MAX: usize = 16;
 /// Servers of a document or path.
 const SERVERS_MAX: usize = 32;
 /// Parameters of an operation or path, security requirements, schemes of one.
-const LIST_MAX: usize = 256;
+const LIST_MAX: usize = 1_024;
 
 /// See [`Document::read`].
 pub(super) fn read(text: &str, name: &str) -> Result<(Document, Vec<DocumentFault>), DocumentError> {
@@ -45,8 +45,8 @@ struct Reader<'a> {
 /// What a path item gives to its operations.
 struct PathItem<'a> {
     path: usize,
-    /// An earlier path with the same template.
-    same: Option<usize>,
+    /// No earlier path has the same template.
+    is_first: bool,
     pointer: &'a str,
     /// Names in the template.
     names: &'a BTreeSet<Box<str>>,
@@ -211,24 +211,24 @@ impl<'a> Reader<'a> {
             return;
         }
         let bases = self.servers(target, pointer).unwrap_or_else(|| self.bases.clone());
-        let index = self.document.routes.len();
-        let mut same = None;
-        for base in &bases {
-            let mut full: Vec<Segment> =
-                crate::inventory::shape::segments(base).map(|literal| Segment::Literal(literal.into())).collect();
-            full.extend(segments.iter().cloned());
-            same = same.or(self.document.matcher.insert(&full, index));
+        let templates: Vec<Vec<Segment>> = bases.iter().map(|base| with_base(base, &segments)).collect();
+        let same = templates.iter().find_map(|template| self.document.matcher.path_of(template));
+        let index = same.unwrap_or(self.document.routes.len());
+        for template in &templates {
+            self.document.matcher.insert(template, index);
         }
-        let path = path.split(['?', '#']).next().unwrap_or_default();
-        let relative: String = crate::inventory::shape::segments(path).flat_map(|segment| ["/", segment]).collect();
-        let route = format!("{}{relative}", bases.first().map_or("", String::as_str));
-        self.document.routes.push(if route.is_empty() { "/".into() } else { route.into() });
-        if let Some(other) = same.and_then(|same| self.document.routes.get(same)).cloned() {
+        if let Some(other) = self.document.routes.get(index) {
+            let other = other.clone();
             self.fault(item, pointer, Fault::SameTemplate(other));
+        } else {
+            self.document.routes.push(route(bases.first().map_or("", String::as_str), path));
         }
         let declared = self.declared(target, pointer, &names);
         let owner = self.owner_of(target, pointer);
-        self.members(target, &PathItem { path: index, same, pointer, names: &names, declared, owner });
+        self.members(
+            target,
+            &PathItem { path: index, is_first: same.is_none(), pointer, names: &names, declared, owner },
+        );
     }
 
     /// A path's segments and the names of its parameters; `None` where it can't be used.
@@ -299,14 +299,11 @@ impl<'a> Reader<'a> {
             None => self.root.get("security").and_then(|all| self.security(all, "/security")),
         };
         let method = Method::new(method);
-        if shared.same.is_some_and(|same| self.document.matcher.has(same, method.as_str())) {
-            // Said of the path already.
-            return;
-        }
         let operation = self.document.operations.len();
         if self.document.matcher.add_operation(shared.path, method.clone(), operation) {
             self.document.operations.push(Operation { method, path: shared.path, deprecated, owner, security });
-        } else {
+        } else if shared.is_first {
+            // Of another path with the same template it was said there.
             self.fault(node, pointer, Fault::Twice(method.as_str().to_ascii_lowercase().into()));
         }
     }
@@ -379,6 +376,20 @@ impl<'a> Reader<'a> {
         self.fault(node, pointer, Fault::ReferenceCircle);
         None
     }
+}
+
+/// A template below a base path.
+fn with_base(base: &str, segments: &[Segment]) -> Vec<Segment> {
+    let base = crate::inventory::shape::segments(base).map(|literal| Segment::Literal(literal.into()));
+    base.chain(segments.iter().cloned()).collect()
+}
+
+/// A template as it is shown: without query, doubled and trailing slashes.
+fn route(base: &str, path: &str) -> Box<str> {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let route: String = crate::inventory::shape::segments(path).flat_map(|segment| ["/", segment]).collect();
+    let route = format!("{base}{route}");
+    if route.is_empty() { "/".into() } else { route.into() }
 }
 
 /// A segment and the names of its parameters; `None` where braces do not pair.

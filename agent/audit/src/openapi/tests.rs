@@ -379,7 +379,7 @@ paths:
             GET /e/{x}/{x}
             PUT /g
             GET /h/{x}
-            PUT /h/{y}
+            PUT /h/{x}
             GET /i
             GET /j
             GET /o
@@ -420,6 +420,23 @@ paths:
             - line 26, at `/paths/~1q/get/security`: expected a list; left out
             - line 26, at `/paths/~1q/put/security/0`: expected a mapping; left out
         "#]],
+    );
+}
+
+#[test]
+fn paths_with_one_template_are_one_path() {
+    check(
+        "openapi: 3.1.0\ninfo: {title: T}\nservers: [{url: /v1}, {url: /v2}]\npaths:\n  /tags?a: {get: {}}\n  /tags?b: {post: {}}\n  /tags/: {post: {}, put: {}}\n",
+        expect![[r"
+            T
+            GET /v1/tags
+            POST /v1/tags
+            PUT /v1/tags
+            - line 5, at `/paths/~1tags?a`: a path has no query and no fragment; cut off
+            - line 6, at `/paths/~1tags?b`: a path has no query and no fragment; cut off
+            - line 6, at `/paths/~1tags?b`: same template as `/v1/tags`; the methods of both are taken, the first one's where both have one
+            - line 7, at `/paths/~1tags~1`: same template as `/v1/tags`; the methods of both are taken, the first one's where both have one
+        "]],
     );
 }
 
