@@ -81,6 +81,8 @@ enum Gap {
 /// The order of a connection's requests and responses.
 #[derive(Debug, Default)]
 pub(crate) struct Pairs {
+    /// The request to which the server has last said 100 (Continue).
+    continued: Option<u32>,
     next_index: u32,
     waiting: SmallVec<[Waiting; 2]>,
     /// A response came while the head of a request was half sent: the request waits for none.
@@ -208,6 +210,16 @@ impl Pairs {
     /// Whether a response would find no request although the order is proven.
     pub(crate) fn nobody_waits(&self) -> bool {
         self.waiting.is_empty() && !self.broken
+    }
+
+    /// The server has said 100 (Continue): the client sends the body that it announced, whatever the final response is.
+    pub(crate) fn told_to_continue(&mut self) {
+        self.continued = Some(self.current());
+    }
+
+    /// Whether the server has said 100 to a request.
+    pub(crate) fn was_continued(&self, index: u32) -> bool {
+        self.continued == Some(index)
     }
 
     /// Whether the final response to a request has begun.

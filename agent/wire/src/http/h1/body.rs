@@ -120,7 +120,9 @@ impl Reader {
         let Some(work) = self.work.as_deref_mut() else { return false };
         let Some(begun) = work.begun.as_mut().filter(|_| work.total == 0) else { return false };
         let doubtful = match side {
-            Side::Client => begun.expects && talk.pairs.was_answered(begun.index),
+            Side::Client => {
+                begun.expects && talk.pairs.was_answered(begun.index) && !talk.pairs.was_continued(begun.index)
+            }
             Side::Server => !begun.sure,
         };
         if doubtful {

@@ -107,6 +107,9 @@ impl Reader {
                 return None;
             }
             Start::Response { status } if (100..200).contains(&status) && status != 101 => {
+                if status == 100 {
+                    talk.pairs.told_to_continue();
+                }
                 cx.counters.interim_responses += 1;
                 return None;
             }

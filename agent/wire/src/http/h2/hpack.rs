@@ -106,6 +106,7 @@ impl Decoder {
     }
 
     /// Bytes held by the table, as RFC 7541 §4.1 counts them.
+    #[cfg(test)]
     pub(crate) fn table_bytes(&self) -> usize {
         self.size
     }
