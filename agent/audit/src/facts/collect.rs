@@ -22,6 +22,8 @@ pub(crate) enum Rank {
 
 /// Values of a request that are looked for in its path.
 const KNOWN_MAX: usize = 32;
+/// Shortest password under a name that leaves doubt.
+const PERHAPS_MIN: usize = 4;
 /// The name space of users' fingerprints.
 const USERS: &[u8] = b"user";
 
@@ -128,12 +130,11 @@ impl<'k> Collector<'k> {
     }
 }
 
-/// Directories and answers that stand under `pwd` and `pass`.
+/// What else stands under `pwd` and `pass`: directories, answers, numbers, words such as the kind of a ticket.
 fn is_no_password(value: &[u8]) -> bool {
-    const ANSWERS: &[&[u8]] = &[b"yes", b"no", b"ok", b"pass", b"fail", b"passed", b"failed", b"0", b"1"];
-    value.first().is_some_and(|b| b"/~.".contains(b))
-        || value.get(1..3) == Some(b":\\")
-        || ANSWERS.iter().any(|answer| value.eq_ignore_ascii_case(answer))
+    let directory = value.first().is_some_and(|b| b"/~.".contains(b)) || value.get(1..3) == Some(b":\\");
+    let word = proof::kinds(value) < 2 && !value.iter().any(u8::is_ascii_punctuation);
+    directory || word || value.len() < PERHAPS_MIN
 }
 
 /// What a value is that keeps the promise of its name, and how it is shown.

@@ -120,6 +120,7 @@ fn other(
 ) -> Option<AuthKind> {
     if rest.is_empty() {
         let Some(jwt) = proof::jwt(scheme) else {
+            found.know(scheme);
             return (!proof::is_placeholder(scheme)).then_some(AuthKind::OtherScheme);
         };
         let fingerprint = found.know(scheme);

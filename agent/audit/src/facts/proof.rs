@@ -100,6 +100,8 @@ const NOTHING: &[&[u8]] = &[
     b"[object object]",
     b"[filtered]",
     b"redacted",
+    // What Swagger UI puts into a request that nobody has filled in.
+    b"string",
 ];
 
 /// Empty, `null`, a template, or characters that hide: no value at all.

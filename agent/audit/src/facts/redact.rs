@@ -4,7 +4,7 @@
 //! parameter's value under a session's or credential's name, and whatever equals a credential of the same request. Shown are ids:
 //! UUID, ULID, `ObjectId`, hexadecimal hashes, numbers, names. A short secret in a path that nothing marks as one can't be known.
 
-use crate::secret::mask::MARK;
+use crate::secret::mask::{MARK, VALUE_MARK};
 use crate::secret::{FingerprintKey, Masked, Secret};
 
 use super::collect::KnownValue;
@@ -128,7 +128,7 @@ pub(crate) fn host(raw: &[u8]) -> Masked {
     Masked::from_clean(shown)
 }
 
-/// The names of a query's parameters, at most `max`, in order. A name that looks like a value becomes `{secret}`.
+/// The names of a query's parameters, at most `max`, in order. What is rather a value becomes `{value}`, a secret `{secret}`.
 pub(crate) fn query_keys(query: &[u8], max: usize) -> Vec<Masked> {
     query.split(|b| *b == b'&').filter(|pair| !pair.is_empty()).take(max).map(query_key).collect()
 }
@@ -136,23 +136,31 @@ pub(crate) fn query_keys(query: &[u8], max: usize) -> Vec<Masked> {
 fn query_key(pair: &[u8]) -> Masked {
     let (name, value) = pair.split_at(memchr::memchr(b'=', pair).unwrap_or(pair.len()));
     let plain = percent::decode(name, true);
-    let shown = match value {
+    let is_name = match value {
         // No value: what stands here may well be one. A flag is a word.
         b"" => plain.len() <= BARE_NAME_MAX && plain.iter().all(|b| b.is_ascii_alphabetic() || b"-_.".contains(b)),
         // Not an empty value but the padding of base64.
         b"==" | b"===" => false,
         b"=" if plain.len() % 4 == 3 && proof::kinds(&plain) == 3 => false,
-        _ => plain.len() <= NAME_MAX && !proof::is_secret_alone(&plain),
+        _ => plain.len() <= NAME_MAX,
     };
-    if shown { Masked::vouched(&percent::text(&plain)) } else { Masked::vouched(MARK) }
+    if proof::is_secret_alone(&plain) {
+        Masked::vouched(MARK)
+    } else if is_name {
+        Masked::vouched(&percent::text(&plain))
+    } else {
+        Masked::vouched(VALUE_MARK)
+    }
 }
 
-/// A field's name as part of a place: a plain name is shown, anything else is not.
+/// A field's name as part of a place: a plain name is shown; anything else becomes `{value}`, a secret `{secret}`.
 pub(crate) fn field_name(plain: &[u8]) -> &str {
     let identifier = |b: &u8| b.is_ascii_alphanumeric() || b"_-.$:[]".contains(b);
-    let shown =
-        !plain.is_empty() && plain.len() <= NAME_MAX && plain.iter().all(identifier) && !proof::is_secret_alone(plain);
-    std::str::from_utf8(plain).ok().filter(|_| shown).unwrap_or(MARK)
+    let is_name = !plain.is_empty() && plain.len() <= NAME_MAX && plain.iter().all(identifier);
+    if proof::is_secret_alone(plain) {
+        return MARK;
+    }
+    std::str::from_utf8(plain).ok().filter(|_| is_name).unwrap_or(VALUE_MARK)
 }
 
 /// A method's token, or `{secret}` where it is a value in disguise.
@@ -252,9 +260,10 @@ mod tests {
         assert_eq!(shown("a=1&b&&filter%5Bx%5D=2&wsdl"), "a b filter[x] wsdl");
         assert_eq!(
             shown("hunter2&1590632942&dXNlcjpwYXNz==&Zk3vQ9xLw2Pd8RtY5nBc=1"),
-            "{secret} {secret} {secret} {secret}"
+            "{value} {value} {value} {secret}"
         );
         assert_eq!(shown("a=1&b=2&c=3&d=4&e=5"), "a b c d");
+        assert_eq!(shown("c2VjcmV0MTI=&pass2="), "{value} pass2");
         assert_eq!(shown("empty=&x"), "empty x");
     }
 }

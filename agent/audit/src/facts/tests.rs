@@ -241,11 +241,12 @@ fn forms() {
         "#]],
     );
     check(
-        "POST /login HTTP/1.1\nContent-Type: application/x-www-form-urlencoded\n\nuser[password]=x&client_secret=Zk3vQ9xLw2Pd8RtY5nBc&pwd=/home/me&pass=yes",
+        "POST /login HTTP/1.1\nContent-Type: application/x-www-form-urlencoded\n\nuser[password]=x&client_secret=Zk3vQ9xLw2Pd8RtY5nBc&pwd=/home/me&pass=yes&pass=gold&pass=2&pass=hunter2",
         expect![[r#"
-            Form 73 of Some(73), auth [], consumer false
+            Form 103 of Some(103), auth [], consumer false
             Password in Form("user[password]"): password ****
             Password in Form("client_secret"): password ****
+            Password in Form("pass"): password ****
         "#]],
     );
     let cut =
@@ -332,7 +333,7 @@ Content-Type: application/json
         "POST / HTTP/1.1\nContent-Type: application/json\n\n{\"alice@example.com\":{\"password\":\"hunter2\"}}",
         expect![[r#"
             Json 44 of Some(44), auth [], consumer false
-            Password in Json("/{secret}/password"): password ****
+            Password in Json("/{value}/password"): password ****
         "#]],
     );
     let cut = "POST / HTTP/1.1\nContent-Type: application/json\n\n{\"password\":\"hunter2\",\"passwd\":\"hun";

@@ -5,8 +5,11 @@
 
 use super::Masked;
 
-/// Stands where a secret stood, in a path or a name.
+/// Stands where a proven secret stood, in a path, a host or a name.
 pub(crate) const MARK: &str = "{secret}";
+
+/// Stands where a name was expected and something else stood that may well be a value.
+pub(crate) const VALUE_MARK: &str = "{value}";
 
 /// Shortest user name of which two characters are shown.
 const USER_SHOWN_MIN: usize = 4;
