@@ -80,6 +80,11 @@ impl Stream {
         Some(u64::from(self.end?.wrapping_sub(self.base?)))
     }
 
+    /// In how many pieces it was told.
+    pub(crate) fn pieces(&self) -> usize {
+        self.copied.len() + self.skipped.len()
+    }
+
     /// How often these bytes occur in the text.
     pub(crate) fn count(&self, what: &str) -> usize {
         self.text.windows(what.len()).filter(|window| *window == what.as_bytes()).count()

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use apiscope::capture::flows::Untold;
 use apiscope::capture::live::{Config, Live};
 use apiscope_common::budget::Limits;
 use apiscope_wire::{Hop, Role, Verdict};
@@ -86,7 +85,6 @@ fn loopback_is_seen_once_and_whole() {
         );
     }
     assert!(capture.account.ticks > 0);
-    assert_eq!(capture.missed(), 0);
 }
 
 #[test]
@@ -171,12 +169,10 @@ fn many_short_connections_are_each_seen_once() {
     let flows = capture.account.settle();
     assert_all_bytes(&flows, &logged);
     for flow in flows {
-        assert_eq!(
-            (flow.origin.role, flow.client.count("GET /text "), flow.server.count("HTTP/1.1 200 ")),
-            (Role::Served, 1, 1)
-        );
+        assert_eq!((flow.origin.role, flow.client.lost, flow.server.lost), (Role::Served, 0, 0));
+        assert_eq!((flow.client.count("GET /text "), flow.server.count("HTTP/1.1 200 ")), (1, 1));
     }
-    assert_eq!((capture.missed(), capture.live.stats().untold), (0, Untold::default()));
+    assert_eq!(capture.live.stats().untold.told_twice, 0);
 }
 
 #[test]
@@ -199,7 +195,7 @@ fn a_large_download_costs_no_copies_and_its_size_is_exact() {
     assert!(server.told() > SIZE && server.lost == 0);
     assert!(server.copied() < 1 << 20, "{} bytes copied", server.copied());
     assert!(server.copied() >= u64::from(Limits::DEFAULT.head));
-    assert!(capture.live.stats().records < 200, "skipped packets write no records");
+    assert!(server.pieces() < 100, "skipped packets write no records: {}", server.pieces());
 }
 
 #[test]
