@@ -143,9 +143,11 @@ unsafe fn word(at: *const u8, offset: usize) -> u32 {
 #[inline(always)]
 fn judge(total: u32, tcp_at: u32, seq: u32, offset: u32, flags: u8, v6: bool) -> Found {
     let payload_at = tcp_at + offset;
-    if total < payload_at || flags & SYN != 0 {
+    if total < payload_at {
         return Found::Nothing;
     }
+    // A SYN may carry data (TCP Fast Open): it begins behind the SYN's own number.
+    let seq = if flags & SYN != 0 { seq.wrapping_add(1) } else { seq };
     let len = total - payload_at;
     if len == 0 && flags & (FIN | RST) == 0 {
         return Found::Nothing;

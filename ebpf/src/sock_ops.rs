@@ -36,7 +36,7 @@ pub fn sock_ops(ctx: SockOpsContext) -> u32 {
 fn established(ctx: &SockOpsContext, role: SocketRole) {
     // SAFETY: a helper that is allowed in this program type, with its context; fields of the context.
     let (cookie, sends, receives) =
-        unsafe { (bpf_get_socket_cookie(ctx.ops.cast()), (*ctx.ops).snd_nxt, (*ctx.ops).rcv_nxt) };
+        unsafe { (bpf_get_socket_cookie(ctx.ops.cast()), sends_first(ctx, role), (*ctx.ops).rcv_nxt) };
     let mut flow = Flow { role: role as u8, flags: FLOW_BASE, ..Flow::default() };
     flow.ways = [way(receives), way(sends)];
     let pair = match role {
@@ -48,7 +48,7 @@ fn established(ctx: &SockOpsContext, role: SocketRole) {
         warn!(ctx, "the flow map took no entry for a new connection: its role is unknown");
     }
     debug!(ctx, "connection {} established, role {}", cookie, role as u8);
-    // The client's end is established first (its ACK establishes the server's), except with TCP Fast Open.
+    // The client's end is established first (its ACK establishes the server's), but for TCP Fast Open.
     // SAFETY: the entry is only copied; a wrong cookie cannot be in it, for the two numbers belong to one connection.
     match unsafe { PAIRS.get(pair) }.copied() {
         Some(other) => {
@@ -60,6 +60,19 @@ fn established(ctx: &SockOpsContext, role: SocketRole) {
         }
     }
     let _ = ctx.set_cb_flags((ctx.cb_flags() | BPF_SOCK_OPS_STATE_CB_FLAG) as i32);
+}
+
+/// The sequence number of the first byte that the socket sends. A client may have sent data already, with its SYN (TCP Fast Open):
+/// then `snd_nxt` is past it, but what was acknowledged counts from the SYN on.
+#[inline(always)]
+fn sends_first(ctx: &SockOpsContext, role: SocketRole) -> u32 {
+    // SAFETY: fields of the context.
+    unsafe {
+        match role {
+            SocketRole::Client => (*ctx.ops).snd_una.wrapping_sub((*ctx.ops).bytes_acked as u32).wrapping_add(1),
+            SocketRole::Server | SocketRole::Unknown => (*ctx.ops).snd_nxt,
+        }
+    }
 }
 
 const fn way(base: u32) -> Way {

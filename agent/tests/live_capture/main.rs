@@ -116,6 +116,47 @@ fn a_connection_over_veth_is_seen_at_the_server() {
 }
 
 #[test]
+fn data_with_the_syn_is_not_missed() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let namespace = Namespace::new();
+    let ip = |words: &[&str]| Command::new("ip").args(["netns", "exec", &namespace.name]).args(words).status().unwrap();
+    assert!(ip(&["sysctl", "-qw", "net.ipv4.tcp_fastopen=3"]).success());
+    let nginx = Nginx::start(Some(&namespace), &["{port} fastopen=64"]);
+    let mut capture = Capture::start(&[nginx.port]);
+    let url = format!("http://127.0.0.1:{}/small", nginx.port);
+    // The first gets the cookie that lets the others send at once.
+    for _ in 0..4 {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &namespace.name, "curl", "-s", "--noproxy", "*", "--tcp-fastopen", &url]);
+        capture.during(&mut command);
+    }
+    let logged = nginx.logged(4);
+    capture.until("the end of four flows", |account| account.flows.values().filter(|flow| flow.gone).count() == 4);
+    let counters =
+        Command::new("ip").args(["netns", "exec", &namespace.name, "cat", "/proc/net/netstat"]).output().unwrap();
+    assert!(
+        passive_fast_opens(&String::from_utf8_lossy(&counters.stdout)) >= 1,
+        "no fast open happened: this tests nothing"
+    );
+    let flows = capture.account.settle();
+    assert_all_bytes(&flows, &logged);
+    for flow in flows {
+        assert_eq!((flow.origin.role, flow.client.count("GET /small ")), (Role::Served, 1));
+    }
+}
+
+/// `TCPFastOpenPassive` of `/proc/net/netstat`: a line of names, and a line of values.
+fn passive_fast_opens(text: &str) -> u64 {
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (names, values) = (lines.next().unwrap(), lines.next().unwrap());
+    let at = names.split(' ').position(|name| name == "TCPFastOpenPassive").unwrap();
+    values.split(' ').nth(at).unwrap().parse().unwrap()
+}
+
+#[test]
 fn packets_over_64_kib_are_counted_whole() {
     if !may_run() {
         return;
