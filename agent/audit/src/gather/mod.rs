@@ -224,7 +224,8 @@ impl Gather {
             return (Some(host.clone()), api.clone());
         }
         let host = authority.map(redact::host);
-        let api = self.namer.name(&self.settings, &flow.origin, host.as_ref().map(Masked::as_str));
+        let shown = host.as_ref().map(Masked::as_str);
+        let api = self.namer.name(&self.settings, &flow.origin, shown, message.ended);
         flow.api = Some(api.clone());
         flow.named = host.clone().map(|host| (host, api.clone()));
         (host, api)
@@ -233,7 +234,7 @@ impl Gather {
     /// The API to which a flow's bytes belong.
     fn api_of(&mut self, id: FlowId) -> ApiId {
         let Some(flow) = self.flows.get(id) else { return ApiId::new(UNKNOWN_API) };
-        flow.api.get_or_insert_with(|| self.namer.by_address(&self.settings, &flow.origin)).clone()
+        flow.api.get_or_insert_with(|| self.namer.by_address(&self.settings, &flow.origin, flow.last)).clone()
     }
 
     fn give_or_wait(&mut self, exchange: Box<Exchange>, emit: &mut dyn FnMut(Record)) {
@@ -282,7 +283,8 @@ impl Gather {
         self.make_room(hello.flow, emit);
         let server_name = hello.server_name.map(|name| redact::host(name.as_bytes()));
         let flow: &mut Flow = self.flows.enter(hello.flow, hello.origin);
-        let api = self.namer.name(&self.settings, &flow.origin, server_name.as_ref().map(Masked::as_str));
+        let shown = server_name.as_ref().map(Masked::as_str);
+        let api = self.namer.name(&self.settings, &flow.origin, shown, hello.at);
         flow.api = Some(api.clone());
         flow.last = hello.at;
         emit(Record::Hello { api, origin: Arc::clone(&flow.origin), server_name, at: hello.at });

@@ -1,9 +1,12 @@
 //! The name of an API (design §4): the same on every host that serves it.
 //!
 //! First of: a rule of the configuration, a document that serves the authority, the normalised authority, the workload, the server's
-//! address. Names made from traffic are bounded: a scanner with a million Host headers costs constant memory.
+//! address. Names made from traffic are bounded: a scanner with a million Host headers costs constant memory, and ten minutes after
+//! it has gone there is room for new names again.
 
-use apiscope_wire::Origin;
+use std::time::Duration;
+
+use apiscope_wire::{Origin, Timestamp};
 use rustc_hash::FxHashMap;
 
 use crate::exchange::ApiId;
@@ -12,6 +15,10 @@ use crate::settings::{ApiRule, Settings};
 
 /// Names made from traffic; past it an API is called [`OTHER`].
 pub(super) const NAMES_MAX: usize = 4096;
+/// A name that was not given for so long makes room, when there are too many.
+const IDLE: Duration = Duration::from_mins(10);
+/// How often room is sought.
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// Longest name.
 const NAME_MAX: usize = 128;
 /// The name of all APIs past [`NAMES_MAX`], and of those whose authority is no authority.
@@ -20,31 +27,45 @@ const OTHER: &str = "other";
 /// Gives names and knows how many it gave.
 #[derive(Debug, Default)]
 pub(super) struct Namer {
-    names: FxHashMap<Box<str>, ApiId>,
+    names: FxHashMap<Box<str>, Name>,
     overflow: u64,
+    swept: Timestamp,
+}
+
+#[derive(Debug)]
+struct Name {
+    api: ApiId,
+    /// When it was last given.
+    last: Timestamp,
 }
 
 impl Namer {
-    /// The API of an exchange or a hello. `authority` is masked and in lower case.
-    pub(super) fn name(&mut self, settings: &Settings, origin: &Origin, authority: Option<&str>) -> ApiId {
+    /// The API of an exchange or a hello at `now`. `authority` is masked and in lower case.
+    pub(super) fn name(
+        &mut self,
+        settings: &Settings,
+        origin: &Origin,
+        authority: Option<&str>,
+        now: Timestamp,
+    ) -> ApiId {
         let authority = authority.filter(|authority| is_authority(authority));
         if let Some(name) = configured(settings, origin, authority) {
-            return self.known(name, false);
+            return self.known(name, false, now);
         }
         match authority {
-            Some(authority) => self.known(&normalised(authority, origin), true),
+            Some(authority) => self.known(&normalised(authority, origin), true, now),
             None => match origin.workload.as_deref().filter(|workload| is_printable(workload)) {
-                Some(workload) => self.known(workload, true),
-                None => self.known(&origin.server.to_string(), true),
+                Some(workload) => self.known(workload, true, now),
+                None => self.known(&origin.server.to_string(), true, now),
             },
         }
     }
 
     /// The API of a flow of which nothing but its addresses is known.
-    pub(super) fn by_address(&mut self, settings: &Settings, origin: &Origin) -> ApiId {
+    pub(super) fn by_address(&mut self, settings: &Settings, origin: &Origin, now: Timestamp) -> ApiId {
         match configured(settings, origin, None) {
-            Some(name) => self.known(name, false),
-            None => self.known(&origin.server.to_string(), true),
+            Some(name) => self.known(name, false, now),
+            None => self.known(&origin.server.to_string(), true, now),
         }
     }
 
@@ -54,19 +75,29 @@ impl Namer {
     }
 
     /// One `ApiId` a name. Names of the configuration are few, and always given.
-    fn known(&mut self, name: &str, from_traffic: bool) -> ApiId {
-        if let Some(api) = self.names.get(name) {
-            return api.clone();
+    fn known(&mut self, name: &str, from_traffic: bool, now: Timestamp) -> ApiId {
+        if let Some(known) = self.names.get_mut(name) {
+            known.last = known.last.max(now);
+            return known.api.clone();
         }
-        if from_traffic && (self.names.len() >= NAMES_MAX || name.len() > NAME_MAX) {
+        self.make_room(now);
+        let room = self.names.len() < NAMES_MAX;
+        if from_traffic && (!room || name.len() > NAME_MAX) {
             self.overflow += 1;
             return ApiId::new(OTHER);
         }
         let api = ApiId::new(name);
-        if self.names.len() < NAMES_MAX {
-            self.names.insert(name.into(), api.clone());
+        if room {
+            self.names.insert(name.into(), Name { api: api.clone(), last: now });
         }
         api
+    }
+
+    fn make_room(&mut self, now: Timestamp) {
+        if self.names.len() >= NAMES_MAX && now.since(self.swept) >= SWEEP_EVERY {
+            self.swept = now;
+            self.names.retain(|_, name| now.since(name.last) < IDLE);
+        }
     }
 }
 
@@ -182,6 +213,8 @@ mod tests {
     use crate::facts::sample::origin;
     use crate::openapi::Document;
 
+    const NOW: Timestamp = Timestamp::from_nanos(1);
+
     fn rule(name: &str, authorities: &[&str], ports: &[u16], workloads: &[&str]) -> ApiRule {
         let boxed = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
         ApiRule {
@@ -197,7 +230,7 @@ mod tests {
         let mut namer = Namer::default();
         let mut shown = String::new();
         for authority in authorities {
-            let api = namer.name(&settings, &origin(), Some(*authority).filter(|a| !a.is_empty()));
+            let api = namer.name(&settings, &origin(), Some(*authority).filter(|a| !a.is_empty()), NOW);
             writeln!(shown, "{authority} -> {api}").unwrap();
         }
         expected.assert_eq(&shown);
@@ -283,11 +316,11 @@ mod tests {
         let settings = Settings { apis: vec![rule("web", &[], &[], &["nginx*.service"])], ..Settings::default() };
         let (mut namer, mut origin) = (Namer::default(), origin());
         origin.workload = Some("nginx@2.service".into());
-        assert_eq!(namer.name(&settings, &origin, None).as_str(), "web");
+        assert_eq!(namer.name(&settings, &origin, None, NOW).as_str(), "web");
         origin.workload = Some("gunicorn.service".into());
-        assert_eq!(namer.name(&settings, &origin, None).as_str(), "gunicorn.service");
-        assert_eq!(namer.name(&settings, &origin, Some("api")).as_str(), "api");
-        assert_eq!(namer.by_address(&settings, &origin).as_str(), "10.0.0.2:8080");
+        assert_eq!(namer.name(&settings, &origin, None, NOW).as_str(), "gunicorn.service");
+        assert_eq!(namer.name(&settings, &origin, Some("api"), NOW).as_str(), "api");
+        assert_eq!(namer.by_address(&settings, &origin, NOW).as_str(), "10.0.0.2:8080");
     }
 
     #[test]
@@ -297,22 +330,40 @@ mod tests {
         let mut settings = Settings::default();
         settings.documents.insert("Shop".into(), Arc::new(document));
         let mut namer = Namer::default();
-        assert_eq!(namer.name(&settings, &origin(), Some("shop.example.com")).as_str(), "Shop");
-        assert_eq!(namer.name(&settings, &origin(), Some("shop.example.com:8080")).as_str(), "shop.example.com:8080");
+        assert_eq!(namer.name(&settings, &origin(), Some("shop.example.com"), NOW).as_str(), "Shop");
+        assert_eq!(
+            namer.name(&settings, &origin(), Some("shop.example.com:8080"), NOW).as_str(),
+            "shop.example.com:8080"
+        );
         settings.apis.push(rule("rule", &[], &[8080], &[]));
-        assert_eq!(namer.name(&settings, &origin(), Some("shop.example.com")).as_str(), "rule");
+        assert_eq!(namer.name(&settings, &origin(), Some("shop.example.com"), NOW).as_str(), "rule");
     }
 
     #[test]
     fn a_million_hosts_cost_constant_memory() {
         let (mut namer, settings) = (Namer::default(), Settings::default());
         for n in 0..1_000_000 {
-            namer.name(&settings, &origin(), Some(&format!("h{n}.example.com")));
+            namer.name(&settings, &origin(), Some(&format!("h{n}.example.com")), NOW);
         }
         assert_eq!(namer.names.len(), NAMES_MAX);
         assert_eq!(namer.overflow(), 1_000_000 - NAMES_MAX as u64);
-        assert_eq!(namer.name(&settings, &origin(), Some("h0.example.com")).as_str(), "h0.example.com");
-        assert_eq!(namer.name(&settings, &origin(), Some("new")).as_str(), OTHER);
-        assert_eq!(namer.name(&settings, &origin(), Some(&"a".repeat(200))).as_str(), OTHER);
+        assert_eq!(namer.name(&settings, &origin(), Some("h0.example.com"), NOW).as_str(), "h0.example.com");
+        assert_eq!(namer.name(&settings, &origin(), Some("new"), NOW).as_str(), OTHER);
+        assert_eq!(namer.name(&settings, &origin(), Some(&"a".repeat(200)), NOW).as_str(), OTHER);
+    }
+
+    #[test]
+    fn names_of_a_flood_make_room_when_it_is_over() {
+        let (mut namer, settings) = (Namer::default(), Settings::default());
+        let mut name =
+            |host: &str, at: Duration| namer.name(&settings, &origin(), Some(host), NOW.plus(at)).to_string();
+        for n in 0..2 * NAMES_MAX {
+            name(&format!("h{n}"), Duration::ZERO);
+        }
+        assert_eq!(name("used", Duration::from_mins(5)), OTHER);
+        assert_eq!(name("h0", Duration::from_mins(5)), "h0");
+        assert_eq!(name("new", Duration::from_mins(12)), "new");
+        assert_eq!(name("h0", Duration::from_mins(12)), "h0");
+        assert_eq!(namer.names.len(), 2);
     }
 }
