@@ -105,6 +105,27 @@ fn what_goes_in_comes_out_after_a_restart() {
 }
 
 #[test]
+fn an_endpoint_that_was_joined_into_another_is_forgotten() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (store, _) = Store::open(Options::new(dir.path())).expect("it opens");
+    let (ann, name, back) = (endpoint("/users/ann"), endpoint("/users/{name}"), endpoint("/back"));
+    for row in [&ann, &back] {
+        store.apply(&Change::Endpoint(Box::new(row.clone())));
+    }
+    store.flush().expect("it writes");
+    store.apply(&Change::Endpoint(Box::new(name.clone())));
+    for id in [ann.id, back.id] {
+        store.apply(&Change::EndpointGone { id, into: Some(name.id) });
+    }
+    // It was gone for a moment only.
+    store.apply(&Change::Endpoint(Box::new(back.clone())));
+    store.close();
+    let (_store, restored) = Store::open(Options::new(dir.path())).expect("it opens again");
+    let routes: Vec<_> = restored.endpoints.iter().map(|row| &*row.route).collect();
+    assert_eq!(routes, ["/back", "/users/{name}"]);
+}
+
+#[test]
 fn only_its_owner_can_read_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let dir = dir.path().join("store");
