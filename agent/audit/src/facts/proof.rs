@@ -265,17 +265,31 @@ fn is_random(value: &[u8]) -> bool {
     let both_cases = value.iter().any(u8::is_ascii_lowercase) && value.iter().any(u8::is_ascii_uppercase);
     // Camel case changes its kind about once in five characters, random letters every second time.
     let noisy = if digits { all.is_noisy() } else { all.changes * 5 >= all.pairs * 2 };
-    all.characters as usize >= RANDOM_MIN
+    // Many short words with a digit each (`s3-eu-west-1-ec2`) change often too, but have few neighbours.
+    let dense = all.pairs * 5 >= all.characters * 3;
+    dense
+        && all.characters as usize >= RANDOM_MIN
         && letters
         && (digits || both_cases)
         && noisy
         && distinct(value) >= DISTINCT_MIN + 2
 }
 
-/// Shapes of ids that are shown: UUID, ULID, `ObjectId` and the usual hashes in hexadecimal.
+/// Shapes of ids that are shown: UUID, ULID, `ObjectId`, the usual hashes in hexadecimal (`sha256:…` too), hashed names of assets.
 fn is_id(value: &[u8]) -> bool {
-    let hex = value.iter().all(u8::is_ascii_hexdigit) && matches!(value.len(), 24 | 32 | 40 | 56 | 64 | 96 | 128);
-    hex || is_uuid(value) || is_ulid(value)
+    let algorithm = memchr::memchr(b':', value).filter(|at| *at <= 8).map_or(0, |at| at + 1);
+    let digest = value.get(algorithm..).unwrap_or_default();
+    let hex = digest.iter().all(u8::is_ascii_hexdigit) && matches!(digest.len(), 24 | 32 | 40 | 56 | 64 | 96 | 128);
+    hex || is_uuid(value) || is_ulid(value) || is_asset(value)
+}
+
+/// `main.8d9f0a7b6c5e4d3f2a1b.js`: what a bundler names after its content, in lower-case hexadecimal.
+fn is_asset(value: &[u8]) -> bool {
+    const ENDS: &[&[u8]] =
+        &[b".js", b".css", b".map", b".mjs", b".png", b".svg", b".jpg", b".woff", b".woff2", b".ico"];
+    let lower_hex = |word: &[u8]| word.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let plain = |word: &[u8]| !word.iter().any(u8::is_ascii_digit) || lower_hex(word) || word.len() < 8;
+    ENDS.iter().any(|end| value.ends_with(end)) && value.split(|b| b"._-~".contains(b)).all(plain)
 }
 
 fn is_uuid(value: &[u8]) -> bool {
@@ -373,6 +387,9 @@ mod tests {
             "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
             "kJ8-xQ2_mN5vB7cX1zL4pW",
             "a8f5k2l9x0q3w7e1r6t4y2u",
+            "A1B2C-D3E4F-G5H6I-J7K8L-M9N0P",
+            "Zk3vQ9xLw2Pd8RtY5nBc.js",
+            "token:Zk3vQ9xLw2Pd8RtY5nBc",
             "3f2a9c1b7d8e4f5a6b0c1d2e3f4a5b6c7d8e9f0a1b2c3d4e",
         ] {
             assert!(is_secret_alone(value.as_bytes()), "{value}");
@@ -390,6 +407,10 @@ mod tests {
             "application-configuration-settings",
             "iphone12-pro-max-256gb-a2411",
             "StreamingService.ClientStreamRPC",
+            "s3-eu-west-1-ec2-m5-k8s-v1-28",
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "main.8d9f0a7b6c5e4d3f2a1b.js",
+            "top-10-tips-2024-q3-update-v2",
         ] {
             assert!(!is_secret_alone(value.as_bytes()), "{value}");
         }
