@@ -22,10 +22,7 @@ fn main() -> Result<()> {
     let _counting = enable_stats(Stats::RunTime).context("the kernel does not count the time of BPF programs")?;
     match what.as_str() {
         "capture" | "ignore" => {
-            let mut live = Live::start(&Config {
-                ring_size_bytes: env::var("RING_SIZE").ok().and_then(|s| s.parse().ok()).unwrap_or(2 << 20),
-                ..Config::default()
-            })?;
+            let mut live = Live::start(&Config::default())?;
             let child = start(&command)?;
             wait(child, || {
                 let mut flows = Vec::new();

@@ -32,9 +32,13 @@ const WAKE_NS: u64 = 1_000_000;
 /// atomic loads for this target.
 static mut WOKEN_NS: u64 = 0;
 
-/// How to submit a record of this time.
+/// How to submit a record of this time and size. To ask how full the ring is costs a tenth of a record: so only large records
+/// ask, and one in eight of the small ones, by the microsecond that it happens to be.
 #[inline(always)]
-fn urgency(time_ns: u64) -> u64 {
+fn urgency(time_ns: u64, len: usize) -> u64 {
+    if len <= CLASSES[4] as usize && time_ns & 0x1c00 != 0 {
+        return QUIET;
+    }
     if RECORDS.query(u64::from(BPF_RB_AVAIL_DATA)) < WAKE_BYTES.load() {
         return QUIET;
     }
@@ -102,6 +106,6 @@ fn sized<const N: usize>(skb: *mut __sk_buff, header: &SegmentHeader, at: u32, p
         miss(program, Reason::Load);
         return false;
     }
-    entry.submit(urgency(header.time_ns));
+    entry.submit(urgency(header.time_ns, N));
     true
 }

@@ -4,7 +4,9 @@
 //! belongs to one CPU), so a direction's own counters need no lock. What both directions share, the budget's turn, may be
 //! seen late by the other CPU: then a turn begins one packet later.
 
-use apiscope_common::abi::{FLAG_BASE, FLAG_FIN, FLAG_FIRST, FLAG_LISTENER, FLAG_RST, Program, Reason, RecordKind, SegmentHeader};
+use apiscope_common::abi::{
+    FLAG_BASE, FLAG_FIN, FLAG_FIRST, FLAG_LISTENER, FLAG_RST, Program, Reason, RecordKind, SegmentHeader,
+};
 use apiscope_common::budget::{Direction, Limits, Verdict, grant};
 use apiscope_common::flow::{FLOW_BASE, FLOW_TOLD, FLOW_TWIN, Flow, Hole, Way, verdict_slot};
 use aya_ebpf::bindings::{__sk_buff, BPF_NOEXIST};
@@ -114,7 +116,15 @@ fn skip(skb: *mut __sk_buff, flow: &mut Flow, cookie: u64, packet: &Packet, dire
 
 /// Writes the record, and settles the direction's account with it. Whether it was written.
 #[inline(always)]
-fn tell(skb: *mut __sk_buff, flow: &mut Flow, cookie: u64, packet: &Packet, copied: u32, direction: Direction, program: Program) -> bool {
+fn tell(
+    skb: *mut __sk_buff,
+    flow: &mut Flow,
+    cookie: u64,
+    packet: &Packet,
+    copied: u32,
+    direction: Direction,
+    program: Program,
+) -> bool {
     if flow.cgroup == 0 {
         // SAFETY: a helper that is allowed in this program type, with its context.
         flow.cgroup = unsafe { bpf_skb_cgroup_id(skb) };
@@ -198,7 +208,13 @@ fn addresses(skb: *mut __sk_buff, packet: &Packet, direction: Direction, header:
 /// The entry for a packet with payload whose socket has none: older than the agent and missed by its look-ups, or evicted. Or
 /// the packet is the end of a handshake and still with the listening socket: then it is told as such, and has no entry.
 #[inline(always)]
-fn strange(skb: *mut __sk_buff, cookie: u64, packet: &Packet, direction: Direction, program: Program) -> Option<*mut Flow> {
+fn strange(
+    skb: *mut __sk_buff,
+    cookie: u64,
+    packet: &Packet,
+    direction: Direction,
+    program: Program,
+) -> Option<*mut Flow> {
     if packet.len == 0 {
         return None;
     }
