@@ -26,6 +26,7 @@ impl Timestamp {
     }
 
     /// This time and `duration` later; stops at the end of the range (the year 2554).
+    #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
     }

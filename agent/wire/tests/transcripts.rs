@@ -25,9 +25,14 @@ fn cases() -> Vec<(String, PathBuf)> {
     cases
 }
 
+#[expect(clippy::disallowed_methods, reason = "the cases are files")]
+fn read(path: &Path) -> Transcript {
+    Transcript::parse(&std::fs::read_to_string(path).expect("a case"))
+}
+
 fn each(check: impl Fn(&str, &Transcript, &Outcome)) {
     for (name, path) in cases() {
-        let transcript = Transcript::parse(&std::fs::read_to_string(path).expect("a case"));
+        let transcript = read(&path);
         let whole = play(Limits::default(), &steps(&transcript, &mut |n| n));
         check(&name, &transcript, &whole);
     }
@@ -36,7 +41,7 @@ fn each(check: impl Fn(&str, &Transcript, &Outcome)) {
 #[test]
 fn as_written() {
     for (_, path) in cases() {
-        let transcript = Transcript::parse(&std::fs::read_to_string(&path).expect("a case"));
+        let transcript = read(&path);
         let whole = play(Limits::default(), &steps(&transcript, &mut |n| n));
         expect_test::expect_file![path.with_extension("expect")].assert_eq(&whole.render());
     }

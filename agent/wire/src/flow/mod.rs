@@ -5,8 +5,7 @@
 //! response that nobody waits for gives up the client's gap, since the server has read what we miss; and a *turn*. A turn
 //! begins where a side goes on after the other side has sent something, with nothing missing just before it. Only there
 //! a reader that lost its place may take bytes for the start of a message: inside a body nothing that looks like a message
-//! is one, and who sends a body must not be able to make us believe in messages that never were. (A client whose server is
-//! never heard, in a one-sided capture, has no turns; there any segment may begin a request.)
+//! is one, and who sends a body must not be able to make us believe in messages that never were.
 //!
 //! It never copies what is in order, and keeps nothing of a connection at rest but its place in the streams.
 //! Entry: [`table::Table`], [`Flow::segment`].
@@ -116,7 +115,7 @@ impl Flow {
             Payload::Open => self.half(side).stream.open(seq),
             Payload::Bytes([]) | Payload::Skipped(0) => {}
             Payload::Bytes(bytes) if self.talk.ignored() => {
-                self.arrive(side, seq, Piece::Unread(bytes.len() as u64), io)
+                self.arrive(side, seq, Piece::Unread(bytes.len() as u64), io);
             }
             Payload::Bytes(bytes) => self.arrive(side, seq, Piece::Bytes(bytes), io),
             Payload::Skipped(n) => self.arrive(side, seq, Piece::Skipped(u64::from(n)), io),
@@ -174,7 +173,8 @@ impl Flow {
                     self.talk.pairs.break_client();
                 }
                 Side::Client => self.talk.pairs.join(),
-                Side::Server => self.talk.pairs.break_server(lost || self.client.stream.opened),
+                Side::Server if lost || self.client.stream.opened => self.talk.pairs.break_server(),
+                Side::Server => {}
             }
         }
         match self.half(side).stream.place(seq) {
@@ -199,17 +199,10 @@ impl Flow {
         if side == Side::Server {
             self.server_speaks(io);
         }
-        let next = self.half(side).stream.next;
-        if pos > next {
+        if pos > self.half(side).stream.next {
             self.hold(side, pos, piece, fresh, io);
         } else {
-            let until = self.half(side).stream.reorder.as_ref().and_then(|reorder| reorder.first());
-            let now = piece.part(0, until.map_or(u64::MAX, |until| until - next));
-            self.feed(side, now, fresh, io);
-            if now.len() < piece.len() {
-                self.hold(side, pos + now.len(), piece.part(now.len(), u64::MAX), Fresh::No, io);
-            }
-            self.drain(side, io);
+            self.in_order(side, piece, fresh, io);
         }
         self.expire(side, io);
         self.settle(side, io);
@@ -217,7 +210,7 @@ impl Flow {
 
     /// Whether a message may be taken to start at `pos`; `first`: nothing of the side was there before.
     fn fresh(&mut self, side: Side, pos: u64, first: bool) -> Fresh {
-        let (client_heard, server_heard) = (self.client.was_heard(), self.server.was_heard());
+        let client_heard = self.client.was_heard();
         let turn = self.speaker.replace(side) != Some(side);
         let stream = &mut self.half(side).stream;
         if turn {
@@ -227,7 +220,6 @@ impl Flow {
         match side {
             _ if pos == stream.turn_start && !first => Fresh::Turn,
             Side::Client if joined => Fresh::Turn,
-            Side::Client if !server_heard => Fresh::Segment,
             Side::Server if joined && client_heard => Fresh::Turn,
             Side::Client | Side::Server => Fresh::No,
         }
@@ -298,16 +290,43 @@ impl Flow {
         }
         let full = io.pool.allocated.saturating_add(needed) > io.limits.buffered_bytes_max;
         let next = self.half(side).stream.next;
-        if pos <= next || full {
-            let behind = next.saturating_sub(pos);
+        if pos <= next {
+            let behind = next - pos;
             io.counters.duplicate_bytes += behind.min(piece.len());
-            self.lose(side, pos.saturating_sub(next), Why::Limit, io);
-            if behind < piece.len() {
-                let fresh = if behind == 0 { fresh } else { Fresh::No };
-                self.feed(side, piece.part(behind, u64::MAX), fresh, io);
-            }
-            return;
+            let fresh = if behind == 0 { fresh } else { Fresh::No };
+            return self.in_order(side, piece.part(behind, u64::MAX), fresh, io);
         }
+        if full {
+            self.lose(side, pos - next, Why::Limit, io);
+            return self.in_order(side, piece, fresh, io);
+        }
+        self.insert(side, pos, piece, fresh, io);
+        while self.half(side).stream.reorder.as_ref().is_some_and(|reorder| {
+            reorder.allocated() > io.limits.reorder_bytes_max || reorder.chunks() > io.limits.reorder_chunks_max
+        }) {
+            if !self.give_up(side, Why::Limit, io) {
+                break;
+            }
+        }
+    }
+
+    /// Reads a piece that is next in order; what was there before it keeps its place.
+    fn in_order(&mut self, side: Side, piece: Piece<'_>, fresh: Fresh, io: &mut Io<'_>) {
+        let stream = &self.half(side).stream;
+        let pos = stream.next;
+        let until = stream.reorder.as_ref().and_then(|reorder| reorder.first());
+        let now = piece.part(0, until.map_or(u64::MAX, |until| until.saturating_sub(pos)));
+        if now.len() > 0 {
+            self.feed(side, now, fresh, io);
+        }
+        if now.len() < piece.len() {
+            self.insert(side, pos + now.len(), piece.part(now.len(), u64::MAX), Fresh::No, io);
+        }
+        self.drain(side, io);
+    }
+
+    /// Keeps what no piece covers yet, and tells of bytes that differ from the first copy.
+    fn insert(&mut self, side: Side, pos: u64, piece: Piece<'_>, fresh: Fresh, io: &mut Io<'_>) {
         let at = io.at;
         let reorder = self.half(side).stream.reorder.get_or_insert_default();
         let had = reorder.allocated();
@@ -320,11 +339,6 @@ impl Flow {
             io.counters.conflicts += 1;
             let index = self.talk.pairs.current();
             self.cx(io).ambiguous(index, side, kind);
-        }
-        while self.half(side).stream.reorder.as_ref().is_some_and(|reorder| {
-            reorder.allocated() > io.limits.reorder_bytes_max || reorder.chunks() > io.limits.reorder_chunks_max
-        }) {
-            self.give_up(side, Why::Limit, io);
         }
     }
 
@@ -372,7 +386,8 @@ impl Flow {
             };
             io.pool.allocated = io.pool.allocated.saturating_sub(chunk.allocated());
             io.at = chunk.at;
-            self.feed(side, chunk.piece(), chunk.fresh, io);
+            let fresh = if chunk.fresh == Fresh::Turn { Fresh::Held } else { chunk.fresh };
+            self.feed(side, chunk.piece(), fresh, io);
         }
         io.at = now;
     }
@@ -421,6 +436,10 @@ impl Flow {
         let Self { id, origin, client, server, talk, .. } = self;
         talk.server_busy = server.reader.is_within() || server.stream.has_gap();
         talk.half_asked = client.reader.has_half_head();
+        talk.client_gap = client.stream.has_gap();
+        if side == Side::Server {
+            client.reader.interrupt();
+        }
         let (reader, other) = match side {
             Side::Client => (&mut client.reader, &mut server.reader),
             Side::Server => (&mut server.reader, &mut client.reader),
@@ -538,3 +557,7 @@ pub(crate) fn orphan(payload: &Payload<'_>, io: &mut Io<'_>) {
         Payload::Open | Payload::Close(_) => 0,
     };
 }
+
+/// What an idle flow costs besides its place in the table.
+const FLOW_BYTES_MAX: usize = 640;
+const _: () = assert!(size_of::<Flow>() <= FLOW_BYTES_MAX, "an idle flow must stay small");

@@ -19,7 +19,7 @@ pub(crate) enum Piece<'a> {
     Unread(u64),
 }
 
-impl<'a> Piece<'a> {
+impl Piece<'_> {
     pub(crate) fn len(self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,

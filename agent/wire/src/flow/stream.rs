@@ -19,6 +19,7 @@ const REOPEN_DISTANCE: u32 = 1 << 20;
 
 /// One direction.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all of them combine")]
 pub(crate) struct Stream {
     /// Offset of the next byte to be read.
     pub(crate) next: u64,
@@ -169,8 +170,7 @@ impl Stream {
 }
 
 fn low_half(n: u64) -> u32 {
-    let [a, b, c, d, ..] = n.to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
+    u32::try_from(n & u64::from(u32::MAX)).unwrap_or_default()
 }
 
 #[cfg(test)]

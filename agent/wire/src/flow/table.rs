@@ -79,18 +79,15 @@ impl Table {
     pub(crate) fn add(&mut self, flow: Flow) {
         let id = flow.id;
         let slot = Slot { flow: Some(flow), older: NONE, newer: NONE, over: false };
-        let index = match self.free.pop() {
-            Some(index) => {
-                if let Some(place) = self.slot(index) {
-                    *place = slot;
-                }
-                index
+        let index = if let Some(index) = self.free.pop() {
+            if let Some(place) = self.slot(index) {
+                *place = slot;
             }
-            None => {
-                let Ok(index) = u32::try_from(self.slots.len()) else { return };
-                self.slots.push(slot);
-                index
-            }
+            index
+        } else {
+            let Ok(index) = u32::try_from(self.slots.len()) else { return };
+            self.slots.push(slot);
+            index
         };
         self.by_id.insert(id, index);
         self.append(index, false);

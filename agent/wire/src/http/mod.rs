@@ -75,6 +75,8 @@ pub(crate) struct Talk {
     pub(crate) server_busy: bool,
     /// The client is in the middle of a head.
     pub(crate) half_asked: bool,
+    /// The client's stream has a gap.
+    pub(crate) client_gap: bool,
     /// Starts of turns at which no message began, on a flow whose kind is not known.
     pub(crate) strikes: u8,
 }
@@ -121,9 +123,9 @@ impl Talk {
 pub(crate) enum Fresh {
     /// No.
     No,
-    /// Yes: the server was never heard, so every segment of the client may begin one.
-    Segment,
-    /// Yes: a turn of this side begins.
+    /// Yes: a turn of this side began here, but something came late, and the other side may have gone on meanwhile.
+    Held,
+    /// Yes: a turn of this side begins now.
     Turn,
 }
 

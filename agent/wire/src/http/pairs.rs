@@ -7,9 +7,8 @@
 //!   paired.
 //! - Once bytes of the client that could hold a request are missing, the requests that waited before the hole are still
 //!   answered in order; those after it are not paired.
-//! - Once bytes of the server that could hold a response were skipped or not understood, the next response is paired if
-//!   exactly one request waits and none is missing; otherwise all of them stay unanswered. If such bytes were lost, requests may have been
-//!   lost with them: all that wait stay unanswered.
+//! - Once bytes of the server that could hold a response are missing or were not understood, the requests that wait stay
+//!   unanswered: requests may be missing as well.
 //! - A connection joined late is in step from its first request on, unless its client is seen to pipeline before the
 //!   first exchange is over.
 //! - A connection out of step is in step again with a *clean* request: it begins where a turn of the client begins, with
@@ -67,19 +66,9 @@ pub(crate) enum Answer {
     Unpaired(u32),
 }
 
-/// What of the server may be missing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Gap {
-    #[default]
-    None,
-    /// Responses that were sent, but not copied or not understood.
-    Unread,
-    /// Responses that were lost: requests may have been lost with them.
-    Lost,
-}
-
 /// The order of a connection's requests and responses.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all of them combine")]
 pub(crate) struct Pairs {
     /// The request to which the server has last said 100 (Continue).
     continued: Option<u32>,
@@ -90,7 +79,7 @@ pub(crate) struct Pairs {
     /// Requests from here on can't be paired.
     broken: bool,
     /// Responses may be missing from here on.
-    gap: Gap,
+    server_gap: bool,
     /// In step, but no exchange is over yet that shows it: joined late, or in step again.
     fragile: bool,
     /// Clean requests still to come until the client is trusted not to pipeline.
@@ -133,7 +122,7 @@ impl Pairs {
 
     /// What the start of a request says on the order.
     fn judge(&mut self, start: StartsAt) {
-        let in_doubt = self.broken || self.gap != Gap::None;
+        let in_doubt = self.broken || self.server_gap;
         if start != StartsAt::Anywhere {
             self.distrust = self.distrust.saturating_sub(1);
         } else if in_doubt || !self.waiting.is_empty() {
@@ -142,7 +131,7 @@ impl Pairs {
         if in_doubt && start == StartsAt::CleanTurn && self.distrust == 0 {
             self.waiting.clear();
             self.broken = false;
-            self.gap = Gap::None;
+            self.server_gap = false;
             self.fragile = true;
         } else if self.fragile && !self.waiting.is_empty() {
             self.break_client();
@@ -152,13 +141,7 @@ impl Pairs {
 
     /// A final response's head has ended. `unawaited`: when it began, no request waited. `half_asked`: the head of a request is half there.
     pub(crate) fn response(&mut self, unawaited: bool, half_asked: bool) -> Answer {
-        let gap = std::mem::take(&mut self.gap);
-        let doubt = match gap {
-            Gap::None => false,
-            Gap::Unread => self.broken || self.waiting.len() > 1,
-            Gap::Lost => true,
-        };
-        if doubt && !self.waiting.is_empty() {
+        if std::mem::take(&mut self.server_gap) && !self.waiting.is_empty() {
             self.break_client();
             self.waiting.clear();
         }
@@ -194,12 +177,8 @@ impl Pairs {
     }
 
     /// Bytes of the server that could hold a response are missing or can't be read.
-    pub(crate) fn break_server(&mut self, lost: bool) {
-        if lost {
-            self.gap = Gap::Lost;
-        } else if self.gap == Gap::None {
-            self.gap = Gap::Unread;
-        }
+    pub(crate) fn break_server(&mut self) {
+        self.server_gap = true;
     }
 
     /// Whether no request waits.
@@ -299,23 +278,10 @@ mod tests {
     }
 
     #[test]
-    fn after_skipped_responses_one_waiting_request_is_paired_two_are_not() {
-        let mut pairs = Pairs::default();
-        let only = ask(&mut pairs, CleanTurn);
-        pairs.break_server(false);
-        assert_eq!(answer(&mut pairs), Some(only));
-        ask(&mut pairs, CleanTurn);
-        ask(&mut pairs, Anywhere);
-        pairs.break_server(false);
-        assert_eq!(answer(&mut pairs), None);
-        assert_eq!(answer(&mut pairs), None);
-    }
-
-    #[test]
     fn after_lost_responses_what_waited_is_not_paired_and_the_next_clean_exchange_is() {
         let mut pairs = Pairs::default();
         ask(&mut pairs, CleanTurn);
-        pairs.break_server(true);
+        pairs.break_server();
         assert_eq!(answer(&mut pairs), None);
         let next = ask(&mut pairs, CleanTurn);
         assert_eq!(answer(&mut pairs), Some(next));

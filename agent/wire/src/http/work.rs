@@ -76,6 +76,7 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
+    #[expect(clippy::unnecessary_box_returns, reason = "the box is what is used again")]
     pub(crate) fn take(&mut self) -> Box<Work> {
         let work = self.free.pop().unwrap_or_default();
         self.allocated += work.buf.capacity();

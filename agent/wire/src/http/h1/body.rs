@@ -72,7 +72,7 @@ impl Reader {
                 self.odd_chunk(kind, cx);
                 cx.counters.malformed_bodies += 1;
                 self.finish(false, talk, cx);
-                self.lose_step(Unread::Malformed, false, talk, cx);
+                self.lose_step(Unread::Malformed, talk, cx);
                 return data;
             }
         };
@@ -86,7 +86,7 @@ impl Reader {
     fn odd_chunk(&mut self, kind: AmbiguityKind, cx: &mut Cx<'_>) {
         let side = self.side();
         if let Some(work) = self.work.as_deref_mut()
-            && let Some(begun) = work.begun
+            && let Some(begun) = work.begun.filter(|begun| begun.sure)
             && work.odds.add_new(kind)
         {
             cx.ambiguous(begun.index, side, kind);
@@ -147,7 +147,7 @@ impl Reader {
         }
         if n > inside {
             cov_mark::hit!(hole_past_the_body);
-            self.lose_step(Unread::JoinedLate, hole == Hole::Lost, talk, cx);
+            self.lose_step(Unread::JoinedLate, talk, cx);
         }
     }
 
@@ -158,7 +158,7 @@ impl Reader {
         } else {
             cov_mark::hit!(hole_across_chunks);
             self.finish(false, talk, cx);
-            self.lose_step(Unread::JoinedLate, hole == Hole::Lost, talk, cx);
+            self.lose_step(Unread::JoinedLate, talk, cx);
         }
     }
 

@@ -7,7 +7,7 @@ use crate::http::h1::{Chunks, Reader, State, chunked, switch};
 use crate::http::h2::Connection;
 use crate::http::pairs::{Answer, Asked, StartsAt};
 use crate::http::work::{Begun, Work};
-use crate::http::{Cx, Kind, Talk, Unread};
+use crate::http::{Cx, Fresh, Kind, Talk, Unread};
 use crate::input::{Origin, Side};
 use crate::time::Timestamp;
 
@@ -63,7 +63,7 @@ impl Reader {
             let body = Body { data: &[], total: None };
             give(head, headers, body, begun, false, (cx.at, cx.at), cx);
             cx.pool.give(work);
-            self.lose_step(Unread::JoinedLate, true, talk, cx);
+            self.lose_step(Unread::JoinedLate, talk, cx);
             return rest;
         }
         work.began = cx.at;
@@ -89,10 +89,10 @@ impl Reader {
         let (index, sure, framing, mut odds) = match head.start {
             Start::Request { method, .. } => {
                 let asked = asked(method.as_bytes(), fields.upgrade);
-                let start = match (self.turn_starts, talk.server_busy) {
-                    (true, false) => StartsAt::CleanTurn,
-                    (true, true) => StartsAt::Turn,
-                    (false, _) => StartsAt::Anywhere,
+                let start = match (self.starts, talk.server_busy) {
+                    (Fresh::Turn, false) => StartsAt::CleanTurn,
+                    (Fresh::Turn, true) | (Fresh::Held, _) => StartsAt::Turn,
+                    (Fresh::No, _) => StartsAt::Anywhere,
                 };
                 let (index, too_many) = talk.pairs.request(asked, start, cx.limits.pipeline_max);
                 cx.counters.pipelines_too_long += u64::from(too_many);
@@ -135,6 +135,9 @@ impl Reader {
             Answer::To(waiting) => (waiting.index, waiting.asked),
             Answer::Unpaired(index) => {
                 cx.counters.unpaired_responses += 1;
+                if talk.client_gap {
+                    talk.pairs.break_client();
+                }
                 let looked_for = matches!(self.state, State::Head(Some(_)));
                 if status != REQUEST_TIMEOUT && !looked_for {
                     talk.pairs.remember_unasked(index, cx.at);
@@ -163,7 +166,7 @@ impl Reader {
             Framing::UntilClose => self.state = State::UntilClose,
             Framing::Unknown => {
                 self.finish(false, talk, cx);
-                self.lose_step(Unread::Malformed, false, talk, cx);
+                self.lose_step(Unread::Malformed, talk, cx);
             }
         }
     }
@@ -202,6 +205,9 @@ impl Reader {
         if begun.framing == Framing::Switched {
             cov_mark::hit!(switched);
             talk.ignore(Kind::NotHttp, cx);
+        } else if !begun.sure && begun.framing != Framing::Length(0) {
+            cov_mark::hit!(unsure_framing);
+            self.lose_step(Unread::JoinedLate, talk, cx);
         }
     }
 }
@@ -212,7 +218,7 @@ fn give(
     body: Body<'_>,
     begun: Begun,
     complete: bool,
-    (began, ended): (Timestamp, Timestamp),
+    (first, last): (Timestamp, Timestamp),
     cx: &mut Cx<'_>,
 ) {
     cx.counters.messages += 1;
@@ -226,8 +232,8 @@ fn give(
         headers: Headers(headers),
         body,
         trailers: Headers(&[]),
-        began,
-        ended,
+        began: first,
+        ended: last,
         complete,
     };
     (cx.emit)(Event::Message(message));

@@ -31,8 +31,8 @@ const STRIKES_MAX: u8 = 16;
 pub(crate) struct Reader {
     side: Side,
     state: State,
-    /// The message at hand begins where a turn begins.
-    pub(crate) turn_starts: bool,
+    /// Whether the message at hand begins where a turn begins.
+    pub(crate) starts: Fresh,
     /// When the message at hand began, no request waited.
     pub(crate) unawaited: bool,
     /// The message at hand, unless it was given in place.
@@ -57,7 +57,7 @@ enum State {
 
 impl Reader {
     pub(crate) fn new(side: Side) -> Self {
-        Self { side, state: State::Head(None), turn_starts: false, unawaited: false, work: None }
+        Self { side, state: State::Head(None), starts: Fresh::No, unawaited: false, work: None }
     }
 
     /// The stream's beginning was not seen.
@@ -76,6 +76,13 @@ impl Reader {
             State::Head(_) | State::Hello => self.work.is_some(),
             State::Length { .. } | State::Chunked(_) | State::UntilClose => true,
             State::Resync(_) => false,
+        }
+    }
+
+    /// The other side speaks: a message under way no longer ends the last that was said.
+    pub(crate) fn interrupt(&mut self) {
+        if self.starts == Fresh::Turn {
+            self.starts = Fresh::Held;
         }
     }
 
@@ -99,8 +106,9 @@ impl Reader {
             if let Some(work) = self.work.as_deref_mut() {
                 work.latest = work.latest.max(cx.at);
             }
+            let had = data.len();
             data = match self.state {
-                State::Head(Some(why)) if fresh == Fresh::Turn && self.work.is_some() => {
+                State::Head(Some(why)) if fresh != Fresh::No && self.work.is_some() => {
                     cov_mark::hit!(no_head_by_turn);
                     self.unread(why, talk, cx);
                     data
@@ -112,11 +120,14 @@ impl Reader {
                 State::UntilClose => self.until_close(data, fresh, talk, cx),
                 State::Resync(why) if fresh != Fresh::No => self.resync(data, why, fresh, talk, cx),
                 State::Resync(why) => {
+                    if self.side == Side::Server {
+                        talk.pairs.break_server();
+                    }
                     why.count(&mut talk.coverage, data.len() as u64);
                     return;
                 }
             };
-            if !matches!(self.state, State::Resync(_)) || data.is_empty() {
+            if data.len() < had {
                 fresh = Fresh::No;
             }
         }
@@ -146,7 +157,7 @@ impl Reader {
         cx: &mut Cx<'_>,
     ) -> &'d [u8] {
         if self.work.is_none() {
-            self.turn_starts = fresh == Fresh::Turn;
+            self.starts = fresh;
             self.unawaited = talk.pairs.is_idle();
         }
         let mut lead = 0;
@@ -168,7 +179,7 @@ impl Reader {
         work.lead += lead;
         if rest.is_empty() {
             if work.lead > LEAD_BYTES_MAX {
-                self.refuse(Unread::Malformed, false, talk, cx);
+                self.refuse(Unread::Malformed, talk, cx);
             }
             return rest;
         }
@@ -213,7 +224,7 @@ impl Reader {
                 Line::Http => work.line_read = true,
                 Line::OddHttp => {
                     cx.counters.malformed_heads += 1;
-                    self.refuse(Unread::Malformed, false, talk, cx);
+                    self.refuse(Unread::Malformed, talk, cx);
                     return rest;
                 }
                 Line::Http09 => {
@@ -233,7 +244,7 @@ impl Reader {
             None if rest.is_empty() => rest,
             None => {
                 cx.counters.heads_too_long += 1;
-                self.cut_head(Unread::Malformed, false, talk, cx);
+                self.cut_head(Unread::Malformed, talk, cx);
                 rest
             }
         }
@@ -242,7 +253,7 @@ impl Reader {
     /// The first bytes are no head.
     fn no_head<'d>(&mut self, rest: &'d [u8], after: Option<Unread>, talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
         if let Some(why) = after {
-            if talk.kind == Kind::Unknown {
+            if talk.kind == Kind::Unknown && self.starts != Fresh::No {
                 talk.strikes = talk.strikes.saturating_add(1);
             }
             self.unread(why, talk, cx);
@@ -255,7 +266,7 @@ impl Reader {
         if talk.kind == Kind::Http && !(self.side == Side::Client && talk.pairs.may_switch()) {
             cov_mark::hit!(garbage_after_http);
             cx.counters.malformed_heads += 1;
-            self.refuse(Unread::Malformed, false, talk, cx);
+            self.refuse(Unread::Malformed, talk, cx);
             return rest;
         }
         let first = self.work.as_deref().and_then(|work| work.buf.first());
@@ -305,7 +316,7 @@ impl Reader {
         if let Some(work) = self.work.take() {
             cx.pool.give(work);
         }
-        self.lose_step(Unread::JoinedLate, true, talk, cx);
+        self.lose_step(Unread::JoinedLate, talk, cx);
         &[]
     }
 
@@ -357,13 +368,13 @@ impl Reader {
         if let Some(Fault::Line(Some(kind))) = fault {
             cx.ambiguous(talk.pairs.current(), self.side, kind);
         }
-        self.refuse(Unread::Malformed, false, talk, cx);
+        self.refuse(Unread::Malformed, talk, cx);
     }
 
     /// What was gathered breaks the rules, and no message can be made of it.
-    fn refuse(&mut self, why: Unread, lost: bool, talk: &mut Talk, cx: &mut Cx<'_>) {
+    fn refuse(&mut self, why: Unread, talk: &mut Talk, cx: &mut Cx<'_>) {
         self.unread(why, talk, cx);
-        self.lose_step(why, lost, talk, cx);
+        self.lose_step(why, talk, cx);
     }
 
     /// Counts what was gathered as not read.
@@ -375,12 +386,12 @@ impl Reader {
         self.state = State::Resync(why);
     }
 
-    /// From here on messages of this side may be missing. `lost`: not only unreadable or skipped.
-    fn lose_step(&mut self, why: Unread, lost: bool, talk: &mut Talk, cx: &mut Cx<'_>) {
+    /// From here on messages of this side may be missing.
+    fn lose_step(&mut self, why: Unread, talk: &mut Talk, cx: &mut Cx<'_>) {
         self.state = State::Resync(why);
         match self.side {
             Side::Client => cx.counters.pairings_broken += u64::from(talk.pairs.break_client()),
-            Side::Server => talk.pairs.break_server(lost),
+            Side::Server => talk.pairs.break_server(),
         }
     }
 
@@ -397,8 +408,8 @@ impl Reader {
     }
 
     /// A head ends here although it is not whole: what is known of it is given.
-    fn cut_head(&mut self, why: Unread, lost: bool, talk: &mut Talk, cx: &mut Cx<'_>) {
-        let Some(mut work) = self.work.take() else { return self.lose_step(why, lost, talk, cx) };
+    fn cut_head(&mut self, why: Unread, talk: &mut Talk, cx: &mut Cx<'_>) {
+        let Some(mut work) = self.work.take() else { return self.lose_step(why, talk, cx) };
         head::unfold(&mut work.buf);
         let whole = work.buf.len();
         head::drop_open_field(&mut work.buf);
@@ -408,7 +419,7 @@ impl Reader {
             drop(headers);
             why.count(&mut talk.coverage, (whole - work.buf.len()) as u64);
             self.work = Some(work);
-            return self.refuse(why, lost, talk, cx);
+            return self.refuse(why, talk, cx);
         };
         let len = head.len;
         let begun = self.begin(&head, &headers, false, Some(Fault::Ended), talk, cx);
@@ -420,29 +431,28 @@ impl Reader {
         work.begun = begun;
         self.work = Some(work);
         self.finish(false, talk, cx);
-        self.lose_step(why, lost, talk, cx);
+        self.lose_step(why, talk, cx);
     }
 
     /// So many bytes are missing here. Their account is not the reader's.
     pub(crate) fn hole(&mut self, n: u64, hole: Hole, talk: &mut Talk, cx: &mut Cx<'_>) {
-        let lost = hole == Hole::Lost;
         if talk.ignored() || self.h2_hole(n, hole, talk, cx) {
             return;
         }
         match self.state {
             State::Head(Some(why)) => {
                 self.unread(why, talk, cx);
-                self.lose_step(why, lost, talk, cx);
+                self.lose_step(why, talk, cx);
             }
             State::Head(None) | State::Hello => {
                 let half = self.work.as_deref().is_some_and(|work| !work.buf.is_empty());
                 if half {
-                    self.cut_head(Unread::JoinedLate, lost, talk, cx)
+                    self.cut_head(Unread::JoinedLate, talk, cx);
                 } else {
-                    self.refuse(Unread::JoinedLate, lost, talk, cx)
+                    self.refuse(Unread::JoinedLate, talk, cx);
                 }
             }
-            State::Resync(_) => self.lose_step(Unread::JoinedLate, lost, talk, cx),
+            State::Resync(_) => self.lose_step(Unread::JoinedLate, talk, cx),
             State::Length { left } => self.hole_in_length(n, left, hole, talk, cx),
             State::Chunked(chunks) => self.hole_in_chunks(n, chunks, hole, talk, cx),
             State::UntilClose => self.hole_until_close(n, hole),
@@ -463,7 +473,7 @@ impl Reader {
             State::Head(None) => match self.work.as_deref() {
                 Some(work) if !work.buf.is_empty() => {
                     cov_mark::hit!(closed_in_head);
-                    self.cut_head(Unread::Malformed, false, talk, cx);
+                    self.cut_head(Unread::Malformed, talk, cx);
                 }
                 Some(_) => self.unread(Unread::Malformed, talk, cx),
                 None => {}
