@@ -269,7 +269,7 @@ impl Flow {
         if self.talk.h2.is_none()
             && self.talk.pairs.nobody_waits()
             && self.client.stream.has_gap()
-            && self.server.reader.is_between()
+            && !self.server.reader.is_within()
         {
             cov_mark::hit!(answered_gap);
             while self.give_up(Side::Client, Why::Past, io) {}

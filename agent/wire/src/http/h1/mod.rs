@@ -23,6 +23,9 @@ use switch::Preface;
 /// Empty lines before a message, in bytes.
 const LEAD_BYTES_MAX: u64 = 4096;
 
+/// Changes of state in a row that take no byte; more would be a defect, and must not become a loop without end.
+const STALLS_MAX: u32 = 8;
+
 /// So many turns of a connection joined late may start with what is no message, until it is taken for not HTTP.
 const STRIKES_MAX: u8 = 16;
 
@@ -65,11 +68,6 @@ impl Reader {
         self.state = State::Resync(Unread::JoinedLate);
     }
 
-    /// Whether it is between messages.
-    pub(crate) fn is_between(&self) -> bool {
-        matches!(self.state, State::Head(None)) && self.work.is_none()
-    }
-
     /// Whether it is in the middle of a message.
     pub(crate) fn is_within(&self) -> bool {
         match self.state {
@@ -94,6 +92,7 @@ impl Reader {
     /// The next bytes. `fresh`: they begin where a message may be taken to start, see [`crate::flow`].
     pub(crate) fn bytes(&mut self, mut data: &[u8], fresh: Fresh, talk: &mut Talk, cx: &mut Cx<'_>) {
         let mut fresh = fresh;
+        let mut stalled = 0;
         while !data.is_empty() {
             if talk.kind == Kind::H2 {
                 return self.h2_bytes(data, talk, cx);
@@ -129,6 +128,14 @@ impl Reader {
             };
             if data.len() < had {
                 fresh = Fresh::No;
+                stalled = 0;
+            } else {
+                stalled += 1;
+                if stalled > STALLS_MAX {
+                    debug_assert!(false, "no progress in {:?}", self.state);
+                    talk.coverage.unparsed.malformed += data.len() as u64;
+                    return;
+                }
             }
         }
     }
@@ -212,7 +219,8 @@ impl Reader {
         if had < head::SIGN_BYTES {
             match sign(&work.buf, self.side, after.is_some()) {
                 Sign::Yes => {}
-                Sign::Maybe => return rest,
+                Sign::Maybe if rest.is_empty() => return rest,
+                Sign::Maybe => return self.too_long(rest, talk, cx),
                 Sign::No => return self.no_head(rest, after, talk, cx),
             }
         }
@@ -242,12 +250,16 @@ impl Reader {
                 data.get(taken.len() - back..).unwrap_or_default()
             }
             None if rest.is_empty() => rest,
-            None => {
-                cx.counters.heads_too_long += 1;
-                self.cut_head(Unread::Malformed, talk, cx);
-                rest
-            }
+            None => self.too_long(rest, talk, cx),
         }
+    }
+
+    fn too_long<'d>(&mut self, rest: &'d [u8], talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
+        cx.counters.heads_too_long += 1;
+        self.cut_head(Unread::Malformed, talk, cx);
+        // Taken here, so that there is progress whatever the bound.
+        Unread::Malformed.count(&mut talk.coverage, rest.len() as u64);
+        &[]
     }
 
     /// The first bytes are no head.
