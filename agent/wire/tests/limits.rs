@@ -36,7 +36,7 @@ impl Hand {
                 *coverage += more;
                 *flushes += 1;
             }
-            Event::Hello(_) | Event::Ambiguous(_) | Event::Verdict(..) => {}
+            Event::Hello(_) | Event::Over(..) | Event::Ambiguous(_) | Event::Verdict(..) => {}
         });
     }
 

@@ -213,7 +213,8 @@ impl Reader {
                 self.h2_bytes(rest, talk, cx);
                 return &[];
             }
-            Preface::Begun => return rest,
+            Preface::Begun if rest.is_empty() => return rest,
+            Preface::Begun => return self.too_long(rest, talk, cx),
             Preface::None => {}
         }
         if had < head::SIGN_BYTES {
