@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::{Place, apiscope, capture_works, eventually, texts};
 
 /// A child that is ended with the test.
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
     fn stop(&mut self) {
@@ -39,7 +39,8 @@ http {
   types { application/json json; }
   gzip on; gzip_types application/json; gzip_min_length 1;
   server {
-    listen 127.0.0.1:PORT;
+    listen LISTEN;
+    client_max_body_size 1g;
     root DIR/www;
     location /accept { return 204; }
     location /login { return 200 '{\"ok\":true}'; }
@@ -58,6 +59,13 @@ const SECRETS: [&str; 5] = [
 ];
 
 fn nginx(dir: &Path, port: u16) -> Process {
+    let process = nginx_in(None, dir, &format!("127.0.0.1:{port}"));
+    eventually("nginx", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+    process
+}
+
+/// In a network namespace, or in this one.
+pub(crate) fn nginx_in(namespace: Option<&str>, dir: &Path, listen: &str) -> Process {
     std::fs::create_dir_all(dir.join("www/orders")).unwrap();
     for number in [17, 18, 4711] {
         std::fs::write(dir.join(format!("www/orders/{number}")), format!("{{\"id\":{number}}}")).unwrap();
@@ -65,12 +73,17 @@ fn nginx(dir: &Path, port: u16) -> Process {
     let rows: Vec<_> = (0..2_000).map(|row| format!("{{\"row\":{row}}}")).collect();
     std::fs::write(dir.join("www/all.json"), format!("[{}]", rows.join(","))).unwrap();
     std::fs::write(dir.join("www/big.bin"), vec![b'x'; 5 << 20]).unwrap();
-    let text = NGINX.replace("DIR", dir.to_str().unwrap()).replace("PORT", &port.to_string());
+    let text = NGINX.replace("DIR", dir.to_str().unwrap()).replace("LISTEN", listen);
     std::fs::write(dir.join("nginx.conf"), text).unwrap();
-    let child = Command::new("nginx").arg("-c").arg(dir.join("nginx.conf")).stderr(Stdio::null()).spawn().unwrap();
-    let process = Process(child);
-    eventually("nginx", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
-    process
+    let mut command = match namespace {
+        Some(name) => {
+            let mut command = Command::new("ip");
+            command.args(["netns", "exec", name, "nginx"]);
+            command
+        }
+        None => Command::new("nginx"),
+    };
+    Process(command.arg("-c").arg(dir.join("nginx.conf")).stderr(Stdio::null()).spawn().unwrap())
 }
 
 fn tcpdump(file: &Path, port: u16) -> Process {
@@ -83,7 +96,7 @@ fn tcpdump(file: &Path, port: u16) -> Process {
     process
 }
 
-fn curl(arguments: &[&str]) {
+pub(crate) fn curl(arguments: &[&str]) {
     let done = Command::new("curl").args(["-s", "-S", "-o", "/dev/null"]).args(arguments).status().unwrap();
     assert!(done.success(), "{arguments:?}");
 }
@@ -112,7 +125,7 @@ fn call(port: u16) {
 
 /// `method path status bytes` as nginx logged it, sorted. nginx counts the framing of a chunked body as body, we do not: one
 /// chunk of four hexadecimal digits and the last one are 13 bytes.
-fn logged(dir: &Path) -> Vec<String> {
+pub(crate) fn logged(dir: &Path) -> Vec<String> {
     const FRAMING: u64 = "12d3\r\n\r\n0\r\n\r\n".len() as u64;
     let log = std::fs::read_to_string(dir.join("access.log")).unwrap();
     let line = |line: &str| {
@@ -127,7 +140,7 @@ fn logged(dir: &Path) -> Vec<String> {
 }
 
 /// The same of exchanges. A HEAD's body is none, whatever its Content-Length says.
-fn seen(exchanges: &[Value]) -> Vec<String> {
+pub(crate) fn seen(exchanges: &[Value]) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
     let line = |exchange: &Value| {
         let (method, path) = (text(&exchange["method"]), text(&exchange["path"]));
@@ -167,6 +180,34 @@ fn essence(findings: &Value, port: u16) -> Vec<String> {
     lines
 }
 
+/// A running `watch`.
+pub(crate) struct Watch {
+    process: Process,
+    lines: PathBuf,
+}
+
+impl Watch {
+    /// Returns when it is subscribed.
+    pub(crate) fn start(place: &Place, more: &[&str]) -> Self {
+        let lines = place.path("watch");
+        let child = Command::new(env!("CARGO_BIN_EXE_apiscope"))
+            .args(["watch", "-o", "jsonl", "--config", &place.config()])
+            .args(more)
+            .stdout(File::create(&lines).unwrap())
+            .stderr(File::create(place.path("watch.err")).unwrap())
+            .spawn()
+            .unwrap();
+        let watch = Self { process: Process(child), lines };
+        eventually("the watch", || place.json("status")["watchers"].as_u64().filter(|readers| *readers > 0));
+        watch
+    }
+
+    /// What it has written so far.
+    pub(crate) fn exchanges(&self) -> Vec<Value> {
+        json_lines(&whole_lines(&self.lines))
+    }
+}
+
 /// The traffic, live and in a file.
 struct Scene {
     place: Place,
@@ -183,35 +224,26 @@ impl Scene {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let _nginx = nginx(place.dir.path(), port);
         let mut agent = place.start();
-        let (lines, err) = (place.path("watch"), File::create(place.path("watch.err")).unwrap());
-        let watch = Command::new(env!("CARGO_BIN_EXE_apiscope"))
-            .args(["watch", "-o", "jsonl", "--api", &format!("127.0.0.1:{port}"), "--config", &place.config()])
-            .stdout(File::create(&lines).unwrap())
-            .stderr(err)
-            .spawn()
-            .unwrap();
-        let mut watch = Process(watch);
-        // It is subscribed when its own question is answered; the first call may be made then.
-        eventually("the watch", || place.json("status")["watchers"].as_u64().filter(|readers| *readers > 0));
+        let mut watch = Watch::start(&place, &["--api", &format!("127.0.0.1:{port}")]);
         let capture = place.path("traffic.pcap");
         let mut tcpdump = tcpdump(&capture, port);
         call(port);
         let expected =
             eventually("every call in the log", || Some(logged(place.dir.path())).filter(|log| log.len() == CALLS));
         let watched = eventually("every call in watch", || {
-            let watched = json_lines(&whole_lines(&lines));
+            let watched = watch.exchanges();
             (watched.len() >= expected.len()).then_some(watched)
         });
         std::thread::sleep(std::time::Duration::from_millis(1_200));
         tcpdump.stop();
-        let mut outputs = vec![whole_lines(&lines), crate::support::http(place.port, "GET /metrics HTTP/1.1")];
+        let mut outputs = vec![whole_lines(&watch.lines), crate::support::http(place.port, "GET /metrics HTTP/1.1")];
         for command in ["status", "apis", "endpoints", "findings"] {
             outputs.push(place.json(command).to_string());
             outputs.push(texts(&place.ask(command)).0);
         }
         agent.signal("TERM");
         assert!(agent.wait().0.success());
-        assert!(watch.0.wait().unwrap().success(), "watch ends when the agent does");
+        assert!(watch.process.0.wait().unwrap().success(), "watch ends when the agent does");
         outputs.push(agent.log());
         Self { place, port, capture, watched, outputs }
     }
