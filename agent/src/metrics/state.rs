@@ -1,5 +1,6 @@
 //! What is counted from changes, and which series may exist.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use apiscope_audit::change::CallRow;
@@ -236,25 +237,25 @@ impl State {
         SERIES_MAX.saturating_sub(taken)
     }
 
-    /// The value under which an API is counted.
-    fn admitted(&mut self, name: &str) -> Box<str> {
+    /// The value under which an API is counted. A known one costs no allocation.
+    fn admitted<'a>(&mut self, name: &'a str) -> Cow<'a, str> {
         let name = clean(name);
         if self.apis.contains_key(&*name) {
-            return name.into();
+            return name;
         }
-        let name: Box<str> = if self.apis.len() < APIS_MAX && self.room() >= API_SERIES {
-            name.into()
+        let name = if self.apis.len() < APIS_MAX && self.room() >= API_SERIES {
+            name
         } else {
             self.overflowed(Overflow::Api);
-            OTHER.into()
+            Cow::Borrowed(OTHER)
         };
-        self.apis.entry(name.clone()).or_insert_with(ApiSeries::new);
+        self.apis.entry((&*name).into()).or_insert_with(ApiSeries::new);
         name
     }
 
     fn api(&mut self, name: &str) -> &mut ApiSeries {
         let name = self.admitted(name);
-        self.apis.entry(name).or_insert_with(ApiSeries::new)
+        self.apis.get_mut(&*name).expect("what is admitted has its series")
     }
 
     fn endpoint(&mut self, row: &EndpointRow, may_be_new: bool) {
@@ -266,10 +267,10 @@ impl State {
             self.overflowed(Overflow::Series);
             return;
         }
-        let api = self.admitted(row.api.as_str());
         if may_be_new && row.document != DocumentState::Unused {
-            self.api(&api).discovered += 1;
+            self.api(row.api.as_str()).discovered += 1;
         }
+        let api = self.admitted(row.api.as_str()).into();
         self.endpoints.insert(row.id, (api, row.document));
     }
 
@@ -295,7 +296,7 @@ impl State {
     }
 
     fn finding_series(&mut self, row: &FindingRow) -> FindingSeries {
-        let series = (self.admitted(row.api.as_str()), row.kind.name, row.severity);
+        let series = (self.admitted(row.api.as_str()).into(), row.kind.name, row.severity);
         // Room is kept for one `other` of each kind and severity.
         let kept = apiscope_audit::detect::kinds().len() * Severity::ALL.len();
         if self.findings_open.contains_key(&series) || self.findings_open.len() + kept < FINDING_SERIES_MAX {

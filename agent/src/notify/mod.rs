@@ -10,6 +10,8 @@
 pub mod alertmanager;
 mod deliver;
 mod http;
+#[cfg(test)]
+mod model;
 mod plan;
 mod stats;
 mod text;

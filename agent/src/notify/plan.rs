@@ -179,9 +179,11 @@ fn change<'a>(told: &mut Vec<LabelSet<'a>>, entry: &'a Entry) {
             }
         }
         Transition::Opened | Transition::Escalated | Transition::Reopened => {
-            for told in told.iter_mut().filter(|told| told.ended.is_none() && told.severity != row.severity) {
-                told.ended = Some(row.last);
-                (told.replaced, told.over) = (true, true);
+            // Also one that has ended and is only held: it goes on under the new severity.
+            for told in told.iter_mut().filter(|told| told.end_told.is_none() && told.severity != row.severity) {
+                told.over |= told.ended.is_none();
+                told.ended.get_or_insert(row.last);
+                told.replaced = true;
             }
             match told.iter_mut().find(|told| told.severity == row.severity) {
                 Some(known) => known.begin_again(),
@@ -430,6 +432,15 @@ mod tests {
         target.tell(&[entry("/a", Transition::Resolved, Severity::High, 20)], false, 20);
         assert_eq!(target.tell(&[entry("/a", Transition::Reopened, Severity::High, 22)], false, 22), ["/a high begin"]);
         assert_eq!(target.tell(&[], true, 23), ["/a high begin"]);
+    }
+
+    #[test]
+    fn opens_again_under_another_severity_while_its_end_is_held() {
+        let mut target = Target::default();
+        target.tell(&[entry("/a", Transition::Opened, Severity::Low, 0)], false, 0);
+        target.tell(&[entry("/a", Transition::Resolved, Severity::Low, 1)], false, 1);
+        let told = target.tell(&[entry("/a", Transition::Reopened, Severity::High, 2)], false, 2);
+        assert_eq!(told, ["/a low end", "/a high begin"]);
     }
 
     #[test]

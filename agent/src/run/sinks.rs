@@ -18,12 +18,12 @@ pub(super) fn run(agent: &Arc<Agent>, changes: &Receiver<Vec<Change>>) {
                 board.apply(change);
             }
         }
-        for change in &batch {
-            agent.metrics.observe(change);
-            agent.store.apply(change);
-            if let Change::Call(call) = change {
+        for change in batch {
+            agent.metrics.observe(&change);
+            if let Change::Call(call) = &change {
                 agent.publish(|| line(&ExchangeView::from(call)));
             }
+            agent.store.give(change);
         }
     }
 }

@@ -178,6 +178,11 @@ impl Store {
 
     /// Takes a change in. Returns at once; it is written within half a second, an alert at once.
     pub fn apply(&self, change: &Change) {
+        self.0.queue.push(change.clone());
+    }
+
+    /// The same, without a copy.
+    pub fn give(&self, change: Change) {
         self.0.queue.push(change);
     }
 

@@ -53,16 +53,16 @@ impl Batch {
             && self.calls.is_empty()
     }
 
-    fn take_in(&mut self, change: &Change) {
+    fn take_in(&mut self, change: Change) {
         match change {
-            Change::Call(row) if self.calls.len() < CALLS_MAX => self.calls.push(row.clone()),
+            Change::Call(row) if self.calls.len() < CALLS_MAX => self.calls.push(row),
             Change::Call(_) => self.dropped_calls += 1,
-            Change::Endpoint(row) => put(&mut self.endpoints, row.id, (**row).clone(), &mut self.dropped_rows),
-            Change::EndpointGone { id, .. } => self.endpoint_gone(*id),
-            Change::Finding(row) => put(&mut self.findings, row.id, (**row).clone(), &mut self.dropped_rows),
-            Change::Alert(alert) if self.alerts.len() < ALERTS_MAX => self.alerts.push(alert.finding.clone()),
+            Change::Endpoint(row) => put(&mut self.endpoints, row.id, *row, &mut self.dropped_rows),
+            Change::EndpointGone { id, .. } => self.endpoint_gone(id),
+            Change::Finding(row) => put(&mut self.findings, row.id, *row, &mut self.dropped_rows),
+            Change::Alert(alert) if self.alerts.len() < ALERTS_MAX => self.alerts.push(alert.finding),
             Change::Alert(_) => self.dropped_rows += 1,
-            Change::Coverage(api, added) => self.add_coverage(api, *added),
+            Change::Coverage(api, added) => self.add_coverage(api, added),
             Change::Ambiguous(_) | Change::TlsUnobserved(..) => {}
         }
     }
@@ -76,10 +76,10 @@ impl Batch {
         }
     }
 
-    fn add_coverage(&mut self, api: &ApiId, added: Coverage) {
-        match self.coverage.get_mut(api) {
+    fn add_coverage(&mut self, api: ApiId, added: Coverage) {
+        match self.coverage.get_mut(&api) {
             Some(sum) => *sum += added,
-            None => put(&mut self.coverage, api.clone(), added, &mut self.dropped_rows),
+            None => put(&mut self.coverage, api, added, &mut self.dropped_rows),
         }
     }
 
@@ -95,7 +95,7 @@ impl Batch {
             self.findings.entry(id).or_insert(row);
         }
         for (api, added) in older.coverage {
-            self.add_coverage(&api, added);
+            self.add_coverage(api, added);
         }
         let newer = std::mem::replace(&mut self.alerts, older.alerts);
         self.alerts.extend(newer);
@@ -138,15 +138,15 @@ pub(super) struct Work {
 
 impl Queue {
     /// Takes a change in; never waits for the disk.
-    pub(super) fn push(&self, change: &Change) {
+    pub(super) fn push(&self, change: Change) {
         let mut waiting = self.lock();
         if waiting.closed {
             return;
         }
+        let urgent = matches!(change, Change::Alert(_));
         waiting.batch.take_in(change);
         let first = waiting.since.is_none();
         waiting.since.get_or_insert_with(Instant::now);
-        let urgent = matches!(change, Change::Alert(_));
         waiting.urgent |= urgent;
         if first || urgent || waiting.batch.calls.len() == CALLS_MAX / 2 {
             self.something.notify_one();

@@ -103,6 +103,9 @@ impl Writer {
             }
         }
         self.come_back();
+        if matches!(self.medium, Medium::Memory { .. }) {
+            log::error!("store: {} took no writes to the end: what was found meanwhile is lost", self.dir.display());
+        }
         if let Err((_, error)) = self.connection.close() {
             log::warn!("store: closing: {error}");
         }
