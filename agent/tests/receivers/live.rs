@@ -28,14 +28,18 @@ fn may_run() -> bool {
 /// The agent, its files in `dir`.
 fn agent(dir: &Path, port: u16) -> Running {
     let log = File::options().create(true).append(true).open(dir.join("log")).expect("a log");
-    let running = Running::start(
+    let mut running = Running::start(
         Command::new(env!("CARGO_BIN_EXE_apiscope"))
             .args(["run", "--config"])
             .arg(dir.join("apiscope.toml"))
             .stdout(Stdio::null())
             .stderr(log),
     );
-    wait_for("the agent is ready", 60, || get(port, "/-/ready"));
+    wait_for("the agent is ready", 60, || {
+        let ended = running.0.try_wait().expect("it is a child");
+        assert!(ended.is_none(), "{}", fs::read_to_string(dir.join("log")).unwrap_or_default());
+        get(port, "/-/ready")
+    });
     running
 }
 
