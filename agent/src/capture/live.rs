@@ -30,10 +30,13 @@ use super::roles::Roles;
 use super::verdicts::Verdicts;
 use super::{cgroup, egress, ingress, object, seed, sock_ops};
 
-/// The time between two drains: while the ring fills, while records come, and at most.
+/// The time between two drains: while the ring fills, while many records come, while few come, and at most.
 const PACE_MIN: Duration = Duration::from_millis(1);
 const PACE_BUSY: Duration = Duration::from_millis(4);
+const PACE_CALM: Duration = Duration::from_millis(16);
 const PACE_MAX: Duration = Duration::from_millis(128);
+/// Records of one drain that are few.
+const RECORDS_CALM: u64 = 32;
 /// Records taken in one drain; past it the rest waits for the next, so that a flood does not keep the caller from its other work.
 const RECORDS_PER_DRAIN_MAX: u64 = 65_536;
 /// How often time is told.
@@ -251,7 +254,7 @@ impl Live {
         self.limits.set(0, limits, 0).map_err(io::Error::other)
     }
 
-    /// How long to sleep before the next drain: 1 to 4 ms under load, up to 128 ms when nothing happens.
+    /// How long to sleep before the next drain: 1 to 16 ms under load, up to 128 ms when nothing happens.
     pub const fn pace(&self) -> Duration {
         self.pace
     }
@@ -302,6 +305,7 @@ impl Live {
         let eighths = used * 8 / self.stats.ring_size.max(1);
         self.pace = match (records, eighths) {
             (0, _) => (self.pace * 2).min(PACE_MAX),
+            (..=RECORDS_CALM, 0) => PACE_CALM,
             (_, 0) => PACE_BUSY,
             (_, 1) => Duration::from_millis(2),
             _ => PACE_MIN,
