@@ -20,6 +20,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use apiscope_common::abi::{
     FLAG_BASE, FLAG_FIN, FLAG_FIRST, FLAG_LISTENER, FLAG_RST, RecordKind, SegmentHeader, SocketRole,
 };
+use apiscope_common::flow::Flow;
 use apiscope_wire::{CloseReason, FlowId, Input, Origin, Payload, Role, Segment, Seq, Side, Timestamp};
 use rustc_hash::FxHashMap;
 
@@ -136,6 +137,27 @@ impl Flows {
         while self.orphans.front().is_some_and(|kept| now_ns.saturating_sub(kept.header.time_ns) > ORPHAN_NS_MAX) {
             self.orphans.pop_front();
             self.untold.orphans += 1;
+        }
+    }
+
+    /// Tells what the kernel has counted of a flow and not told yet: at the end of the capture.
+    pub(super) fn settle(
+        &mut self,
+        cookie: u64,
+        flow: &Flow,
+        at: Timestamp,
+        names: &mut dyn Names,
+        emit: &mut Emit<'_>,
+    ) {
+        if matches!(self.find(cookie), Some(State::Held { .. })) {
+            self.release(cookie, names, emit);
+        }
+        let Some(State::Told { client_is_local }) = self.find(cookie) else { return };
+        let client_is_local = *client_is_local;
+        for (direction, way) in (0..).zip(flow.ways) {
+            let (skipped_from, skipped, lost) = (way.hole.from, way.hole.len, way.lost);
+            let header = SegmentHeader { cookie, direction, skipped_from, skipped, lost, ..SegmentHeader::ZERO };
+            gaps(Record { header: &header, payload: &[], at }, side(direction, client_is_local), emit);
         }
     }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use apiscope_common::abi::{Program, Reason, RecordKind, SegmentHeader, counter};
 use apiscope_common::budget::{Direction, Limits, Verdict as KernelVerdict};
-use apiscope_common::flow::Flow;
+use apiscope_common::flow::{FLOW_TOLD, FLOW_TWIN, Flow};
 use apiscope_wire::{FlowId, Input, Verdict};
 use aya::maps::{Array, HashMap as BpfHashMap, Map, MapData, PerCpuArray, RingBuf};
 use aya::{Ebpf, EbpfLoader};
@@ -117,6 +117,7 @@ pub struct Live {
     limits: Array<MapData, Limits>,
     missed: PerCpuArray<MapData, u64>,
     verdicts: Verdicts,
+    known: BpfHashMap<MapData, u64, Flow>,
     names: HostNames,
     roles: Roles,
     flows: Flows,
@@ -166,13 +167,13 @@ impl Live {
         let ring = RingBuf::try_from(Map::RingBuf(records)).map_err(|error| StartError::Map { cause: error.into() })?;
         let missed =
             PerCpuArray::try_from(take(&mut ebpf, "MISSED")?).map_err(|_| StartError::Object { name: "MISSED" })?;
-        let mut seen: BpfHashMap<MapData, u64, Flow> =
+        let mut known: BpfHashMap<MapData, u64, Flow> =
             BpfHashMap::try_from(take(&mut ebpf, "FLOWS")?).map_err(|_| StartError::Object { name: "FLOWS" })?;
 
         // Connections that begin from here on are known by sock_ops; those before it are in the socket tables now; and only then
         // are packets looked at.
         sock_ops::attach(&mut ebpf, &root.folder)?;
-        let seeded = seed::seed(&mut seen, &root);
+        let seeded = seed::seed(&mut known, &root);
         ingress::attach(&mut ebpf, &root.folder)?;
         egress::attach(&mut ebpf, &root.folder)?;
 
@@ -190,6 +191,7 @@ impl Live {
             limits,
             missed,
             verdicts,
+            known,
             names: HostNames::new(root),
             roles: Roles::default(),
             flows: Flows::default(),
@@ -247,6 +249,19 @@ impl Live {
         match verdict {
             Verdict::IgnoreNotHttp | Verdict::IgnoreEncrypted => self.verdicts.set(flow.get(), KernelVerdict::Ignore),
         }
+    }
+
+    /// The last drain: also tells what the kernel has counted of each flow since its last record. To be called once, before the
+    /// capture is dropped: what passes in between is not told.
+    pub fn finish(&mut self, emit: &mut dyn FnMut(Input<'_>)) {
+        self.drain(emit);
+        let at = self.clock.at(monotonic_ns());
+        for (cookie, flow) in self.known.iter().flatten() {
+            if flow.flags & (FLOW_TWIN | FLOW_TOLD) == FLOW_TOLD {
+                self.flows.settle(cookie, &flow, at, &mut self.names, emit);
+            }
+        }
+        emit(Input::Tick(at));
     }
 
     /// Changes the bytes copied per turn, of all flows, from their next turn on.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use apiscope_audit::{Change, Settings};
 use apiscope_common::abi::Program;
 use apiscope_common::budget::Limits;
+use apiscope_wire::Input;
 
 use super::{Agent, now};
 use crate::capture::live::{Live, Stats};
@@ -45,7 +46,7 @@ impl Capture {
         self.agent.set_ready(true);
         let mut told = Instant::now();
         loop {
-            self.drain();
+            self.drain(false);
             self.live.wait();
             match self.orders.try_recv() {
                 Ok(Order::Configure(settings, limits)) => self.configure(&settings, limits),
@@ -58,25 +59,31 @@ impl Capture {
             }
         }
         self.agent.set_ready(false);
-        self.drain();
+        self.drain(true);
         let mut batch = Vec::new();
         self.pipeline.flush(now(), &mut |change| batch.push(change));
         send(&self.changes, batch);
         self.tell();
     }
 
-    fn drain(&mut self) {
+    /// Takes what is there; the `last` time also what the kernel has only counted.
+    fn drain(&mut self, last: bool) {
         let Self { live, pipeline, changes, .. } = self;
         let mut verdicts = Vec::new();
         let mut batch = Vec::new();
-        live.drain(&mut |input| {
+        let mut take = |input: Input<'_>| {
             pipeline.handle(input, &mut |flow, verdict| verdicts.push((flow, verdict)), &mut |change| {
                 batch.push(change);
                 if batch.len() >= BATCH_MAX {
                     send(changes, std::mem::take(&mut batch));
                 }
             });
-        });
+        };
+        if last {
+            live.finish(&mut take);
+        } else {
+            live.drain(&mut take);
+        }
         for (flow, verdict) in verdicts {
             live.apply(flow, verdict);
         }

@@ -240,6 +240,26 @@ fn a_large_download_costs_no_copies_and_its_size_is_exact() {
 }
 
 #[test]
+fn what_the_kernel_has_counted_is_told_at_the_end() {
+    if !may_run() {
+        return;
+    }
+    let _turn = turn();
+    let nginx = Nginx::start(None, &["127.0.0.1:{port}"]);
+    nginx.serve_zeros("large", 16 << 20);
+    let mut capture = Capture::start(&[nginx.port]);
+    let mut stream = connect(nginx.port);
+    get(&mut stream, "/large");
+    let logged = nginx.logged(1);
+    capture.drain();
+    let told = |capture: &Capture| capture.account.flows.values().next().unwrap().server.told();
+    assert!(told(&capture) < logged[0].sent, "the kernel only counts");
+    let Capture { live, account } = &mut capture;
+    live.finish(&mut |input| account.take(&input));
+    assert_all_bytes(&capture.account.settle(), &logged);
+}
+
+#[test]
 fn an_upload_is_counted_whole() {
     if !may_run() {
         return;
