@@ -81,3 +81,17 @@ pub(crate) fn csv(out: &mut impl Write, cells: impl Iterator<Item = String>) -> 
     out.write_all(line.as_bytes())?;
     out.write_all(b"\r\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::csv;
+
+    #[test]
+    fn csv_quotes_and_runs_no_formula() {
+        let mut out = Vec::new();
+        let cells = ["plain", "a,b", "say \"x\"", "=cmd()", "+1", "-0.5", "@x", "-x", "two\nlines"];
+        csv(&mut out, cells.iter().map(|cell| (*cell).to_owned())).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, "plain,\"a,b\",\"say \"\"x\"\"\",'=cmd(),+1,-0.5,'@x,'-x,\"two\nlines\"\r\n");
+    }
+}

@@ -83,3 +83,27 @@ pub(crate) fn ago(at: &str) -> String {
 pub(crate) fn time(at: &str) -> String {
     at.get(..19).unwrap_or(at).replace('T', " ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!(
+            [0, 1023, 1024, 1 << 20, u64::MAX].map(bytes),
+            ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "16384.0 PiB"]
+        );
+        assert_eq!(percent(0, 0), "-");
+        assert_eq!(percent(999_999, 1_000_000), "99.9 %", "never all when it is not all");
+        assert_eq!(percent(7, 7), "100 %");
+        assert_eq!([0.034, 12.34, 1234.5].map(milliseconds), ["0.03", "12.3", "1234"]);
+    }
+
+    #[test]
+    fn nothing_from_traffic_reaches_the_terminal_raw() {
+        let text = render(&["route", ">calls"], vec![vec!["/\u{1b}[31m\u{202e}x\r\n".to_owned(), "7".to_owned()]]);
+        assert!(!text.contains(['\u{1b}', '\u{202e}', '\r']), "{text:?}");
+        assert_eq!(text.lines().count(), 2, "{text}");
+    }
+}

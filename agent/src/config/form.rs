@@ -251,3 +251,30 @@ pub fn show_duration(duration: Duration) -> String {
         SPANS.into_iter().skip(1).find(|(_, factor)| ms >= *factor && ms.is_multiple_of(*factor)).unwrap_or(("ms", 1));
     format!("{}{unit}", ms / factor)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_and_durations_are_written_as_they_are_read() {
+        for text in ["0B", "1B", "512B", "4KiB", "64KiB", "8MiB", "1GiB", "1025B"] {
+            assert_eq!(show_bytes(parse_bytes(text).unwrap()), text);
+        }
+        for text in ["1ms", "90s", "15m", "24h", "30d", "0ms"] {
+            let read = parse_duration(text).unwrap();
+            assert_eq!(parse_duration(&show_duration(read)), Some(read), "{text}");
+        }
+        assert_eq!(parse_duration("2w"), parse_duration("14d"));
+    }
+
+    #[test]
+    fn what_is_no_size_or_duration_is_refused() {
+        for text in ["", "B", "KiB", "1", "1KB", "1.5MiB", "-1B", "99999999999999GiB", "1 B B"] {
+            assert_eq!(parse_bytes(text), None, "{text}");
+        }
+        for text in ["", "s", "1", "1.5h", "-1s", "1 s", "1hour", "99999999999999999w", "ä"] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+}

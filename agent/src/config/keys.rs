@@ -67,7 +67,8 @@ pub const CAPTURE: &[Key<Capture>] = &[
         name: "body_bytes",
         form: Form::Bytes(0, 1 << 20, |capture| &mut capture.body_bytes),
         required: false,
-        doc: "Bytes copied of each message for its body. Past it bytes are only counted; sizes stay exact.",
+        doc: "Bytes copied of each message for its body. Past it bytes are only counted; sizes stay exact. More than \
+              before, and more than 64KiB, counts after a restart only.",
     },
     Key {
         name: "ring_bytes",

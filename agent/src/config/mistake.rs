@@ -60,8 +60,10 @@ pub struct MistakeView {
 }
 
 impl Mistake {
-    /// At a place in the text.
+    /// At a place in the text; a span that is not in it, or cuts a character, is moved to where it is and does not.
     pub fn at(source: &Arc<Source>, span: Range<usize>, message: impl Into<String>) -> Self {
+        let start = source.text.floor_char_boundary(span.start);
+        let span = start..source.text.ceil_char_boundary(span.end).max(start);
         Self {
             gravity: Gravity::Error,
             source: Arc::clone(source),
@@ -107,7 +109,7 @@ impl Mistake {
 
     /// Line and column (in characters) of its beginning, both from 1.
     pub fn place(&self) -> Option<(usize, usize)> {
-        let start = self.span.as_ref()?.start.min(self.source.text.len());
+        let start = self.span.as_ref()?.start;
         let before = self.source.text.get(..start)?;
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         Some((before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
@@ -133,13 +135,11 @@ impl Mistake {
         renderer.render(&[group])
     }
 
-    /// The span inside the text and on one line, so that a mistake in a long table shows its first line only.
+    /// The span on one line, so that a mistake in a long table shows its first line only.
     fn visible(&self, span: &Range<usize>) -> Range<usize> {
         let text = &self.source.text;
-        let start = span.start.min(text.len());
-        let end = span.end.clamp(start, text.len());
-        let line_end = text.get(start..end).and_then(|part| part.find('\n')).map_or(end, |at| start + at);
-        start..line_end
+        let line_end = text.get(span.clone()).and_then(|part| part.find('\n')).map_or(span.end, |at| span.start + at);
+        span.start..line_end
     }
 
     /// As data.
@@ -183,4 +183,50 @@ pub fn suggestion<'n>(given: &str, known: impl Iterator<Item = &'n str>) -> Opti
     };
     let candidates = known.filter_map(|name| Some((near(name)?, name)));
     candidates.min_by(|((a, x), _), ((b, y), _)| a.cmp(b).then(x.total_cmp(y))).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> Arc<Source> {
+        Arc::new(Source { path: "x.toml".into(), text: text.to_owned() })
+    }
+
+    #[test]
+    fn places_count_characters_and_survive_any_span() {
+        let source = source("ä = 1\nbö = 2");
+        let place = |span| Mistake::at(&source, span, "wrong").place();
+        assert_eq!(place(0..2), Some((1, 1)));
+        assert_eq!(place(7..8), Some((2, 1)));
+        assert_eq!(place(12..13), Some((2, 5)));
+        assert_eq!(place(500..600), Some((2, 7)), "past the end is the end");
+        assert_eq!(place(1..2), Some((1, 1)), "inside a character is at it");
+        for start in 0..=source.text.len() {
+            for end in start..=source.text.len() + 2 {
+                Mistake::at(&source, start..end, "wrong").render(false);
+            }
+        }
+    }
+
+    #[test]
+    fn lines_and_columns_become_spans() {
+        let source = source("a: 1\n  b: [\nc");
+        let place = |line, column| Mistake::at_line(&source, line, column, "wrong").place();
+        assert_eq!(place(2, 0), Some((2, 3)), "the first visible character");
+        assert_eq!(place(2, 6), Some((2, 6)));
+        assert_eq!(place(3, 99), Some((3, 2)));
+        assert_eq!(place(99, 1), Some((3, 2)), "past the end is the end");
+    }
+
+    #[test]
+    fn suggestions_are_near_or_none() {
+        let known = ["environment", "log", "capture", "body_bytes", "head_bytes"];
+        let suggest = |given| suggestion(given, known.into_iter());
+        assert_eq!(suggest("lgo"), Some("log"));
+        assert_eq!(suggest("Body-Bytes"), Some("body_bytes"));
+        assert_eq!(suggest("enviroment"), Some("environment"));
+        assert_eq!(suggest("zzz"), None);
+        assert_eq!(suggest(""), None);
+    }
 }

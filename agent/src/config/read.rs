@@ -362,3 +362,29 @@ fn syntax(source: &Arc<Source>, error: &toml_spanner::Error) -> Mistake {
     let line = Mistake::at(source, span.range(), "").place().map_or(0, |(line, _)| line);
     mistake.help(format!("{label}: line {line}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever the text, it is read or refused with mistakes that can be shown.
+        #[test]
+        fn any_text_is_read_or_refused(parts in proptest::collection::vec(prop_oneof![
+            Just("[api]\n"), Just("[[api]]\n"), Just("[findings.oversized-response]\n"), Just("[capture]\n"), Just("name = \"ä\"\n"),
+            Just("ports = [1, 2]\n"), Just("ports = [\n"), Just("max_bytes = 1\n"), Just("body_bytes = \"4KiB\"\n"), Just("a.b = {c = 1}\n"),
+            Just("\""), Just("'''"), Just("="), Just("\u{0}"), Just("é"), Just("\n"), Just("]"), Just("1e9"), Just("[[webhook]]\n"),
+        ], 0..24)) {
+            let source = Arc::new(Source { path: "x.toml".into(), text: parts.concat() });
+            let mut mistakes = Vec::new();
+            Reader { source: &source, mistakes: &mut mistakes }.file(&mut Config::default());
+            for mistake in mistakes {
+                let (line, column) = mistake.place().expect("each has its place");
+                prop_assert!(line >= 1 && column >= 1);
+                prop_assert!(!mistake.render(false).is_empty());
+            }
+        }
+    }
+}

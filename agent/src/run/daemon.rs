@@ -36,8 +36,8 @@ const LISTENERS_END: Duration = Duration::from_secs(1);
 /// What wakes the main thread.
 enum Wake {
     Signal(i32),
-    /// The capture thread has ended.
-    CaptureEnded,
+    /// A thread has ended, which none does by itself.
+    Ended(&'static str),
 }
 
 /// Runs until a signal ends it.
@@ -107,14 +107,18 @@ impl Daemon {
         let asking = serve(&runtime, &agent, seat, metrics)?;
         let (wake, wakes) = mpsc::channel();
         signals(wake.clone())?;
+        let sinks_wake = wake.clone();
         let (orders, order) = mpsc::channel();
         let (changes, change) = mpsc::sync_channel(BATCHES_MAX);
         let sinking = Arc::clone(&agent);
-        let sinks = thread::Builder::new().name("sinks".into()).spawn(move || sinks::run(&sinking, &change))?;
+        let sinks = thread::Builder::new().name("sinks".into()).spawn(move || {
+            let _end = OnDrop("sinks", sinks_wake);
+            sinks::run(&sinking, &change);
+        })?;
         let work = Capture { live, pipeline, agent: Arc::clone(&agent), orders: order, changes };
         let capture = thread::Builder::new().name("capture".into()).spawn(move || {
             // Sent when the work ends, also by a defect.
-            let _end = OnDrop(wake);
+            let _end = OnDrop("capture", wake);
             work.run();
         })?;
         Ok(Self {
@@ -144,9 +148,9 @@ impl Daemon {
             match self.wakes.recv().context("the signal thread has ended")? {
                 Wake::Signal(SIGHUP) => self.reload(),
                 Wake::Signal(_) => break,
-                Wake::CaptureEnded => {
+                Wake::Ended(thread) => {
                     tracing::error!(
-                        "the capture thread has ended by a defect; stopping, so that it can be started again"
+                        "the thread {thread} has ended by a defect; stopping, so that it can be started again"
                     );
                     code = ExitCode::FAILURE;
                     break;
@@ -248,12 +252,12 @@ fn keep_fixed(agent: &Agent, old: &Config, mut new: Config) -> Config {
     };
     keep("[metrics] listen", old.metrics != new.metrics);
     keep("[control] socket", old.control != new.control);
-    keep("[store] dir", old.store.dir != new.store.dir);
+    keep("[store]", old.store != new.store);
     keep("[capture] cgroup", old.capture.cgroup != new.capture.cgroup);
     keep("[capture] ring_bytes", old.capture.ring_bytes != new.capture.ring_bytes);
     new.metrics = old.metrics.clone();
     new.control = old.control.clone();
-    new.store.dir.clone_from(&old.store.dir);
+    new.store = old.store.clone();
     new.capture.cgroup.clone_from(&old.capture.cgroup);
     new.capture.ring_bytes = old.capture.ring_bytes;
     if waits.is_empty() {
@@ -325,11 +329,11 @@ fn notify(states: &[NotifyState<'_>]) {
 }
 
 /// Tells the main thread when it goes.
-struct OnDrop(Sender<Wake>);
+struct OnDrop(&'static str, Sender<Wake>);
 
 impl Drop for OnDrop {
     fn drop(&mut self) {
         // The main thread may be gone first.
-        let _ = self.0.send(Wake::CaptureEnded);
+        let _ = self.1.send(Wake::Ended(self.0));
     }
 }

@@ -159,3 +159,26 @@ fn add_endpoint(view: &mut ApiView, row: &EndpointRow) {
     view.errors += row.by_class[4];
     view.unauthenticated += row.by_auth.get(&None).copied().unwrap_or_default();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_add_up_and_stay_bounded() {
+        let mut board = Board::default();
+        let bytes = |parsed| Coverage { parsed, ..Coverage::default() };
+        for number in 0..Board::APIS_MAX + 10 {
+            board.apply(&Change::Coverage(ApiId::new(&format!("api{number}")), bytes(1)));
+        }
+        board.apply(&Change::Coverage(ApiId::new("api0"), bytes(5)));
+        assert_eq!(board.apis().len(), Board::APIS_MAX);
+        assert_eq!(
+            board.total().socket_bytes,
+            Board::APIS_MAX as u64 + 15,
+            "what has no row of its own is in the total"
+        );
+        assert_eq!(board.counts().rows_over_bound, 10);
+        assert_eq!(board.apis()[0].coverage.parsed_bytes, 6);
+    }
+}
