@@ -2,6 +2,8 @@
 
 use std::ops::AddAssign;
 
+use crate::seldom::Unset;
+
 /// Bytes not copied on purpose, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Skipped {
@@ -67,6 +69,19 @@ impl Coverage {
     /// Bytes missed.
     pub const fn lost_bytes(&self) -> u64 {
         self.lost.ring + self.lost.gap + self.lost.memory
+    }
+}
+
+impl Unset for Coverage {
+    const UNSET: &'static Self = &Self {
+        parsed: 0,
+        skipped: Skipped { budget: 0, verdict: 0, encrypted: 0 },
+        lost: Lost { ring: 0, gap: 0, memory: 0 },
+        unparsed: Unparsed { not_http: 0, malformed: 0, joined_late: 0 },
+    };
+
+    fn unset() -> Self {
+        Self::default()
     }
 }
 

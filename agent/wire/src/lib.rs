@@ -14,6 +14,7 @@ mod flow;
 pub mod http;
 pub mod input;
 mod limits;
+mod seldom;
 pub mod time;
 mod tls;
 mod wire;

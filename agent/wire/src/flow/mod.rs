@@ -138,9 +138,10 @@ impl Flow {
             self.talk.pairs.break_client();
         }
         let stream = &mut self.half(side).stream;
-        let explained = n.min(stream.unexplained);
-        stream.unexplained -= explained;
-        stream.ring_lost = stream.ring_lost.saturating_add(n - explained);
+        let rare = &mut *stream.rare;
+        let explained = n.min(rare.unexplained);
+        rare.unexplained -= explained;
+        rare.ring_lost = rare.ring_lost.saturating_add(n - explained);
     }
 
     /// A new connection under the same id.
@@ -167,7 +168,7 @@ impl Flow {
         if !self.half(side).stream.is_based() {
             cov_mark::hit!(joined_late);
             self.half(side).reader.join();
-            let lost = self.half(side).stream.ring_lost > 0;
+            let lost = self.half(side).stream.rare.ring_lost > 0;
             match side {
                 Side::Client if lost => {
                     self.talk.pairs.break_client();
@@ -249,12 +250,12 @@ impl Flow {
     /// What lies between them and the first one is not known to have been missed: it may be from before the join.
     fn account_early(&mut self, side: Side, pos: u64, piece: Piece<'_>) -> u64 {
         let stream = &mut self.half(side).stream;
-        let lowest = stream.lowest;
+        let lowest = stream.rare.lowest;
         if stream.opened || pos >= lowest || lowest - pos > BELOW_MAX {
             return 0;
         }
         let end = pos.saturating_add(piece.len()).min(lowest);
-        stream.lowest = pos;
+        stream.rare.lowest = pos;
         let n = end - pos;
         match piece {
             Piece::Bytes(_) => self.talk.coverage.unparsed.joined_late += n,
@@ -358,9 +359,10 @@ impl Flow {
         io.counters.gaps += 1;
         io.counters.gaps_by_limit += u64::from(why == Why::Limit);
         let stream = &mut self.half(side).stream;
-        let ring = n.min(stream.ring_lost);
-        stream.ring_lost -= ring;
-        stream.unexplained = stream.unexplained.saturating_add(n - ring);
+        let rare = &mut *stream.rare;
+        let ring = n.min(rare.ring_lost);
+        rare.ring_lost -= ring;
+        rare.unexplained = rare.unexplained.saturating_add(n - ring);
         stream.advance(n);
         let lost = &mut self.talk.coverage.lost;
         lost.ring += ring;
@@ -462,9 +464,10 @@ impl Flow {
             return;
         }
         stream.fin = pos.max(stream.seen_end());
-        stream.fin_at = at;
         if stream.fin == stream.next {
             self.prove_unasked(side, io);
+        } else {
+            stream.rare.fin_at = at;
         }
         self.settle(side, io);
     }
@@ -492,7 +495,10 @@ impl Flow {
             if !self.half(side).stream.ended {
                 let fin = self.half(side).stream.fin == self.half(side).stream.next;
                 // What was lost and never seen as a gap was lost at the end.
-                self.talk.coverage.lost.ring += std::mem::take(&mut self.half(side).stream.ring_lost);
+                let ring = self.half(side).stream.rare.ring_lost;
+                if ring > 0 {
+                    self.talk.coverage.lost.ring += ring;
+                }
                 self.half(side).stream.ended = true;
                 let reason = if fin { CloseReason::Fin } else { reason };
                 self.with_reader(side, io, |reader, talk, cx| reader.end(reason, talk, cx));
@@ -503,17 +509,20 @@ impl Flow {
 
     fn tell_closed(&mut self, io: &mut Io<'_>) {
         self.flush(io);
+        self.talk.coverage.release();
         self.over = true;
         io.counters.flows_open = io.counters.flows_open.saturating_sub(1);
         (io.emit)(Event::Closed(self.id, io.at));
     }
 
     fn flush(&mut self, io: &mut Io<'_>) {
-        let coverage = std::mem::take(&mut self.talk.coverage);
-        if coverage != Coverage::default() {
-            self.flushed = io.at;
-            (io.emit)(Event::Coverage(self.id, coverage));
+        if *self.talk.coverage == Coverage::default() {
+            self.talk.coverage.release();
+            return;
         }
+        self.flushed = io.at;
+        let coverage = std::mem::take(&mut *self.talk.coverage);
+        (io.emit)(Event::Coverage(self.id, coverage));
     }
 
     /// Gives up the gaps of a side that are too old.
@@ -541,10 +550,7 @@ impl Flow {
 
     /// Whether a tick has something to do here.
     pub(crate) fn wants_tick(&self) -> bool {
-        !self.over
-            && (self.talk.coverage != Coverage::default()
-                || self.client.stream.has_gap()
-                || self.server.stream.has_gap())
+        !self.over && (self.talk.coverage.is_held() || self.client.stream.has_gap() || self.server.stream.has_gap())
     }
 }
 
@@ -559,5 +565,5 @@ pub(crate) fn orphan(payload: &Payload<'_>, io: &mut Io<'_>) {
 }
 
 /// What an idle flow costs besides its place in the table.
-const FLOW_BYTES_MAX: usize = 640;
+const FLOW_BYTES_MAX: usize = 400;
 const _: () = assert!(size_of::<Flow>() <= FLOW_BYTES_MAX, "an idle flow must stay small");

@@ -3,6 +3,7 @@
 use crate::event::AmbiguityKind;
 use crate::flow::reorder::Reorder;
 use crate::input::Seq;
+use crate::seldom::{Seldom, Unset};
 use crate::time::Timestamp;
 
 /// Offset of the first byte known: leaves room below for what a late join sees out of order.
@@ -23,24 +24,16 @@ const REOPEN_DISTANCE: u32 = 1 << 20;
 pub(crate) struct Stream {
     /// Offset of the next byte to be read.
     pub(crate) next: u64,
-    /// Lowest offset accounted for; below [`BASE`] only in a stream joined late.
-    pub(crate) lowest: u64,
     /// Offset of the end, known from the FIN; `u64::MAX` unknown.
     pub(crate) fin: u64,
     /// Where the side's present turn began, as far as its bytes were seen.
     pub(crate) turn_start: u64,
-    /// Bytes known to be lost in the ring and not yet found as a gap.
-    pub(crate) ring_lost: u64,
-    /// Bytes given up as lost for which no loss in the ring was known then.
-    pub(crate) unexplained: u64,
-    /// When the FIN was seen.
-    pub(crate) fin_at: Timestamp,
     /// What waits behind a gap.
     pub(crate) reorder: Option<Box<Reorder>>,
+    /// What most streams never need.
+    pub(crate) rare: Seldom<Rare>,
     /// Sequence number of the byte at `next`.
     seq: u32,
-    /// Another `Open` came with this number: a new connection, if data follows there.
-    reopen: Option<u32>,
     /// `seq` and `next` mean something.
     based: bool,
     /// Its beginning was seen.
@@ -48,7 +41,36 @@ pub(crate) struct Stream {
     /// Its end was reached and told.
     pub(crate) ended: bool,
     /// A conflict was told.
-    pub(crate) conflicted: bool,
+    conflicted: bool,
+}
+
+/// What is needed only where something went wrong or came late.
+#[derive(Debug)]
+pub(crate) struct Rare {
+    /// Lowest offset accounted for; below [`BASE`] only in a stream joined late.
+    pub(crate) lowest: u64,
+    /// Bytes known to be lost in the ring and not yet found as a gap.
+    pub(crate) ring_lost: u64,
+    /// Bytes given up as lost for which no loss in the ring was known then.
+    pub(crate) unexplained: u64,
+    /// When the FIN was seen, if something is missing before it.
+    pub(crate) fin_at: Timestamp,
+    /// Another `Open` came with this number: a new connection, if data follows there.
+    reopen: Option<u32>,
+}
+
+impl Unset for Rare {
+    const UNSET: &'static Self = &Self::unset();
+
+    fn unset() -> Self {
+        Self::unset()
+    }
+}
+
+impl Rare {
+    const fn unset() -> Self {
+        Self { lowest: BASE, ring_lost: 0, unexplained: 0, fin_at: Timestamp::EPOCH, reopen: None }
+    }
 }
 
 /// Where a segment lies.
@@ -66,15 +88,11 @@ impl Default for Stream {
     fn default() -> Self {
         Self {
             next: BASE,
-            lowest: BASE,
             fin: u64::MAX,
             turn_start: BASE,
-            ring_lost: 0,
-            unexplained: 0,
-            fin_at: Timestamp::EPOCH,
             reorder: None,
+            rare: Seldom::default(),
             seq: 0,
-            reopen: None,
             based: false,
             opened: false,
             ended: false,
@@ -93,7 +111,7 @@ impl Stream {
         } else if self.seq == seq.0 && self.next == BASE {
             self.opened = true;
         } else if self.distance(seq) > REOPEN_DISTANCE {
-            self.reopen = Some(seq.0);
+            self.rare.reopen = Some(seq.0);
         }
     }
 
@@ -103,7 +121,7 @@ impl Stream {
             self.seq = seq.0;
             self.based = true;
         }
-        if let Some(first) = self.reopen
+        if let Some(first) = self.rare.reopen
             && seq.0.wrapping_sub(first) < REOPEN_DISTANCE
         {
             return Place::Anew(Seq(first));
@@ -125,7 +143,7 @@ impl Stream {
 
     /// The number of the `Open` that may begin a new connection.
     pub(crate) fn reopened_at(&self) -> Option<Seq> {
-        self.reopen.map(Seq)
+        self.rare.reopen.map(Seq)
     }
 
     /// Whether any segment or `Open` was seen.
@@ -138,7 +156,9 @@ impl Stream {
         self.next = self.next.saturating_add(n);
         // The sequence number is the offset modulo 2^32, by definition.
         self.seq = self.seq.wrapping_add(low_half(n));
-        self.reopen = None;
+        if self.rare.reopen.is_some() {
+            self.rare.reopen = None;
+        }
     }
 
     /// Whether something is known to be missing at `next`.
@@ -153,7 +173,7 @@ impl Stream {
 
     /// Since when the gap at `next` has been known.
     pub(crate) fn gap_since(&self) -> Timestamp {
-        self.reorder.as_ref().and_then(|reorder| reorder.first_at()).unwrap_or(self.fin_at)
+        self.reorder.as_ref().and_then(|reorder| reorder.first_at()).unwrap_or(self.rare.fin_at)
     }
 
     /// How long the gap at `next` is.

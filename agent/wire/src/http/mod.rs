@@ -13,6 +13,7 @@ use crate::coverage::Coverage;
 use crate::event::{Ambiguity, AmbiguityKind, Event, Verdict};
 use crate::input::{ExchangeId, FlowId, Origin, Side};
 use crate::limits::{Counters, Limits};
+use crate::seldom::Seldom;
 use crate::time::Timestamp;
 use pairs::Pairs;
 use work::Pool;
@@ -70,7 +71,7 @@ pub(crate) struct Talk {
     /// The reader of both directions, while `kind` is [`Kind::H2`].
     pub(crate) h2: Option<Box<h2::Connection>>,
     /// What was added to the account since it was last given.
-    pub(crate) coverage: Coverage,
+    pub(crate) coverage: Seldom<Coverage>,
     /// A response is half read, or the server's stream has a gap.
     pub(crate) server_busy: bool,
     /// The client is in the middle of a head.

@@ -85,7 +85,7 @@ pub(crate) struct Pairs {
     /// Clean requests still to come until the client is trusted not to pipeline.
     distrust: u8,
     /// A response without request, not proven until the client's next byte.
-    unasked: Option<(u32, Timestamp)>,
+    unasked: Option<Box<(u32, Timestamp)>>,
 }
 
 impl Pairs {
@@ -159,13 +159,13 @@ impl Pairs {
     /// Remembers a response that no request asked for, until it is proven that no request was missed.
     pub(crate) fn remember_unasked(&mut self, index: u32, at: Timestamp) {
         if !self.broken && !self.fragile && !self.early && self.unasked.is_none() {
-            self.unasked = Some((index, at));
+            self.unasked = Some(Box::new((index, at)));
         }
     }
 
     /// The client's stream goes on without a hole: what was unasked is proven to be.
     pub(crate) fn proven_unasked(&mut self) -> Option<(u32, Timestamp)> {
-        self.unasked.take()
+        self.unasked.take().map(|unasked| *unasked)
     }
 
     /// Bytes of the client that could hold a request are missing or can't be read. Whether that is news.
