@@ -3,11 +3,13 @@
 use std::process::ExitCode;
 
 use apiscope_audit::Severity;
+use apiscope_audit::detect::kinds;
 
 use super::ask::AgentArg;
 use super::output::{self, Format};
 use super::replay::severity;
 use super::{EXIT_FINDINGS, next};
+use crate::config::mistake::suggestion;
 use crate::view::{Board, FindingView};
 
 /// What is wrong: open findings, worst first.
@@ -26,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     api: Option<String>,
     /// Only those of this kind
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<String>,
     /// Only those of this severity or worse
     #[arg(long, value_name = "SEVERITY", value_parser = severity)]
@@ -40,6 +42,16 @@ pub(crate) struct Args {
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
+}
+
+/// A kind's name, for clap.
+fn kind(name: &str) -> Result<String, String> {
+    let names = || kinds().iter().map(|kind| kind.name);
+    if names().any(|known| known == name) {
+        return Ok(name.to_owned());
+    }
+    let near = suggestion(name, names()).map_or_else(String::new, |known| format!("did you mean {known}? "));
+    Err(format!("{near}known are {}", names().collect::<Vec<_>>().join(", ")))
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {

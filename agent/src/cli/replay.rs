@@ -46,6 +46,9 @@ pub(crate) struct Args {
     config: ConfigArg,
 }
 
+/// Notes shown to people.
+const NOTES_SHOWN: usize = 10;
+
 /// From its name, for clap.
 pub(crate) fn severity(name: &str) -> Result<Severity, String> {
     let names = || Severity::ALL.map(Severity::name).join(", ");
@@ -151,8 +154,11 @@ impl<'a> Run<'a> {
         let notes = self.replay.notes().iter().map(ToString::to_string);
         let notes: Vec<_> = std::mem::take(&mut self.notes).into_iter().chain(notes).collect();
         if self.args.exchanges || self.args.output != Format::Json {
-            for text in &notes {
+            for text in notes.iter().take(NOTES_SHOWN) {
                 note(text);
+            }
+            if notes.len() > NOTES_SHOWN {
+                note(&format!("and {} more; `-o json` tells all", notes.len() - NOTES_SHOWN));
             }
         }
         match (&mut self.exchanges, self.args.output) {

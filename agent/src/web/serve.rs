@@ -29,10 +29,10 @@ impl Default for Connections {
 }
 
 impl Connections {
-    /// Accepts no further ones, and waits for the end of those there are.
+    /// Accepts no further ones, and waits for the end of those there are. One permit is held by whoever accepts.
     pub async fn end(&self) {
         // Fails only when it is closed, which nobody does.
-        let _ = self.0.acquire_many(u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX)).await;
+        let _ = self.0.acquire_many(u32::try_from(CONNECTIONS_MAX - 1).unwrap_or(u32::MAX)).await;
     }
 }
 

@@ -310,6 +310,7 @@ fn exit_codes(file: &str) {
     assert_eq!(code(&["frobnicate"]), Some(2));
     assert_eq!(code(&["explain", "no-such-kind"]), Some(1));
     assert_eq!(code(&["explain", "cleartext-credential"]), Some(0));
+    assert_eq!(code(&["findings", "--kind", "no-such-kind"]), Some(2));
 }
 
 /// A file that is not whole: what is there is read, what is not is told; the other files are read all the same.

@@ -58,12 +58,13 @@ fn ask(stream: &mut TcpStream, path: &str) {
     }
 }
 
+const GIB: u64 = 1 << 30;
+
 #[test]
 fn every_call_over_veth_is_seen_once_with_its_exact_size() {
     if !capture_works() {
         return;
     }
-    const GIB: u64 = 1 << 30;
     let place = Place::new();
     let namespace = Namespace::new();
     let port = std::net::TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port();
