@@ -40,9 +40,13 @@ impl Shard {
         if let Input::Origin(flow, origin) = &input {
             gather.introduce(*flow, origin, emit);
         }
-        wire.handle(input, &mut |event| match event {
-            Event::Verdict(flow, given) => verdict(flow, given),
-            event => gather.handle(event, emit),
+        wire.handle(input, &mut |event| {
+            #[cfg(feature = "deliberate-leak")]
+            leak(&event);
+            match event {
+                Event::Verdict(flow, given) => verdict(flow, given),
+                event => gather.handle(event, emit),
+            }
         });
         if let Some(role) = role {
             let place = match role {
@@ -54,6 +58,19 @@ impl Shard {
         }
     }
 }
+
+/// What must never happen: for the test that has to notice it.
+#[cfg(feature = "deliberate-leak")]
+fn leak(event: &Event<'_>) {
+    if let Event::Message(message) = event {
+        for header in message.headers.iter() {
+            tracing::warn!("{}: {}", header.name, String::from_utf8_lossy(header.value));
+        }
+    }
+}
+
+#[cfg(all(feature = "deliberate-leak", not(debug_assertions)))]
+compile_error!("the feature `deliberate-leak` logs secrets: it is for one test, and never for a release");
 
 /// Records to changes.
 #[derive(Debug)]

@@ -31,8 +31,14 @@ const LAST_LINES: usize = 30;
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.current_dir(paths::root());
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "LD_LIBRARY_PATH"] {
-        command.env_remove(name);
+    // What cargo has set for this program would make build scripts that look at it (ring's does) run again each time.
+    let of_this_program = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| {
+            of_this_program(name) || ["LD_LIBRARY_PATH", "CARGO_BIN_NAME", "CARGO_CRATE_NAME"].contains(&name)
+        }) {
+            command.env_remove(name);
+        }
     }
     command
 }

@@ -25,6 +25,10 @@ pub(crate) fn run(args: &Args, way: Option<bpf::Way>) -> Result<()> {
     stage("lints", lints)?;
     stage("tidy", || tidy::run(&tidy::Args::default()))?;
     stage("generated pages", || docs::run(&docs::Args { check: true }))?;
+    stage("a deliberate leak is noticed", || {
+        let leaking = ["test", "-p", "apiscope", "--features", "deliberate-leak", "--test", "leaks"];
+        process::run(process::command("cargo").args(leaking))
+    })?;
     stage("tests", || {
         process::run(process::command("cargo").args(["test", "--workspace", "--no-fail-fast"]).args(&args.cargo_test))
     })?;

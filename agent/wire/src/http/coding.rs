@@ -130,13 +130,10 @@ fn undo(coding: Coding, input: &[u8], out: &mut Vec<u8>) -> Outcome {
         Coding::Gzip => drain(MultiGzDecoder::new(input), input.len(), out),
         Coding::Deflate => undo_deflate(input, out),
         Coding::Brotli => drain(brotli_decompressor::Decompressor::new(input, STEP_BYTES), input.len(), out),
-        Coding::Zstd => match zstd_reader(input) {
-            Ok(reader) => drain(reader, input.len(), out),
-            Err(_) => {
-                out.clear();
-                Outcome::Broken
-            }
-        },
+        Coding::Zstd => {
+            out.clear();
+            zstd_reader(input).map_or(Outcome::Broken, |reader| drain(reader, input.len(), out))
+        }
     }
 }
 

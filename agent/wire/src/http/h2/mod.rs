@@ -335,7 +335,7 @@ impl Connection {
             cx.counters.streams_evicted += 1;
             self.reset(oldest, cx);
         }
-        let is_pushed = id % 2 == 0;
+        let is_pushed = id.is_multiple_of(2);
         if is_pushed {
             return;
         }

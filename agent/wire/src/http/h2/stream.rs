@@ -176,6 +176,6 @@ impl Part {
         let (text, body) = (keep(std::mem::take(&mut self.text)), keep(std::mem::take(&mut self.body)));
         let mut fields = std::mem::take(&mut self.fields);
         fields.clear();
-        *self = Self { text, body, fields, ..Self::default() };
+        *self = Self { text, fields, body, ..Self::default() };
     }
 }
