@@ -254,3 +254,42 @@ fn after_the_agent_its_store_answers() {
         assert!(stderr.contains("this is what it left in"), "{command}: {stderr}");
     }
 }
+
+#[test]
+fn a_cgroup_that_is_none_is_told() {
+    if !capture_works() {
+        return;
+    }
+    let place = Place::new();
+    place.configure("[capture]\ncgroup = \"/tmp\"\n");
+    let output = place.ask("run");
+    let (_, stderr) = texts(&output);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("/tmp: not a cgroup v2 directory") && stderr.contains("what to do"), "{stderr}");
+    assert!(!place.path("agent.sock").exists());
+}
+
+#[test]
+fn doctor_says_what_is_wrong_why_and_what_to_do() {
+    let place = Place::new();
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", place.port)).unwrap();
+    std::fs::write(place.path("store"), "no directory").unwrap();
+    let output = place.ask("doctor");
+    let (stdout, stderr) = texts(&output);
+    assert_eq!(output.status.code(), Some(1), "{stdout}");
+    for part in [
+        "× store: ",
+        "not a directory",
+        "× metrics: ",
+        "address already in use",
+        "why: ",
+        "what to do: see who has it: ss",
+    ] {
+        assert!(stdout.contains(part), "{part} is not in\n{stdout}");
+    }
+    assert!(stderr.contains("of the checks failed"), "{stderr}");
+    let json = apiscope(&["doctor", "--json", "--config", &place.config()]);
+    let groups: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let checks = groups["items"].as_array().unwrap().iter().flat_map(|group| group["checks"].as_array().unwrap());
+    assert!(checks.filter(|check| check["ok"] == false).all(|check| check["why"] != "" && check["todo"] != ""));
+}
