@@ -104,7 +104,8 @@ impl fmt::Debug for Body<'_> {
 /// A whole message, or all that will ever be known of it. Given when it ends; borrows the record or the flow's buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
-    /// Which exchange it belongs to; request and response share it.
+    /// Which exchange it belongs to; request and response share it. A response whose request is not proven has an index of
+    /// its own; see [`crate::Wire`].
     pub exchange: ExchangeId,
     /// Who owns the flow.
     pub origin: &'a Origin,
