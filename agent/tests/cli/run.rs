@@ -47,6 +47,8 @@ fn starts_answers_and_ends_on_sigterm() {
     assert!(http(place.port, "GET /etc/passwd HTTP/1.1").starts_with("HTTP/1.1 404"));
     let metrics = http(place.port, "GET /metrics HTTP/1.1");
     assert!(metrics.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{metrics}");
+    let packed = http(place.port, "GET /metrics HTTP/1.1\r\nAccept-Encoding: gzip");
+    assert!(packed.contains("content-encoding: gzip") && !packed.contains("# HELP"), "{packed}");
     assert!(metrics.contains("apiscope_bpf_program_attached{program=\"ingress\"} 1"), "{metrics}");
     assert!(metrics.contains("apiscope_config_last_reload_successful 1"), "{metrics}");
 
@@ -292,4 +294,34 @@ fn doctor_says_what_is_wrong_why_and_what_to_do() {
     let groups: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     let checks = groups["items"].as_array().unwrap().iter().flat_map(|group| group["checks"].as_array().unwrap());
     assert!(checks.filter(|check| check["ok"] == false).all(|check| check["why"] != "" && check["todo"] != ""));
+}
+
+#[test]
+fn systemd_is_told_of_ready_reload_and_stop() {
+    if !capture_works() {
+        return;
+    }
+    let place = Place::new();
+    let path = place.path("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let next = || {
+        let mut message = [0; 256];
+        loop {
+            let length = socket.recv(&mut message).unwrap();
+            let text = String::from_utf8_lossy(&message[..length]).into_owned();
+            if text.trim() != "WATCHDOG=1" {
+                return text;
+            }
+        }
+    };
+    let mut agent = place.start_with(&[("NOTIFY_SOCKET", &path)]);
+    assert_eq!(next().trim(), "READY=1");
+    agent.signal("HUP");
+    let reloading = next();
+    assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+    assert_eq!(next().trim(), "READY=1");
+    agent.signal("TERM");
+    assert_eq!(next().trim(), "STOPPING=1");
+    assert!(agent.wait().0.success());
 }

@@ -75,10 +75,15 @@ impl Place {
     }
 
     pub(crate) fn start(&self) -> Agent {
+        self.start_with(&[])
+    }
+
+    pub(crate) fn start_with(&self, environment: &[(&str, &Path)]) -> Agent {
         let log = self.path("log");
         let file = std::fs::File::create(&log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_apiscope"))
             .args(["run", "--config", &self.config()])
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(file)
             .spawn()
