@@ -22,8 +22,8 @@ const SWEEP_EVERY: Duration = Duration::from_millis(250);
 ///   that of any request before it. A response has the index of the request that it answers, where that is proven;
 ///   otherwise an index of its own, that no request has: it is then never marked complete, since the framing of a
 ///   response depends on its request.
-/// - In HTTP/1 the indexes of responses grow too: once a response with index *n* was given, a request with a lower index will never be
-///   answered.
+/// - In HTTP/1 the indexes of responses grow too: once a response with index *n* was given, a request with a lower index
+///   will never be answered.
 /// - A response may be given before the request that it answers, if the server did not wait for all of it.
 /// - What was missed or could not be read costs the messages next to it: they are marked incomplete or not given, and the
 ///   exchanges after it are not paired until the order of the connection is proven again. The rules stand in

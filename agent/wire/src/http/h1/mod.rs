@@ -337,17 +337,8 @@ impl Reader {
     fn begin_gathered(&mut self, talk: &mut Talk, cx: &mut Cx<'_>) {
         let Some(mut work) = self.work.take() else { return };
         talk.coverage.parsed += std::mem::take(&mut work.lead);
-        let mut odd_fold = false;
+        let odd_fold = head::unfold(&mut work.buf);
         let mut fault = None;
-        let mut headers = HeaderVec::new();
-        let whole = match head::parse(&work.buf, self.side, &mut headers) {
-            Parsed::Whole(head) => Some(head.len),
-            Parsed::Not => None,
-        };
-        drop(headers);
-        if whole.is_none() {
-            odd_fold = head::unfold(&mut work.buf);
-        }
         let mut headers = HeaderVec::new();
         let head = match head::parse(&work.buf, self.side, &mut headers) {
             Parsed::Whole(head) => Some(head),
