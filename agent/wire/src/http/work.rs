@@ -27,6 +27,8 @@ pub(crate) struct Begun {
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     pub(crate) buf: Vec<u8>,
+    /// The trailer section so far.
+    pub(crate) trailers: Vec<u8>,
     /// Where the search for the head's end goes on.
     pub(crate) scan: usize,
     /// Length of the head; 0 while it is not whole.
@@ -53,8 +55,13 @@ pub(crate) struct Work {
 impl Work {
     fn clear(&mut self) {
         self.buf.clear();
-        let buf = std::mem::take(&mut self.buf);
-        *self = Self { buf, ..Self::default() };
+        self.trailers.clear();
+        let (buf, trailers) = (std::mem::take(&mut self.buf), std::mem::take(&mut self.trailers));
+        *self = Self { buf, trailers, ..Self::default() };
+    }
+
+    fn allocated(&self) -> usize {
+        self.buf.capacity() + self.trailers.capacity()
     }
 
     /// Bytes of a head not accounted for.
@@ -79,18 +86,20 @@ impl Pool {
     #[expect(clippy::unnecessary_box_returns, reason = "the box is what is used again")]
     pub(crate) fn take(&mut self) -> Box<Work> {
         let work = self.free.pop().unwrap_or_default();
-        self.allocated += work.buf.capacity();
+        self.allocated += work.allocated();
         work
     }
 
     pub(crate) fn give(&mut self, mut work: Box<Work>) {
-        self.allocated = self.allocated.saturating_sub(work.buf.capacity());
+        self.release(work.allocated());
         if self.free.len() >= POOL_MAX {
             return;
         }
         work.clear();
-        if work.buf.capacity() > POOLED_BYTES_MAX {
-            work.buf = Vec::new();
+        for buf in [&mut work.buf, &mut work.trailers] {
+            if buf.capacity() > POOLED_BYTES_MAX {
+                *buf = Vec::new();
+            }
         }
         self.free.push(work);
     }

@@ -345,6 +345,9 @@ fn collect(outcome: &mut Outcome, event: Event<'_>) {
             if !data.is_empty() || message.body.total != Some(0) {
                 write!(content, " body={shown}").expect("a string");
             }
+            for trailer in message.trailers.iter() {
+                write!(content, " ({}: {})", trailer.name, trailer.value.escape_ascii()).expect("a string");
+            }
             let mut text = content.clone();
             match message.body.total {
                 Some(n) if n == data.len() as u64 => {}

@@ -56,6 +56,7 @@ impl Reader {
         if fresh == Fresh::Turn && self.body_never_came(data, talk, cx) {
             return data;
         }
+        let in_trailers = chunks.is_in_trailers();
         let step = chunks.step(data);
         self.state = State::Chunked(chunks);
         let n = match step {
@@ -77,6 +78,9 @@ impl Reader {
             }
         };
         talk.coverage.parsed += n as u64;
+        if in_trailers {
+            self.take_trailers(data.get(..n).unwrap_or_default(), cx);
+        }
         if chunks.is_done() {
             self.finish(true, talk, cx);
         }
@@ -111,6 +115,16 @@ impl Reader {
             work.cut = true;
             cx.counters.cut_by_memory += 1;
         }
+    }
+
+    /// Bytes of the trailer section: kept as far as the bound on all buffers allows.
+    fn take_trailers(&mut self, bytes: &[u8], cx: &mut Cx<'_>) {
+        let Some(work) = self.work.as_deref_mut() else { return };
+        // Usually there are none, but the empty line.
+        if work.trailers.is_empty() && matches!(bytes.first(), Some(b'\r' | b'\n')) {
+            return;
+        }
+        cx.counters.cut_by_memory += u64::from(!cx.pool.append(&mut work.trailers, bytes, cx.limits));
     }
 
     /// A turn begins where the first byte of a body should be. There is none if the client was refused before it sent

@@ -77,13 +77,18 @@ impl Chunks {
         for (i, b) in bytes.iter().enumerate() {
             match self.byte(*b) {
                 Ok(None) if self.at == At::Done => return Step::End(i + 1),
-                Ok(None) if self.at == At::Data => return Step::Framing(i + 1),
+                Ok(None) if matches!(self.at, At::Data | At::Trailer { bytes: 0, .. }) => return Step::Framing(i + 1),
                 Ok(None) => {}
                 Ok(Some(odd)) => return Step::Odd(i + 1, odd),
                 Err(kind) => return if i == 0 { Step::Broken(kind) } else { Step::Framing(i) },
             }
         }
         Step::Framing(bytes.len())
+    }
+
+    /// Whether what follows are trailer fields, or the empty line that ends them.
+    pub(crate) fn is_in_trailers(&self) -> bool {
+        matches!(self.at, At::Trailer { .. } | At::TrailerLf { .. })
     }
 
     /// Whether the body was over with the last step. After [`Step::Odd`] it must be asked.

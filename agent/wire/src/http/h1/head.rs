@@ -268,6 +268,18 @@ pub(crate) fn walk<'a>(bytes: &'a [u8], side: Side, headers: &mut HeaderVec<'a>)
     (Some(Head { version, start, len, odds }), fault)
 }
 
+/// Reads the fields of a trailer section, until the first that is none.
+pub(crate) fn trailers<'a>(bytes: &'a [u8], headers: &mut HeaderVec<'a>) {
+    let mut at = 0;
+    while let Some((line, after)) = next_line(bytes, at) {
+        match field(without_end(line).0) {
+            Some(header) if headers.len() < HEADERS_MAX => headers.push(header),
+            Some(_) | None => return,
+        }
+        at = after;
+    }
+}
+
 fn next_line(bytes: &[u8], from: usize) -> Option<(&[u8], usize)> {
     let rest = bytes.get(from..)?;
     let line_end = memchr::memchr(b'\n', rest)?;
