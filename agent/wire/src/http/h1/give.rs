@@ -53,7 +53,7 @@ impl Reader {
         if let Some((body, len)) = whole.filter(|(body, _)| body.len() <= cx.limits.body_bytes_max) {
             talk.coverage.parsed += len as u64;
             let body = Body { data: body, total: begun.sure.then_some(body.len() as u64) };
-            give(head, headers, &[], body, begun, begun.sure, (cx.at, cx.at), cx);
+            give(head, (headers, &[]), body, begun, begun.sure, (cx.at, cx.at), cx);
             self.after(begun, talk, cx);
             return rest.get(len..).unwrap_or_default();
         }
@@ -61,7 +61,7 @@ impl Reader {
         if !cx.pool.append(&mut work.buf, head_bytes, cx.limits) {
             cx.counters.cut_by_memory += 1;
             let body = Body { data: &[], total: None };
-            give(head, headers, &[], body, begun, false, (cx.at, cx.at), cx);
+            give(head, (headers, &[]), body, begun, false, (cx.at, cx.at), cx);
             cx.pool.give(work);
             self.lose_step(Unread::JoinedLate, talk, cx);
             return rest;
@@ -199,7 +199,7 @@ impl Reader {
         let complete = ended && begun.sure && !work.lost;
         let mut trailers = HeaderVec::new();
         head::trailers(&work.trailers, &mut trailers);
-        give(&head, &headers, &trailers, body, begun, complete, (work.began, work.latest.max(cx.at)), cx);
+        give(&head, (&headers, &trailers), body, begun, complete, (work.began, work.latest.max(cx.at)), cx);
     }
 
     /// A message has ended as its framing says.
@@ -216,8 +216,7 @@ impl Reader {
 
 fn give(
     head: &Head<'_>,
-    headers: &[Header<'_>],
-    trailers: &[Header<'_>],
+    (headers, trailers): (&[Header<'_>], &[Header<'_>]),
     body: Body<'_>,
     begun: Begun,
     complete: bool,
