@@ -121,8 +121,8 @@ pub(crate) fn plant(canary: &Canary, server: SocketAddr) -> usize {
 
 /// The ways in which a value may stand in an output.
 pub(crate) fn codings(text: &str) -> Vec<String> {
-    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let percent: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let hex = text.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    let percent = text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
     vec![text.to_owned(), hex, percent, STANDARD.encode(text)]
 }
 

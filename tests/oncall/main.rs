@@ -80,9 +80,8 @@ fn messages(recorder: &Recorder) -> Vec<(String, String)> {
 
 fn header(request: &str, name: &str) -> String {
     let line = request.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("{name}:")));
-    line.and_then(|line| line.split_once(':'))
-        .map(|(_, value)| value.trim().to_owned())
-        .unwrap_or_else(|| panic!("no {name} in {request}"))
+    let (_, value) = line.and_then(|line| line.split_once(':')).unwrap_or_else(|| panic!("no {name} in {request}"));
+    value.trim().to_owned()
 }
 
 fn transition(request: &str) -> String {
@@ -124,7 +123,7 @@ fn the_alert_and_its_end_arrive_once_over_a_kill() {
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(messages(&recorder), before, "nothing is sent twice over a kill");
 
-    wait_for("its end is in Alertmanager", Duration::from_secs(120), || alertmanager.alerts().is_empty().then_some(()));
+    wait_for("its end is in Alertmanager", Duration::from_mins(2), || alertmanager.alerts().is_empty().then_some(()));
     let after = wait_for("its end is at the webhook", Duration::from_secs(15), || {
         Some(messages(&recorder)).filter(|messages| messages.len() > before.len())
     });
@@ -153,7 +152,7 @@ fn what_was_found_while_the_receiver_was_down_arrives_after_it_is_up() {
     agent.kill();
     let recorder = Recorder::start_on(port);
     agent.launch();
-    let got = wait_for("the alert arrives", Duration::from_secs(60), || {
+    let got = wait_for("the alert arrives", Duration::from_mins(1), || {
         Some(messages(&recorder)).filter(|messages| !messages.is_empty())
     });
     assert_eq!(got.len(), 1, "{got:?}");

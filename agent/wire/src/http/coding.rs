@@ -227,8 +227,8 @@ mod tests {
     fn decoded(coding: &str, data: &[u8], total: Option<u64>) -> (Vec<u8>, Outcome) {
         let headers = [Header { name: "Content-Encoding", value: coding.as_bytes() }];
         let mut decoder = Decoder::default();
-        let decoded = decoder.decode(Headers(&headers), Body { data, total });
-        (decoded.data.to_vec(), decoded.outcome)
+        let plain = decoder.decode(Headers(&headers), Body { data, total });
+        (plain.data.to_vec(), plain.outcome)
     }
 
     fn whole(coding: &str, data: &[u8]) -> (Vec<u8>, Outcome) {

@@ -185,12 +185,13 @@ mod tests {
             held = held << length | code;
             count += length;
             while count >= 8 {
-                out.push((held >> (count - 8)) as u8);
+                out.push((held >> (count - 8) & 0xff).try_into().unwrap());
                 count -= 8;
             }
         }
         if count > 0 {
-            out.push(((held << (8 - count)) as u8) | ((1 << (8 - count)) - 1));
+            let last: u8 = (held << (8 - count) & 0xff).try_into().unwrap();
+            out.push(last | ((1 << (8 - count)) - 1));
         }
         out
     }
