@@ -23,6 +23,7 @@ pub(crate) fn preface(first: &[u8], side: Side, kind: Kind) -> Preface {
         Side::Client if first.starts_with(frame::PREFACE) => Preface::Whole,
         Side::Client if !first.is_empty() && frame::PREFACE.starts_with(first) => Preface::Begun,
         Side::Server if kind == Kind::Unknown && frame::is_server_preface(first) => Preface::Whole,
+        Side::Server if kind == Kind::Unknown && frame::may_be_server_preface(first) => Preface::Begun,
         Side::Client | Side::Server => Preface::None,
     }
 }

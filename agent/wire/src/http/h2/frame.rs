@@ -108,6 +108,20 @@ pub(crate) fn is_server_preface(data: &[u8]) -> bool {
         .is_some_and(|head| head.kind == SETTINGS && head.flags == 0 && head.length <= 6 * 64 && head.is_allowed())
 }
 
+/// Whether it may turn out to be one: too few bytes to tell, none of which contradicts.
+pub(crate) fn may_be_server_preface(data: &[u8]) -> bool {
+    let mut head = [0, 0, 0, SETTINGS, 0, 0, 0, 0, 0];
+    let room = head.get_mut(..data.len()).filter(|_| !data.is_empty() && data.len() < HEAD_BYTES);
+    let Some(room) = room else { return false };
+    room.copy_from_slice(data);
+    // The length may still come to a multiple of six.
+    if data.len() < 3 {
+        data.first() == Some(&0) && data.get(1).is_none_or(|high| *high <= 1)
+    } else {
+        is_server_preface(&head)
+    }
+}
+
 /// A piece of a frame, in order: its head, its payload in as many parts as it came in, its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'d> {
@@ -256,5 +270,16 @@ mod tests {
         assert!(!is_chain(b"GET / HTTP/1.1\r\n\r\n", Side::Client));
         assert!(!is_chain(&frame(HEADERS, 5, 2, b"abc"), Side::Client), "a stream that a client may not open");
         assert!(!is_chain(&[], Side::Client));
+    }
+
+    #[test]
+    fn a_servers_first_frame_is_known_from_any_part() {
+        let first = frame(SETTINGS, 0, 0, &[0; 12]);
+        for n in 1..HEAD_BYTES {
+            assert!(may_be_server_preface(&first[..n]) && !is_server_preface(&first[..n]), "{n}");
+        }
+        assert!(is_server_preface(&first) && !may_be_server_preface(&first));
+        assert!(!may_be_server_preface(&[]) && !may_be_server_preface(b"HTTP/1") && !may_be_server_preface(&[0, 0, 4]));
+        assert!(!may_be_server_preface(&[0, 0, 6, HEADERS]));
     }
 }

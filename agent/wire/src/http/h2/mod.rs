@@ -210,7 +210,8 @@ impl Connection {
     fn gather(&mut self, side: Side, bytes: &[u8], cx: &mut Cx<'_>) {
         let half = self.half(side);
         // A flood of CONTINUATION frames ends here: past the bound a block is passed over, not kept.
-        if half.block.len() + bytes.len() > cx.limits.head_bytes_max
+        if half.block_cut
+            || half.block.len() + bytes.len() > cx.limits.head_bytes_max
             || !cx.pool.append(&mut half.block, bytes, cx.limits)
         {
             half.block_cut = true;
@@ -237,7 +238,10 @@ impl Connection {
         match head.kind {
             frame::DATA if head.has(frame::END_STREAM) => self.end_way(side, head.stream, true, cx),
             frame::HEADERS | frame::PUSH_PROMISE => {
-                strip(&mut self.half(side).block, head)?;
+                let half = self.half(side);
+                if !half.block_cut {
+                    strip(&mut half.block, head)?;
+                }
                 if head.has(frame::END_HEADERS) {
                     self.block(side, talk, cx);
                 }
@@ -254,14 +258,18 @@ impl Connection {
         let half = self.half(side);
         let Some(of) = half.block_of.take() else { return };
         let block = std::mem::take(&mut half.block);
-        if half.block_cut {
+        let is_cut = half.block_cut;
+        if is_cut {
             cx.counters.heads_too_long += 1;
             half.table.lost_step();
-        } else if of.kind == frame::PUSH_PROMISE {
+        }
+        if of.kind == frame::PUSH_PROMISE {
             cx.counters.pushes += 1;
-            self.promised(&block);
+            self.promised(if is_cut { &[] } else { &block });
+        } else if is_cut {
+            self.fields(side, of, None, talk, cx);
         } else {
-            self.fields(side, of, &block, talk, cx);
+            self.fields(side, of, Some(&block), talk, cx);
         }
         if block.capacity() <= BLOCK_BYTES_KEPT {
             self.half(side).block = block;
@@ -277,7 +285,8 @@ impl Connection {
         }
     }
 
-    fn fields(&mut self, side: Side, of: Head, block: &[u8], talk: &mut Talk, cx: &mut Cx<'_>) {
+    /// The fields of a block; `None` if it was too long to keep: then the message has them not, and says so.
+    fn fields(&mut self, side: Side, of: Head, block: Option<&[u8]>, talk: &mut Talk, cx: &mut Cx<'_>) {
         self.open_stream(side, of.stream, talk, cx);
         let half = match side {
             Side::Client => &mut self.client,
@@ -297,8 +306,14 @@ impl Connection {
             Way::None | Way::Over => scrap.insert(cx.pool.take_part()),
         };
         part.heard(cx.at);
+        part.lost |= block.is_none();
+        if side == Side::Server && part.is_headless() {
+            // Fields whose status is not known: those of an interim response, if a head follows, which these then may be.
+            part.forget_head();
+            part.lost = true;
+        }
         let (mut dropped, mut unknown) = (0, 0);
-        let read = half.table.decode(block, &mut |name, value| {
+        let read = half.table.decode(block.unwrap_or_default(), &mut |name, value| {
             unknown += u64::from(name == hpack::Text::Unknown || value == hpack::Text::Unknown);
             dropped += u64::from(!part.field(name, value, cx.pool, cx.limits));
         });
@@ -379,7 +394,9 @@ impl Connection {
         let block = std::mem::take(&mut self.half(side).block);
         cx.pool.release(block.capacity());
         self.half(side).lose_step();
-        let open: Vec<u32> = self.streams.keys().copied().collect();
+        // Only those that change: a flood of broken frames does not pay for each stream again.
+        let is_open = |stream: &Stream| side == Side::Server || !matches!(stream.request, Way::Over);
+        let open: Vec<u32> = self.streams.iter().filter(|(_, stream)| is_open(stream)).map(|(id, _)| *id).collect();
         for id in open {
             match side {
                 Side::Client => self.end_way(side, id, false, cx),

@@ -63,6 +63,13 @@ impl Part {
         self.text.clear();
         self.fields.clear();
         self.status = None;
+        self.has_head = false;
+        self.lost = false;
+    }
+
+    /// Whether fields have come, but no first line: what comes next may be the head.
+    pub(crate) fn is_headless(&self) -> bool {
+        self.has_head && self.status.is_none() && self.total == 0
     }
 
     /// A decoded field. Whether it was kept.
@@ -85,16 +92,41 @@ impl Part {
     }
 
     fn place(&mut self, name: &[u8], value: &[u8], name_at: Range<usize>, value_at: Range<usize>) -> bool {
-        match name {
-            b":method" => self.method = Some(value_at),
-            b":path" => self.path = Some(value_at),
-            b":authority" => self.authority = Some(value_at),
-            b":status" => self.status = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()),
-            [b':', ..] => {}
+        let slot = match name {
+            b":method" => &mut self.method,
+            b":path" => &mut self.path,
+            b":authority" => &mut self.authority,
+            b":status" => return self.place_status(value),
+            [b':', ..] => return true,
             // RFC 9113 §8.2.1: a name is a lower-case token. One that is not even ASCII has no place in a `Header`.
             name if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) => return false,
-            _ => self.fields.push(Field { name: name_at, value: value_at }),
+            _ => {
+                self.fields.push(Field { name: name_at, value: value_at });
+                return true;
+            }
+        };
+        // Once, and not in the trailers (RFC 9113 §8.3): servers refuse the message. What stood first is kept.
+        if slot.is_some() || self.has_head {
+            self.lost = true;
+            return false;
         }
+        *slot = Some(value_at);
+        true
+    }
+
+    /// Three digits, once (RFC 9110 §15).
+    fn place_status(&mut self, value: &[u8]) -> bool {
+        let status = match value {
+            [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9'] => {
+                value.iter().fold(0, |sum, digit| sum * 10 + u16::from(*digit - b'0'))
+            }
+            _ => 0,
+        };
+        if status == 0 || self.status.is_some() {
+            self.lost = true;
+            return false;
+        }
+        self.status = Some(status);
         true
     }
 
@@ -128,10 +160,13 @@ impl Part {
         if side == Side::Server {
             return self.status.map(|status| Start::Response { status });
         }
-        let method = std::str::from_utf8(self.bytes(self.method.as_ref()?)).ok()?;
+        let method = std::str::from_utf8(self.bytes(self.method.as_ref()?)).ok().filter(|method| is_token(method))?;
         // CONNECT has no path: its target is the authority (RFC 9113 §8.5).
         let target = self.path.as_ref().or(self.authority.as_ref().filter(|_| method == "CONNECT"))?;
-        Some(Start::Request { method, target: self.bytes(target) })
+        let target = self.bytes(target);
+        // White space and control characters have no place in a target (RFC 9113 §8.3.1): no server takes it.
+        let is_visible = !target.is_empty() && target.iter().all(|byte| *byte > b' ' && *byte != 0x7f);
+        is_visible.then_some(Start::Request { method, target })
     }
 
     /// Gives the message. `false` if its first line is not known: then nothing is invented.
@@ -178,4 +213,10 @@ impl Part {
         fields.clear();
         *self = Self { text, fields, body, ..Self::default() };
     }
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(text: &str) -> bool {
+    let is_mark = |byte| b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || is_mark(byte))
 }
