@@ -4,4 +4,3 @@ mod check;
 mod run;
 mod support;
 mod traffic;
-mod veth;

@@ -56,6 +56,8 @@ pub(crate) fn free_port() -> u16 {
 /// A network namespace with a veth pair to this one: an address of each family at both ends.
 pub(crate) struct Namespace {
     pub(crate) name: String,
+    /// The end of the pair on this side.
+    here: String,
     pub(crate) v4: String,
     pub(crate) v6: String,
 }
@@ -66,8 +68,10 @@ impl Namespace {
         let name = format!("apiscope{id}");
         let net4 = format!("10.{}.{}", 64 + (id >> 8), id & 255);
         let net6 = format!("fd00:a91:{id:x}:");
-        run("ip", &["netns", "add", &name]);
         let here = format!("as{id}");
+        // What a killed test of the same process id has left.
+        remove(&name, &here);
+        run("ip", &["netns", "add", &name]);
         run("ip", &["link", "add", &here, "type", "veth", "peer", "name", "eth0", "netns", &name]);
         for (net, end) in [(None, 1), (Some(&name), 2)] {
             let device = if net.is_some() { "eth0" } else { &here };
@@ -81,13 +85,21 @@ impl Namespace {
             ip(&["link", "set", device, "up", "gso_max_size", "190000", "gro_max_size", "190000"]);
         }
         run("ip", &["-n", &name, "link", "set", "lo", "up"]);
-        Self { name, v4: format!("{net4}.2"), v6: format!("{net6}:2") }
+        Self { name, here, v4: format!("{net4}.2"), v6: format!("{net6}:2") }
+    }
+}
+
+/// Takes namespace and pair away. The pair first: with its namespace alone it would go some time later, and the next test, which
+/// gives it the same name, could meet it.
+fn remove(name: &str, here: &str) {
+    for words in [["link", "delete", here], ["netns", "delete", name]] {
+        let _ = Command::new("ip").args(words).stderr(Stdio::null()).status();
     }
 }
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        let _ = Command::new("ip").args(["netns", "delete", &self.name]).status();
+        remove(&self.name, &self.here);
     }
 }
 

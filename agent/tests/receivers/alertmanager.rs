@@ -32,7 +32,7 @@ pub(crate) fn alertmanager(dir: &Path, port: u16, page: &str) -> Running {
             .stdout(Stdio::null())
             .stderr(Stdio::null()),
     );
-    wait_for("Alertmanager is ready", 20, || get(port, "/-/ready"));
+    wait_for("Alertmanager is ready", 60, || get(port, "/-/ready"));
     running
 }
 
@@ -89,7 +89,7 @@ fn the_alert_arrives_survives_restarts_on_both_sides_and_ends() {
     let agent = Agent::start(dir.path(), vec![url.clone()]);
     let row = opened("/login", now());
     tell(&agent.store, &row);
-    let alert = wait_for("the alert", 20, || active(port).pop());
+    let alert = wait_for("the alert", 60, || active(port).pop());
     let labels: Vec<(&str, &str)> =
         alert["labels"].as_object().expect("labels").iter().map(|(name, value)| (&**name, text(value))).collect();
     assert_eq!(
@@ -111,7 +111,7 @@ fn the_alert_arrives_survives_restarts_on_both_sides_and_ends() {
     // The agent is started again: the same alert, from the same time, nobody is told again.
     agent.stop();
     let agent = Agent::start(dir.path(), vec![url]);
-    wait_for("a reminder", 20, || agent.notifier.errors().is_empty().then_some(()));
+    wait_for("a reminder", 60, || agent.notifier.errors().is_empty().then_some(()));
     std::thread::sleep(Duration::from_secs(2));
     let again = active(port);
     assert_eq!((again.len(), text(&again[0]["startsAt"])), (1, &*began));
@@ -122,7 +122,7 @@ fn the_alert_arrives_survives_restarts_on_both_sides_and_ends() {
     for row in [opened("/meanwhile", now()), worse.clone()] {
         tell(&agent.store, &row);
     }
-    wait_for("it fails", 20, || agent.notifier.errors().pop());
+    wait_for("it fails", 60, || agent.notifier.errors().pop());
     let running = alertmanager(files.path(), port, &page.url());
     let mut routes = wait_for("both", 60, || {
         let alerts = active(port);
@@ -138,8 +138,8 @@ fn the_alert_arrives_survives_restarts_on_both_sides_and_ends() {
     // The end.
     let over = changed(&worse, Transition::Resolved, now());
     tell(&agent.store, &over);
-    wait_for("the end", 20, || (active(port).len() == 1).then_some(()));
-    wait_for("people are told of the end", 20, || {
+    wait_for("the end", 60, || (active(port).len() == 1).then_some(()));
+    wait_for("people are told of the end", 60, || {
         told(&page, "orders-api").contains(&"resolved /login".to_owned()).then_some(())
     });
     assert_eq!(told(&page, "orders-api").iter().filter(|told| *told == "firing /meanwhile").count(), 1);
@@ -160,7 +160,7 @@ fn a_bad_alert_is_parked_and_the_others_of_its_batch_arrive() {
     for row in rows {
         tell(&agent.store, &row);
     }
-    wait_for("the good ones", 20, || {
+    wait_for("the good ones", 60, || {
         let accepted = bodies.lock().expect("no panic").join("\n");
         (0..9).filter(|n| *n != 4).all(|n| accepted.contains(&format!("\"/{n}\""))).then_some(())
     });

@@ -181,7 +181,7 @@ fn a_file_that_gets_damaged_under_a_running_agent_is_set_aside_and_no_alert_is_l
     }
     tell(&store, &opened("/a", now()));
     tell(&store, &opened("/b", now()));
-    wait_for("the store notices", 20, || {
+    wait_for("the store notices", 60, || {
         endpoints();
         (store.status().failures.get(&Operation::Write) >= Some(&1)).then_some(())
     });
@@ -190,12 +190,12 @@ fn a_file_that_gets_damaged_under_a_running_agent_is_set_aside_and_no_alert_is_l
         let (rows, _) = runtime.block_on(store.pending("t", apiscope_audit::Severity::Info, 10)).ok()?;
         (rows.len() == 2 && !store.status().durable).then_some(())
     };
-    wait_for("both alerts wait in memory", 20, routes);
+    wait_for("both alerts wait in memory", 60, routes);
     let (rows, last) = runtime.block_on(store.pending("t", apiscope_audit::Severity::Info, 10)).expect("they wait");
     assert_eq!(rows.iter().map(|row| &*row.finding.route).collect::<Vec<_>>(), ["/a", "/b"]);
     let accepted = Accepted { position: last, ..Accepted::default() };
     runtime.block_on(store.accept("t", accepted)).expect("they are delivered");
-    wait_for("a new file", 20, || store.status().durable.then_some(()));
+    wait_for("a new file", 60, || store.status().durable.then_some(()));
     assert!(store.status().set_aside.is_some_and(|aside| aside.exists()));
     tell(&store, &opened("/c", now()));
     store.flush().expect("it writes");
@@ -286,7 +286,7 @@ fn a_full_disk_costs_calls_and_no_alert() {
     fs::write(&ballast, vec![1; 2 << 20]).expect_err("the disk is full");
     tell(&store, &opened("/meanwhile", now()));
     // It may have room in what it has; calls take it.
-    let full = wait_for("the store notices", 20, || {
+    let full = wait_for("the store notices", 60, || {
         for _ in 0..500 {
             store.apply(&call(1, now()));
         }
@@ -306,7 +306,7 @@ fn a_full_disk_costs_calls_and_no_alert() {
     tell(&store, &opened("/later", now()));
     store.flush().expect("it goes on in memory");
     fs::remove_file(&ballast).expect("there is room again");
-    wait_for("the store comes back", 20, || store.status().durable.then_some(()));
+    wait_for("the store comes back", 60, || store.status().durable.then_some(()));
     assert_eq!(pending(&store), ["/before", "/meanwhile", "/later"]);
     store.close();
     let (store, restored) = Store::open(Options::new(dir.path())).expect("it opens again");
@@ -364,7 +364,7 @@ fn an_outbox_that_nobody_empties_is_bounded_and_says_what_it_let_go() {
     store.close();
     // Trimming is the first thing that a store does.
     let (store, _) = Store::open(Options::new(dir.path())).expect("it opens again");
-    wait_for("the outbox is trimmed", 20, || (store.status().outbox_dropped.get("down") == Some(&12)).then_some(()));
+    wait_for("the outbox is trimmed", 60, || (store.status().outbox_dropped.get("down") == Some(&12)).then_some(()));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let (waiting, _) = runtime.block_on(store.backlog("down")).expect("a backlog");
     assert_eq!(waiting, u64::from(OUTBOX_MAX));

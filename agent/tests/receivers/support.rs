@@ -112,7 +112,7 @@ impl Running {
     pub(crate) fn end(mut self) {
         let asked = Command::new("kill").args(["-s", "TERM", &self.0.id().to_string()]).status();
         assert!(asked.is_ok_and(|status| status.success()));
-        wait_for("it ends", 20, || self.0.try_wait().expect("it is a child"));
+        wait_for("it ends", 60, || self.0.try_wait().expect("it is a child"));
     }
 }
 

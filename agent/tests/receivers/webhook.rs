@@ -133,7 +133,7 @@ fn a_receiver_that_was_down_misses_nothing_and_a_restart_sends_nothing_twice() {
     for round in 0..3 {
         let (store, notifier) = start(dir.path(), &runtime, server.url());
         if round == 0 {
-            wait_for("all of them", 20, || (server.seen().len() >= 20).then_some(()));
+            wait_for("all of them", 60, || (server.seen().len() >= 20).then_some(()));
         } else {
             std::thread::sleep(Duration::from_millis(300));
         }
