@@ -4,6 +4,7 @@
 
 mod files;
 mod flows;
+mod h2;
 mod hostile;
 
 mod packets;

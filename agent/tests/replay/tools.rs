@@ -15,7 +15,7 @@ use apiscope_wire::{Event, ExchangeId, Limits, Start, Wire};
 use super::support::{Scratch, read};
 
 /// Ends the process with the test, also when it fails.
-struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -25,13 +25,13 @@ impl Drop for Process {
 }
 
 /// A process that is asked to end (SIGTERM) and waited for.
-fn stop(mut process: Process) {
+pub(crate) fn stop(mut process: Process) {
     // SAFETY: kill only sends a signal; the id is that of a child that has not been waited for.
     unsafe { libc::kill(process.0.id().cast_signed(), libc::SIGTERM) };
     let _ = process.0.wait();
 }
 
-fn run(program: &str, arguments: &[&str]) -> String {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).stderr(Stdio::piped()).output().expect(program);
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -39,8 +39,14 @@ fn run(program: &str, arguments: &[&str]) -> String {
 
 /// Whether the tools are there and this user may capture; loud where not, and a failure in CI.
 fn can_capture() -> bool {
-    let missing: Vec<&str> = ["nginx", "curl", "tcpdump", "tshark", "editcap", "mergecap", "gzip", "zstd"]
-        .into_iter()
+    can_run(&["nginx", "curl", "tcpdump", "tshark", "editcap", "mergecap", "gzip", "zstd"])
+}
+
+/// The same with these tools.
+pub(crate) fn can_run(tools: &[&'static str]) -> bool {
+    let missing: Vec<&str> = tools
+        .iter()
+        .copied()
         .filter(|tool| {
             Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
         })
@@ -83,7 +89,7 @@ fn server(scratch: &Scratch) -> (Process, u16) {
     (nginx, port)
 }
 
-fn capture(path: &Path, port: u16, arguments: &[&str]) -> Process {
+pub(crate) fn capture(path: &Path, port: u16, arguments: &[&str]) -> Process {
     let filter = format!("tcp port {port}");
     let child = Command::new("tcpdump")
         // Frames of the ring have the snap length: a shorter one gives more of them, and none is lost.
@@ -122,7 +128,11 @@ fn client(port: u16) {
 
 /// The exchanges that wire reads: `METHOD TARGET STATUS`, and the bytes of the response's body as nginx counts them.
 fn exchanges(path: &Path) -> Vec<String> {
-    let mut replay = Replay::open(&[path.to_path_buf()]).expect("opens");
+    exchanges_of(Replay::open(&[path.to_path_buf()]).expect("opens"))
+}
+
+/// The same of what is open already.
+pub(crate) fn exchanges_of(mut replay: Replay) -> Vec<String> {
     let mut wire = Wire::new(Limits::default());
     let mut requests: HashMap<ExchangeId, String> = HashMap::new();
     let mut exchanges = Vec::new();

@@ -66,6 +66,8 @@ pub(super) static TOOLS: &[Need] = &[
     program("ip", "iproute2", Scope::Demo, "makes the network namespaces of the demo and the live tests"),
     program("nginx", "nginx-light", Scope::Demo, "the API of the demo and the live tests"),
     program("amtool", "prometheus-alertmanager", Scope::Test, "gets the alerts in the tests"),
+    program("h2load", "nghttp2-client", Scope::Test, "the HTTP/2 client of the tests of replay"),
+    program("nghttpd", "nghttp2-server", Scope::Test, "the HTTP/2 server of the tests of replay"),
     program("bpftool", "bpftool", Scope::Test, "looks for programs left behind in the tests"),
     program("ps", "procps", Scope::Test, "looks for processes in the tests"),
     program("promtool", "prometheus", Scope::Test, "checks and scrapes the metrics in the tests"),

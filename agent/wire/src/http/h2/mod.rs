@@ -14,7 +14,7 @@ mod stream;
 use std::collections::BTreeMap;
 
 use crate::event::Event;
-use crate::http::{Cx, Hole, Talk};
+use crate::http::{Cx, Hole, Talk, Unread};
 use crate::input::Side;
 use frame::{Frames, Head, Piece};
 use hpack::Decoder;
@@ -41,12 +41,21 @@ struct Half {
     data_left: u32,
     /// The next byte of the DATA frame at hand is the length of its padding.
     pad_next: bool,
-    /// The place in the frames is known.
-    in_step: bool,
+    place: Place,
+}
+
+/// Whether the place in the frames of a direction is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Known,
+    /// Joined late, or behind a hole.
+    Lost,
+    /// What came were no frames.
+    Broken,
 }
 
 impl Half {
-    fn new(frames: Frames, table: Decoder, in_step: bool) -> Self {
+    fn new(frames: Frames, table: Decoder, place: Place) -> Self {
         Self {
             frames,
             table,
@@ -55,13 +64,13 @@ impl Half {
             block_cut: false,
             data_left: 0,
             pad_next: false,
-            in_step,
+            place,
         }
     }
 
     /// The place in the frames is lost, and with it what a block has put into the table.
     fn lose_step(&mut self) {
-        *self = Self::new(Frames::default(), Decoder::joined_late(), false);
+        *self = Self::new(Frames::default(), Decoder::joined_late(), Place::Lost);
     }
 }
 
@@ -83,6 +92,8 @@ struct Stream {
     response: Way,
     /// One of its two messages was not given, and will not be.
     is_half: bool,
+    /// Its response may lie in a hole.
+    is_doubted: bool,
 }
 
 impl Stream {
@@ -110,22 +121,23 @@ impl Connection {
     /// Seen from its first byte: the client's preface comes next.
     pub(crate) fn new() -> Self {
         Self {
-            client: Half::new(Frames::with_preface(), Decoder::new(), true),
-            server: Half::new(Frames::default(), Decoder::new(), true),
+            client: Half::new(Frames::with_preface(), Decoder::new(), Place::Known),
+            server: Half::new(Frames::default(), Decoder::new(), Place::Known),
             streams: BTreeMap::new(),
         }
     }
 
     /// Joined in the middle: neither direction's place is known.
     pub(crate) fn joined_late() -> Self {
-        let half = || Half::new(Frames::default(), Decoder::joined_late(), false);
+        let half = || Half::new(Frames::default(), Decoder::joined_late(), Place::Lost);
         Self { client: half(), server: half(), streams: BTreeMap::new() }
     }
 
     /// After `101 Switching Protocols` to `h2c` (RFC 7540 §3.2): the request that asked for it is stream 1, and its response comes there.
     pub(crate) fn upgraded(index: u32) -> Self {
         let mut this = Self::new();
-        this.streams.insert(1, Stream { index, request: Way::Over, response: Way::None, is_half: false });
+        this.streams
+            .insert(1, Stream { index, request: Way::Over, response: Way::None, is_half: false, is_doubted: false });
         this
     }
 
@@ -138,17 +150,20 @@ impl Connection {
 
     /// The next bytes of a side; they begin a segment, or follow what was held.
     pub(crate) fn bytes(&mut self, side: Side, data: &[u8], talk: &mut Talk, cx: &mut Cx<'_>) {
-        if !self.half(side).in_step {
+        let place = self.half(side).place;
+        if place != Place::Known {
             if !frame::is_chain(data, side) {
-                talk.coverage.unparsed.joined_late += data.len() as u64;
+                let why = if place == Place::Broken { Unread::Malformed } else { Unread::JoinedLate };
+                why.count(&mut talk.coverage, data.len() as u64);
                 return;
             }
-            self.half(side).in_step = true;
+            self.half(side).place = Place::Known;
         }
         let mut rest = data;
         if self.frames(side, &mut rest, talk, cx).is_err() {
             cx.counters.malformed_frames += 1;
             self.lose_step(side, cx);
+            self.half(side).place = Place::Broken;
         }
         talk.coverage.parsed += (data.len() - rest.len()) as u64;
         talk.coverage.unparsed.malformed += rest.len() as u64;
@@ -357,7 +372,10 @@ impl Connection {
         let is_half = side == Side::Server;
         cx.counters.unpaired_responses += u64::from(is_half);
         let request = if is_half { Way::Over } else { Way::None };
-        self.streams.insert(id, Stream { index: talk.pairs.take_index(), request, response: Way::None, is_half });
+        self.streams.insert(
+            id,
+            Stream { index: talk.pairs.take_index(), request, response: Way::None, is_half, is_doubted: false },
+        );
     }
 
     /// A direction of a stream ends. The stream is forgotten when both have.
@@ -400,9 +418,17 @@ impl Connection {
         for id in open {
             match side {
                 Side::Client => self.end_way(side, id, false, cx),
+                Side::Server if self.may_be_answered(id) => {}
                 Side::Server => self.reset(id, cx),
             }
         }
+    }
+
+    /// A stream's id is never used again, so a response that comes after a hole still answers its request. It is waited for
+    /// until the next hole: it may as well lie in this one.
+    fn may_be_answered(&mut self, id: u32) -> bool {
+        let waiting = self.streams.get_mut(&id).filter(|stream| matches!(stream.response, Way::None));
+        waiting.is_some_and(|stream| !std::mem::replace(&mut stream.is_doubted, true))
     }
 
     /// So many bytes of a side are missing.
@@ -422,6 +448,11 @@ impl Connection {
     /// A side is over: what it had under way is given as it is.
     pub(crate) fn end(&mut self, side: Side, cx: &mut Cx<'_>) {
         self.lose_step(side, cx);
+        if side == Side::Server {
+            while let Some(id) = self.streams.keys().next().copied() {
+                self.reset(id, cx);
+            }
+        }
     }
 }
 
