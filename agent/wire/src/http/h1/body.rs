@@ -82,9 +82,17 @@ impl Reader {
             self.take_trailers(data.get(..n).unwrap_or_default(), cx);
         }
         if chunks.is_done() {
+            self.judge_trailers(cx);
             self.finish(true, talk, cx);
         }
         data.get(n..).unwrap_or_default()
+    }
+
+    fn judge_trailers(&mut self, cx: &mut Cx<'_>) {
+        let odds = self.work.as_deref().map(|work| head::trailer_odds(&work.trailers)).unwrap_or_default();
+        for kind in odds.iter() {
+            self.odd_chunk(kind, cx);
+        }
     }
 
     fn odd_chunk(&mut self, kind: AmbiguityKind, cx: &mut Cx<'_>) {

@@ -1,6 +1,7 @@
 //! The chunked coding (RFC 9112 §7.1), byte by byte where it matters and in bulk where it does not.
 
 use crate::event::AmbiguityKind;
+use crate::http::h1::head::is_token;
 
 /// Hexadecimal digits of a chunk size: 64 bits.
 const SIZE_DIGITS_MAX: u8 = 16;
@@ -21,6 +22,7 @@ enum At {
     Padding,
     Extension {
         bytes: u32,
+        part: Part,
     },
     SizeLf,
     Data,
@@ -36,6 +38,59 @@ enum At {
         line_start: bool,
     },
     Done,
+}
+
+/// Where in the extensions of a chunk we are: `;name`, `;name=token` or `;name="text"` (RFC 9112 §7.1.1). White space
+/// between them is allowed only to who reads it, and servers refuse it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// After the semicolon.
+    Start,
+    Name,
+    /// After the equals sign.
+    Equals,
+    Value,
+    Quoted,
+    /// After a backslash in quotes.
+    Escaped,
+    /// After the closing quote.
+    Closed,
+    /// Against the grammar: told, and passed over until the line ends.
+    Odd,
+}
+
+impl Part {
+    fn next(self, b: u8) -> Self {
+        let token = is_token(b);
+        match (self, b) {
+            (Self::Start | Self::Name, _) if token => Self::Name,
+            (Self::Equals | Self::Value, _) if token => Self::Value,
+            (Self::Name, b'=') => Self::Equals,
+            (Self::Name | Self::Value | Self::Closed, b';') => Self::Start,
+            (Self::Quoted, b'"') => Self::Closed,
+            (Self::Quoted, b'\\') => Self::Escaped,
+            (Self::Equals, b'"') | (Self::Escaped | Self::Quoted, b'\t' | b' '..=b'~') => Self::Quoted,
+            (
+                Self::Start
+                | Self::Name
+                | Self::Equals
+                | Self::Value
+                | Self::Quoted
+                | Self::Escaped
+                | Self::Closed
+                | Self::Odd,
+                _,
+            ) => Self::Odd,
+        }
+    }
+
+    /// Whether the extensions may not end here.
+    fn is_open(self) -> bool {
+        match self {
+            Self::Start | Self::Equals | Self::Quoted | Self::Escaped => true,
+            Self::Name | Self::Value | Self::Closed | Self::Odd => false,
+        }
+    }
 }
 
 /// A reader of the coding.
@@ -117,19 +172,27 @@ impl Chunks {
         match (self.at, b) {
             (At::Size { digits }, b) if b.is_ascii_hexdigit() => self.digit(digits, b)?,
             (At::Size { digits: 0 }, _) => return Err(OddChunk),
-            (At::Size { .. } | At::Padding | At::Extension { .. }, b'\r') => self.at = At::SizeLf,
+            (At::Size { .. } | At::Padding, b'\r') => self.at = At::SizeLf,
+            (At::Extension { part, .. }, b'\r') => {
+                self.at = At::SizeLf;
+                return Ok(part.is_open().then_some(OddChunk));
+            }
             (At::Size { .. } | At::Padding | At::Extension { .. }, b'\n') => {
                 self.size_ends();
                 return Ok(Some(OddLineEnd));
             }
-            (At::Size { .. } | At::Padding, b';') => self.at = At::Extension { bytes: 0 },
+            (At::Size { .. } | At::Padding, b';') => self.at = At::Extension { bytes: 0, part: Part::Start },
             (At::Size { .. }, b' ' | b'\t') => {
                 self.at = At::Padding;
                 return Ok(Some(OddChunk));
             }
             (At::Padding, b' ' | b'\t') => {}
             (At::Extension { .. }, 0) => return Err(OddLineEnd),
-            (At::Extension { bytes }, _) if bytes < EXTENSION_BYTES_MAX => self.at = At::Extension { bytes: bytes + 1 },
+            (At::Extension { bytes, part }, b) if bytes < EXTENSION_BYTES_MAX => {
+                let next = part.next(b);
+                self.at = At::Extension { bytes: bytes + 1, part: next };
+                return Ok((next == Part::Odd && part != Part::Odd).then_some(OddChunk));
+            }
             (At::SizeLf, b'\n') => self.size_ends(),
             (At::DataCr, b'\r') => self.at = At::DataLf,
             (At::DataCr, b'\n') => {
@@ -228,8 +291,20 @@ mod tests {
     }
 
     #[test]
+    fn extensions_in_order() {
+        for plain in ["a", "a;b", "a=b", "a=b;c", "a=\"b;c\"", "a=\"\\\"\";b"] {
+            let body = format!("5;{plain}\r\nhello\r\n0\r\n\r\n");
+            check(body.as_bytes(), b"hello", &[], true, body.len());
+        }
+    }
+
+    #[test]
     fn odd_but_readable() {
         check(b"5 \r\nhello\r\n0\r\n\r\n", b"hello", &[AmbiguityKind::OddChunk], true, 16);
+        for odd in ["", ";", "a;", " a", "a ", "a=", "a= b", "a=\"b", "a=\"\\", "a=\"b\"c", "\x7f"] {
+            let body = format!("5;{odd}\r\nhello\r\n0\r\n\r\n");
+            check(body.as_bytes(), b"hello", &[AmbiguityKind::OddChunk], true, body.len());
+        }
         check(b"5\nhello\r\n0\r\n\r\n", b"hello", &[AmbiguityKind::OddLineEnd], true, 14);
         check(b"5\r\nhello\n0\r\n\r\n", b"hello", &[AmbiguityKind::OddChunk], true, 14);
     }

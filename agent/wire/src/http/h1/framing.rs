@@ -73,7 +73,17 @@ impl Fields {
     }
 
     /// The framing of a request.
-    pub(crate) fn of_request(self, version: Version) -> (Framing, Odds) {
+    pub(crate) fn of_request(self, version: Version, asked: Asked) -> (Framing, Odds) {
+        let (framing, mut odds) = self.of_plain_request(version);
+        if asked == Asked::Connect {
+            // Content of a CONNECT means nothing (RFC 9110 §9.3.6): haproxy passes none on.
+            odds.add_if(!matches!(self.length, Length::None | Length::Plain(0)), AmbiguityKind::OddLength);
+            odds.add_if(self.coding != Coding::None, AmbiguityKind::OddTransferEncoding);
+        }
+        (framing, odds)
+    }
+
+    fn of_plain_request(self, version: Version) -> (Framing, Odds) {
         match self.coding {
             Coding::None => match self.length {
                 Length::None => (Framing::Length(0), Odds::default()),
@@ -186,7 +196,7 @@ mod tests {
 
     fn request(fields: &[(&str, &str)]) -> (Framing, Vec<AmbiguityKind>) {
         let headers: Vec<_> = fields.iter().map(|(name, value)| Header { name, value: value.as_bytes() }).collect();
-        let (framing, odds) = Fields::of(&headers).of_request(Version::Http11);
+        let (framing, odds) = Fields::of(&headers).of_request(Version::Http11, Asked::Other);
         (framing, odds.iter().collect())
     }
 

@@ -97,7 +97,7 @@ impl Reader {
                 let (index, too_many) = talk.pairs.request(asked, start, cx.limits.pipeline_max);
                 cx.counters.pipelines_too_long += u64::from(too_many);
                 cx.counters.pairings_broken += u64::from(too_many);
-                let (framing, odds) = fields.of_request(head.version);
+                let (framing, odds) = fields.of_request(head.version, asked);
                 (index, true, framing, odds)
             }
             Start::Response { status: 101 } if fault.is_none() && switch::is_to_h2(headers) => {

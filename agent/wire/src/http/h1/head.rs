@@ -80,18 +80,26 @@ pub(crate) fn parse<'a>(bytes: &'a [u8], side: Side, headers: &mut HeaderVec<'a>
     Parsed::Whole(Head { version, start, len, odds: oddities(head, headers) })
 }
 
-/// What httparse lets pass: bare LF, and white space before the colon (in responses).
+/// What httparse lets pass: bare LF, white space before the colon (in responses), and a tab after a transfer coding (node
+/// refuses the body).
 fn oddities(head: &[u8], headers: &[Header<'_>]) -> Odds {
     let mut odds = Odds::default();
     let mut bare = !head.ends_with(b"\r\n\r\n");
     let mut spaced = false;
+    let mut tab = false;
+    let place = |bytes: &[u8]| bytes.as_ptr().addr().wrapping_sub(head.as_ptr().addr());
     for header in headers {
-        let at = header.name.as_ptr().addr().wrapping_sub(head.as_ptr().addr());
+        let at = place(header.name.as_bytes());
         bare |= at.checked_sub(2).and_then(|before| head.get(before)) != Some(&b'\r');
         spaced |= head.get(at.saturating_add(header.name.len())) != Some(&b':');
+        if header.name.len() == 17 && header.name.eq_ignore_ascii_case("transfer-encoding") {
+            let after = head.get(place(header.value).saturating_add(header.value.len())..).unwrap_or_default();
+            tab |= after.iter().take_while(|b| !matches!(b, b'\r' | b'\n')).any(|b| *b == b'\t');
+        }
     }
     odds.add_if(bare, AmbiguityKind::OddLineEnd);
     odds.add_if(spaced, AmbiguityKind::OddName);
+    odds.add_if(tab, AmbiguityKind::OddTransferEncoding);
     odds
 }
 
@@ -280,6 +288,33 @@ pub(crate) fn trailers<'a>(bytes: &'a [u8], headers: &mut HeaderVec<'a>) {
     }
 }
 
+/// What in a trailer section makes servers refuse the body, or read another: a line that is no field, a fold, or a field
+/// that frames (RFC 9110 §6.5.1).
+pub(crate) fn trailer_odds(bytes: &[u8]) -> Odds {
+    let mut odds = Odds::default();
+    let mut at = 0;
+    while let Some((line, after)) = next_line(bytes, at) {
+        at = after;
+        let text = without_end(line).0;
+        if text.is_empty() {
+            continue;
+        }
+        let kind = match field(text) {
+            _ if text.starts_with(b" ") || text.starts_with(b"\t") => Some(AmbiguityKind::OddLineEnd),
+            None => fault_kind(text, Some(AmbiguityKind::OddName)),
+            Some(header) if header.name.eq_ignore_ascii_case("content-length") => Some(AmbiguityKind::LengthAndChunked),
+            Some(header) if header.name.eq_ignore_ascii_case("transfer-encoding") => {
+                Some(AmbiguityKind::OddTransferEncoding)
+            }
+            Some(_) => None,
+        };
+        if let Some(kind) = kind {
+            odds.add(kind);
+        }
+    }
+    odds
+}
+
 fn next_line(bytes: &[u8], from: usize) -> Option<(&[u8], usize)> {
     let rest = bytes.get(from..)?;
     let line_end = memchr::memchr(b'\n', rest)?;
@@ -347,7 +382,7 @@ fn fault_kind(line: &[u8], other: Option<AmbiguityKind>) -> Option<AmbiguityKind
 }
 
 /// `tchar` of RFC 9110 §5.6.2.
-fn is_token(b: u8) -> bool {
+pub(crate) fn is_token(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
 }
 
