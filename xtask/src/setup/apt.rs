@@ -11,8 +11,13 @@ use std::{
 
 /// Packages of [`super::needs`] that bring a service, and its name. Newly installed ones are switched off: the tests
 /// start their own, on their own ports.
-const SERVICES: [(&str, &str); 3] =
-    [("nginx-light", "nginx"), ("prometheus", "prometheus"), ("prometheus-alertmanager", "prometheus-alertmanager")];
+const SERVICES: [(&str, &str); 5] = [
+    ("caddy", "caddy"),
+    ("haproxy", "haproxy"),
+    ("nginx-light", "nginx"),
+    ("prometheus", "prometheus"),
+    ("prometheus-alertmanager", "prometheus-alertmanager"),
+];
 
 /// What Debian asks before it starts a service; 101 means no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
