@@ -164,7 +164,49 @@ pub struct Ambiguity {
     pub at: Timestamp,
 }
 
-/// What the hellos of a TLS flow say. A narrow first form: that the flow is TLS, and for whom.
+/// The names of a `ClientHello`'s protocol list (ALPN, RFC 7301), as sent: hostile bytes.
+#[derive(Clone, Copy, Default)]
+pub struct Protocols<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Protocols<'a> {
+    /// The names, the preferred one first. Ends where the list breaks the rules.
+    pub fn iter(self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let (len, after) = rest.split_first()?;
+            let (name, after) = after.split_at_checked(usize::from(*len))?;
+            rest = after;
+            Some(name)
+        })
+    }
+}
+
+impl fmt::Debug for Protocols<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{} protocols>", self.iter().count())
+    }
+}
+
+/// The versions of TLS that a `ClientHello` offers.
+#[derive(Clone, Copy, Default)]
+pub struct TlsVersions<'a>(pub(crate) &'a [u8]);
+
+impl<'a> TlsVersions<'a> {
+    /// The versions as numbers on the wire (0x0303 is TLS 1.2, 0x0304 TLS 1.3), the preferred one first, without reserved ones
+    /// (RFC 8701). Of a client that sends no list: the highest that it speaks.
+    pub fn iter(self) -> impl Iterator<Item = u16> + use<'a> {
+        let numbers = self.0.chunks_exact(2).filter_map(|pair| <[u8; 2]>::try_from(pair).ok());
+        numbers.filter(|[high, low]| !(high == low && high & 0x0f == 0x0a)).map(u16::from_be_bytes)
+    }
+}
+
+impl fmt::Debug for TlsVersions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// What the client's hello of a TLS flow says, over however many records it lies.
 #[derive(Clone, Copy, Debug)]
 pub struct Hello<'a> {
     /// The flow.
@@ -173,6 +215,10 @@ pub struct Hello<'a> {
     pub origin: &'a Origin,
     /// Server name of the `ClientHello`, if in clear.
     pub server_name: Option<&'a str>,
+    /// The application protocols that it offers; none where it has no list, or could not be read.
+    pub protocols: Protocols<'a>,
+    /// The versions that it offers; none where it could not be read.
+    pub versions: TlsVersions<'a>,
     /// When.
     pub at: Timestamp,
 }

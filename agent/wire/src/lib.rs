@@ -20,7 +20,10 @@ mod tls;
 mod wire;
 
 pub use coverage::{Coverage, Lost, Skipped, Unparsed};
-pub use event::{Ambiguity, AmbiguityKind, Body, Event, Header, Headers, Hello, Message, Start, Verdict, Version};
+pub use event::{
+    Ambiguity, AmbiguityKind, Body, Event, Header, Headers, Hello, Message, Protocols, Start, TlsVersions, Verdict,
+    Version,
+};
 pub use input::{CloseReason, ExchangeId, FlowId, Hop, Input, Origin, Payload, Role, Segment, Seq, Side};
 pub use limits::{Counters, Limits};
 pub use time::Timestamp;

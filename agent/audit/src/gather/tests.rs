@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use apiscope_wire::{Ambiguity, AmbiguityKind, Coverage, ExchangeId, Side, Skipped, Verdict};
+use apiscope_wire::{Ambiguity, AmbiguityKind, Coverage, ExchangeId, Protocols, Side, Skipped, TlsVersions, Verdict};
 use base64::Engine as _;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
@@ -199,8 +199,14 @@ fn coverage_goes_to_the_api_of_the_flow() {
     add(event(&mut gather, Event::Coverage(FlowId::new(1), coverage)));
     feed(&mut gather, &get(0));
     add(event(&mut gather, Event::Coverage(FlowId::new(1), coverage)));
-    let hello =
-        Hello { flow: FlowId::new(2), origin: &origin(), server_name: Some("Shop.example.com"), at: Timestamp::EPOCH };
+    let hello = Hello {
+        flow: FlowId::new(2),
+        origin: &origin(),
+        server_name: Some("Shop.example.com"),
+        protocols: Protocols::default(),
+        versions: TlsVersions::default(),
+        at: Timestamp::EPOCH,
+    };
     add(event(&mut gather, Event::Hello(hello)));
     add(event(&mut gather, Event::Coverage(FlowId::new(2), coverage)));
     add(event(&mut gather, Event::Verdict(FlowId::new(2), Verdict::IgnoreEncrypted)));

@@ -360,7 +360,11 @@ fn collect(outcome: &mut Outcome, event: Event<'_>) {
             let (index, complete) = (message.exchange.index, message.complete);
             outcome.lines.push(Line { client, index, complete, text, content });
         }
-        Event::Hello(hello) => outcome.verdicts.push(format!("hello {:?}", hello.server_name)),
+        Event::Hello(hello) => {
+            let protocols: Vec<_> = hello.protocols.iter().map(|name| name.escape_ascii().to_string()).collect();
+            let versions: Vec<_> = hello.versions.iter().map(|version| format!("{version:04x}")).collect();
+            outcome.verdicts.push(format!("hello {:?} {protocols:?} {versions:?}", hello.server_name));
+        }
         Event::Ambiguous(odd) => {
             outcome.odd.push(format!("{} {:?} {:?}", odd.exchange.index, odd.side, odd.kind));
         }

@@ -10,6 +10,7 @@ use crate::http::work::{Begun, Work};
 use crate::http::{Cx, Fresh, Kind, Talk, Unread};
 use crate::input::{Origin, Side};
 use crate::time::Timestamp;
+use crate::tls::Offer;
 
 /// What a method means for its response.
 pub(crate) fn asked(method: &[u8], upgrade: bool) -> Asked {
@@ -24,8 +25,9 @@ pub(crate) fn asked(method: &[u8], upgrade: bool) -> Asked {
 /// A server sends this by itself when it closes an idle connection (RFC 9110 §15.5.9).
 const REQUEST_TIMEOUT: u16 = 408;
 
-pub(crate) fn hello(server_name: Option<&str>, cx: &mut Cx<'_>) {
-    let hello = Hello { flow: cx.flow, origin: cx.origin, server_name, at: cx.at };
+pub(crate) fn hello(offer: Offer<'_>, cx: &mut Cx<'_>) {
+    let Offer { server_name, protocols, versions } = offer;
+    let hello = Hello { flow: cx.flow, origin: cx.origin, server_name, protocols, versions, at: cx.at };
     (cx.emit)(Event::Hello(hello));
 }
 

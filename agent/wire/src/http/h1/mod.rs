@@ -46,7 +46,7 @@ pub(crate) struct Reader {
 enum State {
     /// Before or in a head. With a reason: only perhaps, and what turns out to be no head is unread for that reason.
     Head(Option<Unread>),
-    /// In the first record of a TLS connection.
+    /// In the first message of a TLS connection.
     Hello,
     /// In a body of known length.
     Length { left: u64 },
@@ -309,9 +309,9 @@ impl Reader {
         match tls::client_hello(&work.buf) {
             tls::Read::More => return &[],
             tls::Read::Not => talk.ignore(Kind::NotHttp, cx),
-            tls::Read::Hello { len, server_name } => {
+            tls::Read::Hello { len, hello } => {
                 talk.coverage.parsed += len as u64;
-                give::hello(server_name, cx);
+                give::hello(tls::offer(&hello), cx);
                 talk.ignore(Kind::Encrypted, cx);
                 talk.count_ignored((work.buf.len() as u64).saturating_sub(len as u64));
                 work.buf.clear();
