@@ -105,7 +105,7 @@ const LINES: [&str; 42] = [
     "Content_Length: 5\r\n",
     "Content-Length\0: 5\r\n",
     "Content-Length: 5\0\r\n",
-    "Content-Length: \0005\r\n",
+    "Content-Length: \x005\r\n",
     "Content-Length 5\r\n",
     "X: y\rContent-Length: 5\r\n",
     "X: y\nContent-Length: 5\r\n",

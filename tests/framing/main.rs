@@ -87,17 +87,17 @@ fn client(case: usize) -> IpAddr {
 
 async fn talk_all(server: SocketAddr, cases: &Arc<Vec<Case>>) -> Vec<Talk> {
     let slots = Arc::new(Semaphore::new(AT_ONCE));
-    let mut tasks = JoinSet::new();
+    let mut running = JoinSet::new();
     for n in 0..cases.len() {
         let slot = Arc::clone(&slots).acquire_owned().await.expect("it is never closed");
         let cases = Arc::clone(cases);
-        tasks.spawn(async move {
+        running.spawn(async move {
             let talk = talk(server, client(n), &cases[n].bytes, IDLE).await;
             drop(slot);
             (n, talk)
         });
     }
-    let mut talks = tasks.join_all().await;
+    let mut talks = running.join_all().await;
     talks.sort_by_key(|(n, _)| *n);
     // For what the server has still to log.
     tokio::time::sleep(END).await;
@@ -109,7 +109,7 @@ async fn talk_all(server: SocketAddr, cases: &Arc<Vec<Case>>) -> Vec<Talk> {
 async fn talk_again(server: &servers::Server, cases: &[Case], talks: &mut [Talk]) {
     let taken = server.taken();
     let silent = |talk: &&mut Talk| matches!(verdict(server, talk, &taken), Verdict::Silent(_));
-    for (n, again) in talks.iter_mut().enumerate().filter(|(_, talk)| silent(&talk)).take(SHOWN) {
+    for (n, again) in talks.iter_mut().enumerate().filter(|(_, talk)| silent(talk)).take(SHOWN) {
         *again = talk(server.address, client(AGAIN + n), &cases[n].bytes, IDLE_AGAIN).await;
     }
     tokio::time::sleep(END).await;
