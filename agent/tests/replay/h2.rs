@@ -18,7 +18,7 @@ const REQUESTS: usize = 600;
 fn server(scratch: &Scratch) -> (Process, u16) {
     let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
     scratch.file("small.json", br#"{"id": 1}"#);
-    scratch.file("large.bin", &[7; 30_000]);
+    scratch.file("large.bin", &vec![7; 30_000]);
     let server = Command::new("nghttpd")
         .args(["--no-tls", "--address=127.0.0.1", "--trailer=x-check: 1", "-d"])
         .arg(scratch.path())
