@@ -1,6 +1,7 @@
 //! The agent: every effect. Captures traffic (live or from files), feeds it through `wire` and `audit`, and carries the
 //! changes to the store, the receivers, the metrics and the people.
 pub mod capture;
+mod claim;
 pub mod cli;
 pub mod config;
 pub mod control;

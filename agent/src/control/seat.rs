@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use crate::claim::Claim;
 use crate::trouble::{Trouble, plain};
 
 /// The lock and the socket of the one agent. Dropping it takes the socket away.
@@ -13,8 +14,7 @@ use crate::trouble::{Trouble, plain};
 pub struct Seat {
     socket: PathBuf,
     listener: UnixListener,
-    // The lock is the open file: it goes with the process, however that ends.
-    _lock: File,
+    _lock: Claim,
 }
 
 impl Seat {
@@ -48,17 +48,17 @@ impl Drop for Seat {
     }
 }
 
-fn lock(path: &Path, socket: &Path) -> Result<File, Trouble> {
+fn lock(path: &Path, socket: &Path) -> Result<Claim, Trouble> {
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-    let mut file = open.map_err(|error| unusable(path, &error))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(running(&mut file, socket)),
-        Err(TryLockError::Error(error)) => return Err(unusable(path, &error)),
-    }
+    let mut claim =
+        Claim::take(open.map_err(|error| unusable(path, &error))?).map_err(|(mut file, error)| match error {
+            TryLockError::WouldBlock => running(&mut file, socket),
+            TryLockError::Error(error) => unusable(path, &error),
+        })?;
+    let file = claim.file();
     let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
     written.map_err(|error| unusable(path, &error))?;
-    Ok(file)
+    Ok(claim)
 }
 
 fn running(file: &mut File, socket: &Path) -> Trouble {

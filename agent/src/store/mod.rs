@@ -17,7 +17,6 @@ mod spare;
 mod status;
 mod writer;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,6 +28,8 @@ use apiscope_audit::{Change, Restored};
 use apiscope_wire::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::watch;
+
+use crate::claim::Claim;
 
 pub use calls::{Call, CallFilter};
 pub use error::StoreError;
@@ -135,7 +136,7 @@ impl Store {
     fn start(
         options: Options,
         connection: Connection,
-        lock: Option<File>,
+        lock: Option<Claim>,
         medium: Medium,
         status: StoreStatus,
     ) -> Result<Self, StoreError> {

@@ -1,6 +1,6 @@
 //! The database file: how it is opened, made, brought up to date, and set aside when it is damaged.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::StoreError;
 use super::fingerprint::create_dir;
+use crate::claim::Claim;
 
 /// The database's name in the store's directory.
 pub const DATABASE_FILE: &str = "apiscope.db";
@@ -44,18 +45,17 @@ pub(super) fn open(dir: &Path, now_seconds: u64) -> Result<Opened, StoreError> {
     }
 }
 
-/// Takes the directory for this process: two agents on one outbox would send everything twice. Given back when the file is closed,
-/// also by a kill.
-pub(super) fn take(dir: &Path) -> Result<File, StoreError> {
+/// Takes the directory for this process: two agents on one outbox would send everything twice. Given back by the claim's
+/// end, also by a kill.
+pub(super) fn take(dir: &Path) -> Result<Claim, StoreError> {
     create_dir(dir)?;
     let path = dir.join(LOCK_FILE);
     let failed = |source| StoreError::File { what: "can't open", path: path.clone(), source };
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.into() }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
+    Claim::take(file).map_err(|(_, error)| match error {
+        TryLockError::WouldBlock => StoreError::InUse { dir: dir.into() },
+        TryLockError::Error(source) => failed(source),
+    })
 }
 
 /// A database that lives in memory, for an agent that has no file to write to.

@@ -1,6 +1,5 @@
 //! The one thread that writes. It owns the connection; everybody else leaves rows and jobs in the queue.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use super::queue::{Batch, Queue};
 use super::rows::{StoredFinding, add_coverage, remove_endpoint, upsert_endpoint};
 use super::status::{Health, Operation};
 use super::{Clock, calls, outbox, schema, spare};
+use crate::claim::Claim;
 
 /// Looks for something to do at least so often.
 const IDLE: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ pub(super) enum Medium {
 pub(super) struct Writer {
     pub(super) connection: Connection,
     /// The directory is this process's; `None` while there is none.
-    pub(super) lock: Option<File>,
+    pub(super) lock: Option<Claim>,
     pub(super) medium: Medium,
     pub(super) dir: PathBuf,
     pub(super) queue: Arc<Queue>,
