@@ -1,5 +1,5 @@
-//! What the targets of HTTP/2 and of content codings do with their bytes. Apart from the fuzzer, so that the usual test
-//! run tries them too (`tests/h2_fuzz.rs`).
+//! What the targets of HTTP/2, TLS and content codings do with their bytes. Apart from the fuzzer, so that the usual test
+//! run tries them too (`tests/h2_fuzz.rs`, `tests/tls.rs`).
 
 use apiscope_wire::http::coding::{Decoder, OUTPUT_BYTES_MAX};
 use apiscope_wire::{
@@ -41,6 +41,46 @@ pub(crate) fn h2(data: &[u8]) {
         }
     }
     put(&mut wire, Side::Client, Payload::Close(CloseReason::Gone));
+    assert_eq!(coverage.socket(), u64::from(next[0]) + u64::from(next[1]));
+    assert_eq!(wire.counters().buffered_bytes, 0);
+}
+
+/// Records of both sides in turns, each a byte of kind (and side), one of a piece's size, one of length, and the content: their
+/// heads are right, so that hellos and certificates are reached. No panic, each byte accounted for once, whatever is said of the flow
+/// can be looked at, and nothing stays in memory.
+pub(crate) fn tls(data: &[u8]) {
+    let mut wire = Wire::new(Limits::default());
+    let (mut coverage, mut next, mut rest, mut hellos) = (Coverage::default(), [0_u32; 2], data, 0);
+    let mut put = |wire: &mut Wire, side: Side, payload: Payload<'_>| {
+        let place = &mut next[usize::from(side == Side::Server)];
+        let segment = Segment { flow: FlowId::new(1), side, at: Timestamp::from_nanos(1), seq: Seq(*place), payload };
+        if let Payload::Bytes(bytes) = payload {
+            *place += u32::try_from(bytes.len()).expect("small");
+        }
+        wire.handle(Input::Segment(segment), &mut |event| match event {
+            Event::Coverage(_, more) => coverage += more,
+            Event::Hello(hello) => {
+                hellos += 1;
+                assert!(format!("{hello:?}").len() < 100 * (data.len() + 100));
+            }
+            _ => {}
+        });
+    };
+    wire.handle(Input::Origin(FlowId::new(1), origin()), &mut |_| {});
+    put(&mut wire, Side::Client, Payload::Open);
+    put(&mut wire, Side::Server, Payload::Open);
+    while let Some((&[kind, size, length], after)) = rest.split_first_chunk::<3>() {
+        let (content, after) = after.split_at((usize::from(length) * 16).min(after.len()));
+        rest = after;
+        let side = if kind & 0x80 == 0 { Side::Client } else { Side::Server };
+        let [high, low] = u16::try_from(content.len()).expect("at most 4080").to_be_bytes();
+        let record = [&[0x14 + (kind & 3), 3, kind >> 2 & 3, high, low][..], content].concat();
+        for piece in record.chunks(usize::from(size).max(1)) {
+            put(&mut wire, side, Payload::Bytes(piece));
+        }
+    }
+    put(&mut wire, Side::Client, Payload::Close(CloseReason::Gone));
+    assert!(hellos <= 1);
     assert_eq!(coverage.socket(), u64::from(next[0]) + u64::from(next[1]));
     assert_eq!(wire.counters().buffered_bytes, 0);
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::coverage::Coverage;
 use crate::input::{ExchangeId, FlowId, Origin, Side};
 use crate::time::Timestamp;
+use crate::tls::Hello;
 
 /// The protocol version of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -164,71 +165,12 @@ pub struct Ambiguity {
     pub at: Timestamp,
 }
 
-/// The names of a `ClientHello`'s protocol list (ALPN, RFC 7301), as sent: hostile bytes.
-#[derive(Clone, Copy, Default)]
-pub struct Protocols<'a>(pub(crate) &'a [u8]);
-
-impl<'a> Protocols<'a> {
-    /// The names, the preferred one first. Ends where the list breaks the rules.
-    pub fn iter(self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let mut rest = self.0;
-        std::iter::from_fn(move || {
-            let (len, after) = rest.split_first()?;
-            let (name, after) = after.split_at_checked(usize::from(*len))?;
-            rest = after;
-            Some(name)
-        })
-    }
-}
-
-impl fmt::Debug for Protocols<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<{} protocols>", self.iter().count())
-    }
-}
-
-/// The versions of TLS that a `ClientHello` offers.
-#[derive(Clone, Copy, Default)]
-pub struct TlsVersions<'a>(pub(crate) &'a [u8]);
-
-impl<'a> TlsVersions<'a> {
-    /// The versions as numbers on the wire (0x0303 is TLS 1.2, 0x0304 TLS 1.3), the preferred one first, without reserved ones
-    /// (RFC 8701). Of a client that sends no list: the highest that it speaks.
-    pub fn iter(self) -> impl Iterator<Item = u16> + use<'a> {
-        let numbers = self.0.chunks_exact(2).filter_map(|pair| <[u8; 2]>::try_from(pair).ok());
-        numbers.filter(|[high, low]| !(high == low && high & 0x0f == 0x0a)).map(u16::from_be_bytes)
-    }
-}
-
-impl fmt::Debug for TlsVersions<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
-
-/// What the client's hello of a TLS flow says, over however many records it lies.
-#[derive(Clone, Copy, Debug)]
-pub struct Hello<'a> {
-    /// The flow.
-    pub flow: FlowId,
-    /// Who owns it.
-    pub origin: &'a Origin,
-    /// Server name of the `ClientHello`, if in clear.
-    pub server_name: Option<&'a str>,
-    /// The application protocols that it offers; none where it has no list, or could not be read.
-    pub protocols: Protocols<'a>,
-    /// The versions that it offers; none where it could not be read.
-    pub versions: TlsVersions<'a>,
-    /// When.
-    pub at: Timestamp,
-}
-
 /// What capture should do with the flow from now on. The one arrow that runs back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// Copy nothing more: not HTTP.
     IgnoreNotHttp,
-    /// Copy nothing more: TLS after its hello.
+    /// Copy nothing more: TLS, after what is in clear.
     IgnoreEncrypted,
 }
 
@@ -237,7 +179,7 @@ pub enum Verdict {
 pub enum Event<'a> {
     /// A message ended.
     Message(Message<'a>),
-    /// A flow is TLS.
+    /// A flow is TLS: all that is known of its beginning, once.
     Hello(Hello<'a>),
     /// Nothing more of an exchange will come although its flow goes on, and one of its two messages was not given (HTTP/2).
     Over(ExchangeId, Timestamp),

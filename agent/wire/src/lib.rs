@@ -16,14 +16,11 @@ pub mod input;
 mod limits;
 mod seldom;
 pub mod time;
-mod tls;
+pub mod tls;
 mod wire;
 
 pub use coverage::{Coverage, Lost, Skipped, Unparsed};
-pub use event::{
-    Ambiguity, AmbiguityKind, Body, Event, Header, Headers, Hello, Message, Protocols, Start, TlsVersions, Verdict,
-    Version,
-};
+pub use event::{Ambiguity, AmbiguityKind, Body, Event, Header, Headers, Message, Start, Verdict, Version};
 pub use input::{CloseReason, ExchangeId, FlowId, Hop, Input, Origin, Payload, Role, Segment, Seq, Side};
 pub use limits::{Counters, Limits};
 pub use time::Timestamp;

@@ -66,6 +66,10 @@ pub struct Counters {
     pub interim_responses: u64,
     /// First lines that are HTTP/0.9: refused.
     pub http09_requests: u64,
+    /// Hellos in the manner of SSL 2: refused.
+    pub ssl2_hellos: u64,
+    /// TLS: hellos and certificates that are too long, or lie in too many records.
+    pub handshakes_too_long: u64,
     /// Heads that break HTTP's rules.
     pub malformed_heads: u64,
     /// Heads longer than `head_bytes_max`.

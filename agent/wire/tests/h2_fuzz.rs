@@ -1,6 +1,7 @@
 //! The fuzzer's targets of HTTP/2 and of content codings, on bytes that are the same in every run.
 
 mod common;
+#[allow(dead_code, reason = "each test binary uses a part")]
 #[path = "../fuzz/targets.rs"]
 mod targets;
 

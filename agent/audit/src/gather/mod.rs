@@ -9,7 +9,8 @@ mod naming;
 use std::sync::Arc;
 
 use apiscope_wire::http::coding::Decoder;
-use apiscope_wire::{Event, FlowId, Hello, Message, Origin, Start, Timestamp, Version};
+use apiscope_wire::tls::Hello;
+use apiscope_wire::{Event, FlowId, Message, Origin, Start, Timestamp, Version};
 
 use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Record};
 use crate::facts::redact::{self, Known};
@@ -281,7 +282,7 @@ impl Gather {
 
     fn hello(&mut self, hello: &Hello<'_>, emit: &mut dyn FnMut(Record)) {
         self.make_room(hello.flow, emit);
-        let server_name = hello.server_name.map(|name| redact::host(name.as_bytes()));
+        let server_name = hello.offer.and_then(|offer| offer.server_name).map(|name| redact::host(name.as_bytes()));
         let flow: &mut Flow = self.flows.enter(hello.flow, hello.origin);
         let shown = server_name.as_ref().map(Masked::as_str);
         let api = self.namer.name(&self.settings, &flow.origin, shown, hello.at);

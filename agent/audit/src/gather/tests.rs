@@ -4,7 +4,8 @@
 
 use std::fmt::Write as _;
 
-use apiscope_wire::{Ambiguity, AmbiguityKind, Coverage, ExchangeId, Protocols, Side, Skipped, TlsVersions, Verdict};
+use apiscope_wire::tls::{Chain, Offer};
+use apiscope_wire::{Ambiguity, AmbiguityKind, Coverage, ExchangeId, Side, Skipped, Verdict};
 use base64::Engine as _;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
@@ -202,9 +203,10 @@ fn coverage_goes_to_the_api_of_the_flow() {
     let hello = Hello {
         flow: FlowId::new(2),
         origin: &origin(),
-        server_name: Some("Shop.example.com"),
-        protocols: Protocols::default(),
-        versions: TlsVersions::default(),
+        offer: Some(Offer { server_name: Some("Shop.example.com"), ..Offer::default() }),
+        choice: None,
+        chain: Chain::Unknown,
+        refused: None,
         at: Timestamp::EPOCH,
     };
     add(event(&mut gather, Event::Hello(hello)));

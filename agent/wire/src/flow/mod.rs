@@ -197,7 +197,7 @@ impl Flow {
         let Some(pos) = self.place(side, seq, io) else { return };
         let Some((pos, piece)) = self.cut(side, pos, piece, io) else { return };
         let fresh = self.fresh(side, pos, first);
-        if side == Side::Server {
+        if side == Side::Server && !is_tls(piece) {
             self.server_speaks(io);
         }
         if pos > self.half(side).stream.next {
@@ -508,6 +508,12 @@ impl Flow {
     }
 
     fn tell_closed(&mut self, io: &mut Io<'_>) {
+        // A direction may have ended before the other side showed that the connection is TLS.
+        for side in [Side::Client, Side::Server] {
+            self.with_reader(side, io, |reader, talk, cx| {
+                reader.tls_ends(talk, cx);
+            });
+        }
         self.flush(io);
         self.talk.coverage.release();
         self.over = true;
@@ -552,6 +558,12 @@ impl Flow {
     pub(crate) fn wants_tick(&self) -> bool {
         !self.over && (self.talk.coverage.is_held() || self.client.stream.has_gap() || self.server.stream.has_gap())
     }
+}
+
+/// Whether bytes look like a record of TLS. A server that sends one has read the client's hello, but we may not have yet: what is
+/// in no exchange may be seen in any order.
+fn is_tls(piece: Piece<'_>) -> bool {
+    matches!(piece, Piece::Bytes(bytes) if crate::tls::is_record(bytes))
 }
 
 /// A segment of no flow.

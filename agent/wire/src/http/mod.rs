@@ -15,6 +15,7 @@ use crate::input::{ExchangeId, FlowId, Origin, Side};
 use crate::limits::{Counters, Limits};
 use crate::seldom::Seldom;
 use crate::time::Timestamp;
+use crate::tls::Handshake;
 use pairs::Pairs;
 use work::Pool;
 
@@ -59,7 +60,9 @@ pub(crate) enum Kind {
     H2,
     /// Something else, or no longer HTTP/1.
     NotHttp,
-    /// TLS.
+    /// TLS, whose first messages are being read.
+    Tls,
+    /// TLS, after what can be read of it.
     Encrypted,
 }
 
@@ -70,6 +73,8 @@ pub(crate) struct Talk {
     pub(crate) pairs: Pairs,
     /// The reader of both directions, while `kind` is [`Kind::H2`].
     pub(crate) h2: Option<Box<h2::Connection>>,
+    /// The reader of both directions, while `kind` is [`Kind::Tls`].
+    pub(crate) tls: Option<Box<Handshake>>,
     /// What was added to the account since it was last given.
     pub(crate) coverage: Seldom<Coverage>,
     /// A response is half read, or the server's stream has a gap.
@@ -88,7 +93,7 @@ impl Talk {
         let verdict = match kind {
             Kind::NotHttp => Verdict::IgnoreNotHttp,
             Kind::Encrypted => Verdict::IgnoreEncrypted,
-            Kind::Unknown | Kind::Http | Kind::H2 => return,
+            Kind::Unknown | Kind::Http | Kind::H2 | Kind::Tls => return,
         };
         if !self.ignored() {
             self.kind = kind;
@@ -104,7 +109,7 @@ impl Talk {
     /// Counts bytes that are there but not read, since the connection is ignored.
     pub(crate) fn count_ignored(&mut self, n: u64) {
         match self.kind {
-            Kind::Encrypted => self.coverage.skipped.encrypted += n,
+            Kind::Encrypted | Kind::Tls => self.coverage.skipped.encrypted += n,
             Kind::NotHttp | Kind::Unknown | Kind::Http | Kind::H2 => self.coverage.unparsed.not_http += n,
         }
     }
@@ -114,7 +119,7 @@ impl Talk {
         match self.kind {
             Kind::Encrypted => self.coverage.skipped.encrypted += n,
             Kind::NotHttp => self.coverage.skipped.verdict += n,
-            Kind::Unknown | Kind::Http | Kind::H2 => self.coverage.skipped.budget += n,
+            Kind::Unknown | Kind::Http | Kind::H2 | Kind::Tls => self.coverage.skipped.budget += n,
         }
     }
 }

@@ -1,183 +1,152 @@
-//! TLS, as far as it is in clear: that it is TLS, and for whom (RFC 8446 §4.1.2, RFC 6066 §3, RFC 7301 §3.1). Nothing is decrypted.
+//! TLS, as far as it is in clear: the two hellos and, up to TLS 1.2, the server's certificates. Nothing is decrypted.
+//!
+//! [`Handshake`] takes the first bytes of both directions, in any order and any pieces, until all that can be read has been
+//! read or a bound is hit; then one [`Hello`] says what is known, and the flow is ignored. It keeps no more than the messages
+//! that it reads. Types are numbers as on the wire: what they mean is for others.
 
-use std::borrow::Cow;
+mod certificate;
+mod cursor;
+mod der;
+mod hello;
+mod record;
+mod way;
 
-use smallvec::SmallVec;
+pub use certificate::{
+    AlternativeName, AlternativeNames, Attribute, CERTIFICATES_MAX, Certificate, Certificates, Key, Name,
+};
+pub use hello::{Choice, Offer, Protocols, Suites, TLS13, TlsVersions};
 
-use crate::event::{Protocols, TlsVersions};
+pub(crate) use record::is_record;
 
-/// Record type of a handshake.
-pub(crate) const HANDSHAKE: u8 = 0x16;
+use crate::event::Event;
+use crate::http::{Cx, Kind, Talk};
+use crate::input::{FlowId, Origin, Side};
+use crate::time::Timestamp;
+use way::{State, Way};
 
-/// Largest record: 2^14 bytes and an allowance (RFC 8446 §5.2, RFC 5246 §6.2.3).
-const RECORD_BYTES_MAX: usize = (1 << 14) + 2048;
+/// Bytes of a side after its last message of interest: when the other side has still said nothing, it is not seen at all. A client
+/// may send so much before the answer (RFC 8446 §2.3).
+const ALONE_BYTES_MAX: u64 = 32 * 1024;
 
-const RECORD_HEADER: usize = 5;
-const CLIENT_HELLO: u8 = 1;
-const EXTENSION_SERVER_NAME: u16 = 0;
+/// What is known of a TLS flow from its beginning. Given once, before the flow is ignored.
+#[derive(Clone, Copy, Debug)]
+pub struct Hello<'a> {
+    /// The flow.
+    pub flow: FlowId,
+    /// Who owns it.
+    pub origin: &'a Origin,
+    /// What the client offers; `None`: its hello was not seen, or could not be read.
+    pub offer: Option<Offer<'a>>,
+    /// What the server chose; `None`: its hello was not seen, or could not be read, or it refused.
+    pub choice: Option<Choice<'a>>,
+    /// The certificates of the server.
+    pub chain: Chain<'a>,
+    /// The description of an alert that the server sent before any other message (RFC 8446 §6): it refused.
+    pub refused: Option<u8>,
+    /// When its first byte was seen.
+    pub at: Timestamp,
+}
 
-const EXTENSION_PROTOCOLS: u16 = 16;
-const EXTENSION_VERSIONS: u16 = 43;
+/// What is known of a server's certificates.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Chain<'a> {
+    /// Nothing: something was not seen, broke the rules or was too long.
+    #[default]
+    Unknown,
+    /// They are encrypted (TLS 1.3).
+    Encrypted,
+    /// It sent none: the session goes on from an earlier one, or the suite needs none.
+    NotSent,
+    /// It sent these.
+    Sent(Certificates<'a>),
+}
 
-/// Type and length of a handshake message.
-const MESSAGE_HEADER: usize = 4;
+/// The beginning of a TLS flow.
+#[derive(Debug)]
+pub(crate) struct Handshake {
+    client: Way,
+    server: Way,
+    began: Timestamp,
+}
 
-/// Largest hello that is read, its header included; the largest in use have post-quantum key shares of some kilobytes.
-const HELLO_BYTES_MAX: usize = 32 * 1024;
+/// Whether the first byte of a side may begin a TLS connection: a record, of the server also an alert, of the client also a hello
+/// in the manner of SSL 2.
+pub(crate) fn may_begin(first: u8, side: Side) -> bool {
+    match side {
+        Side::Client => first == record::HANDSHAKE || first & 0x80 != 0,
+        Side::Server => first == record::HANDSHAKE || first == record::ALERT,
+    }
+}
 
-/// Records over which a hello may lie; more is a trick.
-const RECORDS_MAX: usize = 16;
-
-/// What the first records say.
-pub(crate) enum Read<'a> {
-    /// Not all of it is there.
+/// What has been found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// Not enough yet.
     More,
     /// It is not TLS.
-    Not,
-    /// A `ClientHello` in records of `len` bytes, their headers included. Empty where it can't be read.
-    Hello { len: usize, hello: Cow<'a, [u8]> },
+    NotTls,
+    /// It is TLS, and all is read that will be.
+    Tls,
 }
 
-/// What a `ClientHello` offers, as far as it can be read.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Offer<'a> {
-    pub(crate) server_name: Option<&'a str>,
-    pub(crate) protocols: Protocols<'a>,
-    pub(crate) versions: TlsVersions<'a>,
-}
-
-/// Whether bytes at the start of a turn are a record of a TLS connection that was joined late.
-pub(crate) fn is_record(bytes: &[u8]) -> bool {
-    let [kind, 3, minor, high, low, ..] = *bytes else { return false };
-    let len = usize::from(u16::from_be_bytes([high, low]));
-    (0x14..=0x17).contains(&kind) && minor <= 4 && (1..=RECORD_BYTES_MAX).contains(&len)
-}
-
-/// What stands at the front.
-enum Fragment<'a> {
-    /// A record of a handshake, with this content.
-    Whole(&'a [u8]),
-    /// The beginning of one.
-    Part,
-    /// Something else.
-    Other,
-}
-
-fn fragment(bytes: &[u8]) -> Fragment<'_> {
-    if bytes.iter().zip([HANDSHAKE, 3]).any(|(b, wanted)| *b != wanted) {
-        return Fragment::Other;
+impl Handshake {
+    pub(crate) fn new(began: Timestamp) -> Self {
+        Self { client: Way::new(Side::Client), server: Way::new(Side::Server), began }
     }
-    let [_, _, _, high, low, content @ ..] = bytes else { return Fragment::Part };
-    if !is_record(bytes) {
-        return Fragment::Other;
-    }
-    content.get(..usize::from(u16::from_be_bytes([*high, *low]))).map_or(Fragment::Part, Fragment::Whole)
-}
 
-/// Reads the first message of a connection, over as many records as it has. Bounded by [`HELLO_BYTES_MAX`] and
-/// [`RECORDS_MAX`]; looks at no more than the records' headers until all of it is there.
-pub(crate) fn client_hello(bytes: &[u8]) -> Read<'_> {
-    if bytes.get(RECORD_HEADER).is_some_and(|kind| *kind != CLIENT_HELLO) {
-        return Read::Not;
-    }
-    let mut contents: SmallVec<[&[u8]; 2]> = SmallVec::new();
-    let (mut len, mut have) = (0, 0);
-    loop {
-        let content = match fragment(bytes.get(len..).unwrap_or_default()) {
-            Fragment::Whole(content) => content,
-            Fragment::Part => return Read::More,
-            Fragment::Other => return Read::Not,
-        };
-        contents.push(content);
-        len += RECORD_HEADER + content.len();
-        have += content.len();
-        let start = contents.iter().copied().flatten().take(MESSAGE_HEADER);
-        let wanted = MESSAGE_HEADER + start.skip(1).fold(0, |sum, byte| (sum << 8) | usize::from(*byte));
-        return match contents[..] {
-            _ if wanted > HELLO_BYTES_MAX => Read::Hello { len, hello: Cow::Borrowed(&[]) },
-            _ if have < MESSAGE_HEADER && contents.len() < RECORDS_MAX => continue,
-            [one] if have >= wanted => Read::Hello { len, hello: Cow::Borrowed(one) },
-            _ if have >= wanted => Read::Hello { len, hello: Cow::Owned(contents.concat()) },
-            _ if contents.len() >= RECORDS_MAX => Read::Hello { len, hello: Cow::Borrowed(&[]) },
-            _ => continue,
-        };
-    }
-}
-
-/// What the hello offers. What breaks the rules ends the reading; what was read before it stands.
-pub(crate) fn offer(hello: &[u8]) -> Offer<'_> {
-    let mut offer = Offer::default();
-    let mut rest = Cursor(hello);
-    let Some(legacy) = rest.skip(MESSAGE_HEADER).and_then(|()| rest.take(2)) else { return offer };
-    // RFC 8446 §4.2.1: it is the highest version offered where the extension is missing.
-    offer.versions = TlsVersions(legacy);
-    let Some(mut rest) = extensions(rest) else { return offer };
-    while let Some((kind, content)) = extension(&mut rest) {
-        match kind {
-            EXTENSION_SERVER_NAME => offer.server_name = offer.server_name.or_else(|| server_name(content)),
-            EXTENSION_PROTOCOLS => offer.protocols = Cursor(content).list().map(Protocols).unwrap_or_default(),
-            EXTENSION_VERSIONS => {
-                let list = content.split_first().map(|(len, list)| list.get(..usize::from(*len)).unwrap_or(list));
-                offer.versions = TlsVersions(list.unwrap_or_default());
-            }
-            _ => {}
+    fn way(&mut self, side: Side) -> &mut Way {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
         }
     }
-    offer
-}
 
-/// The extensions, which follow the random bytes, the session, the suites and the compressions.
-fn extensions(mut rest: Cursor<'_>) -> Option<Cursor<'_>> {
-    rest.skip(32)?;
-    let session = rest.byte()?;
-    rest.skip(usize::from(session))?;
-    rest.list()?;
-    let compressions = rest.byte()?;
-    rest.skip(usize::from(compressions))?;
-    rest.list().map(Cursor)
-}
-
-fn extension<'a>(rest: &mut Cursor<'a>) -> Option<(u16, &'a [u8])> {
-    Some((rest.short()?, rest.list()?))
-}
-
-/// The first host name of the extension, if it is a name.
-fn server_name(content: &[u8]) -> Option<&str> {
-    let mut list = Cursor(content);
-    list.skip(3)?;
-    let name = std::str::from_utf8(list.list()?).ok()?;
-    let plain = name.bytes().all(|b| b.is_ascii_graphic());
-    Some(name).filter(|name| !name.is_empty() && name.len() < 256 && plain)
-}
-
-/// Reads from the front; every step is checked.
-struct Cursor<'a>(&'a [u8]);
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, n: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(n)?;
-        self.0 = rest;
-        Some(taken)
+    /// The next bytes of a side. `late`: not its first ones, something before them is missing.
+    pub(crate) fn bytes(&mut self, side: Side, data: &[u8], late: bool, cx: &mut Cx<'_>) {
+        self.began = self.began.min(cx.at);
+        self.way(side).bytes(data, late, cx);
     }
 
-    fn skip(&mut self, n: usize) -> Option<()> {
-        self.take(n).map(|_| ())
+    /// Bytes of a side are missing, or it is over.
+    pub(crate) fn give_up(&mut self, side: Side) {
+        self.way(side).give_up();
     }
 
-    fn byte(&mut self) -> Option<u8> {
-        self.take(1)?.first().copied()
-    }
-
-    /// What stands behind its length of two bytes.
-    fn list(&mut self) -> Option<&'a [u8]> {
-        let len = self.short()?;
-        self.take(usize::from(len))
-    }
-
-    fn short(&mut self) -> Option<u16> {
-        match self.take(2)? {
-            [high, low] => Some(u16::from_be_bytes([*high, *low])),
-            _ => None,
+    fn found(&self) -> Found {
+        let Self { client, server, .. } = self;
+        match (client.state, server.state) {
+            (_, State::Garbage) => Found::NotTls,
+            (State::Garbage, _) if !server.is_proven() => Found::NotTls,
+            (State::Reading, State::Reading) => Found::More,
+            (State::Reading, _) if server.idle() < ALONE_BYTES_MAX => Found::More,
+            (_, State::Reading) if client.idle() < ALONE_BYTES_MAX => Found::More,
+            _ if client.is_proven() || server.is_proven() => Found::Tls,
+            _ => Found::NotTls,
         }
+    }
+
+    /// Tells what is known, once nothing more will be; and gives the memory back.
+    pub(crate) fn conclude(self: Box<Self>, talk: &mut Talk, cx: &mut Cx<'_>) -> Option<Box<Self>> {
+        let found = self.found();
+        if found == Found::More {
+            return Some(self);
+        }
+        cx.pool.release(self.client.allocated() + self.server.allocated());
+        if found == Found::NotTls {
+            talk.ignore(Kind::NotHttp, cx);
+            talk.count_ignored(self.client.seen + self.server.seen);
+            return None;
+        }
+        let read = self.client.read + self.server.read;
+        let offer = self.client.message().and_then(hello::offer);
+        let choice = self.server.message().and_then(hello::choice);
+        let chain = self.server.chain();
+        let refused = self.server.alert;
+        let hello = Hello { flow: cx.flow, origin: cx.origin, offer, choice, chain, refused, at: self.began };
+        (cx.emit)(Event::Hello(hello));
+        talk.ignore(Kind::Encrypted, cx);
+        talk.coverage.parsed += read;
+        talk.count_ignored(self.client.seen + self.server.seen - read);
+        None
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use apiscope_wire::tls::{Certificate, Chain, Hello};
 use apiscope_wire::{
     CloseReason, Counters, Coverage, Event, FlowId, Hop, Input, Limits, Origin, Payload, Role, Segment, Seq, Side,
     Start, Timestamp, Version, Wire,
@@ -360,11 +361,7 @@ fn collect(outcome: &mut Outcome, event: Event<'_>) {
             let (index, complete) = (message.exchange.index, message.complete);
             outcome.lines.push(Line { client, index, complete, text, content });
         }
-        Event::Hello(hello) => {
-            let protocols: Vec<_> = hello.protocols.iter().map(|name| name.escape_ascii().to_string()).collect();
-            let versions: Vec<_> = hello.versions.iter().map(|version| format!("{version:04x}")).collect();
-            outcome.verdicts.push(format!("hello {:?} {protocols:?} {versions:?}", hello.server_name));
-        }
+        Event::Hello(hello) => outcome.verdicts.push(hello_text(&hello)),
         Event::Ambiguous(odd) => {
             outcome.odd.push(format!("{} {:?} {:?}", odd.exchange.index, odd.side, odd.kind));
         }
@@ -375,6 +372,46 @@ fn collect(outcome: &mut Outcome, event: Event<'_>) {
         Event::Over(..) => {}
         Event::Closed(..) => outcome.closed += 1,
     }
+}
+
+/// What is known of a TLS flow: offer, choice, chain; `?` is unknown.
+fn hello_text(hello: &Hello<'_>) -> String {
+    let mut text = "hello".to_owned();
+    match hello.offer {
+        Some(offer) => {
+            let protocols: Vec<_> = offer.protocols.iter().map(|name| name.escape_ascii().to_string()).collect();
+            let versions: Vec<_> = offer.versions.iter().map(|version| format!("{version:04x}")).collect();
+            let suites = offer.suites.iter().count();
+            write!(text, " {:?} {protocols:?} {versions:?} {suites} suites", offer.server_name)
+        }
+        None => write!(text, " ?"),
+    }
+    .expect("a string");
+    match (hello.choice, hello.refused) {
+        (Some(choice), _) => {
+            let protocol = choice.protocol.map(|name| name.escape_ascii().to_string());
+            let retry = if choice.retry { " retry" } else { "" };
+            write!(text, " -> {:04x} {:04x} {protocol:?}{retry}", choice.version, choice.suite)
+        }
+        (None, Some(alert)) => write!(text, " -> refused {alert}"),
+        (None, None) => write!(text, " -> ?"),
+    }
+    .expect("a string");
+    match hello.chain {
+        Chain::Unknown => text.push_str(" ?"),
+        Chain::Encrypted => text.push_str(" encrypted"),
+        Chain::NotSent => text.push_str(" no certificate"),
+        Chain::Sent(chain) => {
+            for Certificate { subject, issuer, not_before, not_after, key, names, .. } in chain.iter() {
+                write!(text, "\n  {subject:?} by {issuer:?} {not_before:?}..{not_after:?} {key:?} {names:?}")
+                    .expect("a string");
+            }
+            if chain.is_cut() {
+                text.push_str("\n  and more");
+            }
+        }
+    }
+    text
 }
 
 /// A small generator of pseudo-random numbers (xorshift64*): schedules must be the same in every run.

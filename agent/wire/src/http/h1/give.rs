@@ -1,6 +1,6 @@
 //! Messages begin and are given.
 
-use crate::event::{Body, Event, Header, Headers, Hello, Message, Start};
+use crate::event::{Body, Event, Header, Headers, Message, Start};
 use crate::http::h1::framing::{Fields, Framing};
 use crate::http::h1::head::{self, Fault, Head, HeaderVec, Parsed};
 use crate::http::h1::{Chunks, Reader, State, chunked, switch};
@@ -10,7 +10,6 @@ use crate::http::work::{Begun, Work};
 use crate::http::{Cx, Fresh, Kind, Talk, Unread};
 use crate::input::{Origin, Side};
 use crate::time::Timestamp;
-use crate::tls::Offer;
 
 /// What a method means for its response.
 pub(crate) fn asked(method: &[u8], upgrade: bool) -> Asked {
@@ -24,12 +23,6 @@ pub(crate) fn asked(method: &[u8], upgrade: bool) -> Asked {
 
 /// A server sends this by itself when it closes an idle connection (RFC 9110 §15.5.9).
 const REQUEST_TIMEOUT: u16 = 408;
-
-pub(crate) fn hello(offer: Offer<'_>, cx: &mut Cx<'_>) {
-    let Offer { server_name, protocols, versions } = offer;
-    let hello = Hello { flow: cx.flow, origin: cx.origin, server_name, protocols, versions, at: cx.at };
-    (cx.emit)(Event::Hello(hello));
-}
 
 impl Reader {
     /// A head lies whole in the segment. Gives the message if all of it does.

@@ -9,6 +9,7 @@ mod chunked;
 pub(crate) mod framing;
 mod give;
 mod head;
+mod secure;
 mod switch;
 
 use crate::http::h2::{Connection, frame};
@@ -46,8 +47,6 @@ pub(crate) struct Reader {
 enum State {
     /// Before or in a head. With a reason: only perhaps, and what turns out to be no head is unread for that reason.
     Head(Option<Unread>),
-    /// In the first message of a TLS connection.
-    Hello,
     /// In a body of known length.
     Length { left: u64 },
     /// In a chunked body.
@@ -71,7 +70,7 @@ impl Reader {
     /// Whether it is in the middle of a message.
     pub(crate) fn is_within(&self) -> bool {
         match self.state {
-            State::Head(_) | State::Hello => self.work.is_some(),
+            State::Head(_) => self.work.is_some(),
             State::Length { .. } | State::Chunked(_) | State::UntilClose => true,
             State::Resync(_) => false,
         }
@@ -97,6 +96,9 @@ impl Reader {
             if talk.kind == Kind::H2 {
                 return self.h2_bytes(data, talk, cx);
             }
+            if talk.kind == Kind::Tls {
+                return self.tls_bytes(data, talk, cx);
+            }
             if talk.ignored() {
                 self.drop_all(talk, cx);
                 talk.count_ignored(data.len() as u64);
@@ -113,7 +115,6 @@ impl Reader {
                     data
                 }
                 State::Head(after) => self.head(data, after, fresh, talk, cx),
-                State::Hello => self.hello(data, talk, cx),
                 State::Length { left } => self.length(data, left, fresh, talk, cx),
                 State::Chunked(chunks) => self.chunked(data, chunks, fresh, talk, cx),
                 State::UntilClose => self.until_close(data, fresh, talk, cx),
@@ -143,7 +144,7 @@ impl Reader {
     /// A message may start here.
     fn resync<'d>(&mut self, data: &'d [u8], why: Unread, fresh: Fresh, talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
         if talk.kind == Kind::Unknown && tls::is_record(data) {
-            talk.ignore(Kind::Encrypted, cx);
+            talk.speak_tls(cx.at);
             return data;
         }
         if talk.kind == Kind::Unknown && frame::is_chain(data, self.side) {
@@ -282,43 +283,14 @@ impl Reader {
             self.refuse(Unread::Malformed, talk, cx);
             return rest;
         }
-        let first = self.work.as_deref().and_then(|work| work.buf.first());
-        if talk.kind == Kind::Unknown && self.side == Side::Client && first == Some(&tls::HANDSHAKE) {
-            self.state = State::Hello;
-            return self.hello_on(rest, talk, cx);
+        if self.may_be_tls(talk) {
+            talk.speak_tls(cx.at);
+            self.tls_bytes(rest, talk, cx);
+            return &[];
         }
         talk.ignore(Kind::NotHttp, cx);
         self.drop_all(talk, cx);
         rest
-    }
-
-    fn hello<'d>(&mut self, data: &'d [u8], talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
-        let Some(work) = self.work.as_deref_mut() else { return &[] };
-        if !cx.pool.append(&mut work.buf, data, cx.limits) {
-            return self.no_memory(data, talk, cx);
-        }
-        self.hello_on(&[], talk, cx)
-    }
-
-    /// Reads the hello as far as it is there. `rest` follows what was gathered.
-    fn hello_on<'d>(&mut self, rest: &'d [u8], talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
-        let Some(work) = self.work.as_deref_mut() else { return rest };
-        if !rest.is_empty() && !cx.pool.append(&mut work.buf, rest, cx.limits) {
-            return self.no_memory(rest, talk, cx);
-        }
-        match tls::client_hello(&work.buf) {
-            tls::Read::More => return &[],
-            tls::Read::Not => talk.ignore(Kind::NotHttp, cx),
-            tls::Read::Hello { len, hello } => {
-                talk.coverage.parsed += len as u64;
-                give::hello(tls::offer(&hello), cx);
-                talk.ignore(Kind::Encrypted, cx);
-                talk.count_ignored((work.buf.len() as u64).saturating_sub(len as u64));
-                work.buf.clear();
-            }
-        }
-        self.drop_all(talk, cx);
-        &[]
     }
 
     /// The bound on all buffers is reached: the head is given up.
@@ -440,7 +412,7 @@ impl Reader {
 
     /// So many bytes are missing here. Their account is not the reader's.
     pub(crate) fn hole(&mut self, n: u64, hole: Hole, talk: &mut Talk, cx: &mut Cx<'_>) {
-        if talk.ignored() || self.h2_hole(n, hole, talk, cx) {
+        if talk.ignored() || self.h2_hole(n, hole, talk, cx) || self.tls_ends(talk, cx) {
             return;
         }
         match self.state {
@@ -448,7 +420,7 @@ impl Reader {
                 self.unread(why, talk, cx);
                 self.lose_step(why, talk, cx);
             }
-            State::Head(None) | State::Hello => {
+            State::Head(None) => {
                 let half = self.work.as_deref().is_some_and(|work| !work.buf.is_empty());
                 if half {
                     self.cut_head(Unread::JoinedLate, talk, cx);
@@ -469,7 +441,7 @@ impl Reader {
             self.drop_all(talk, cx);
             return;
         }
-        if self.h2_end(talk, cx) {
+        if self.h2_end(talk, cx) || self.tls_ends(talk, cx) {
             return;
         }
         match self.state {
@@ -482,10 +454,6 @@ impl Reader {
                 Some(_) => self.unread(Unread::Malformed, talk, cx),
                 None => {}
             },
-            State::Hello => {
-                talk.ignore(Kind::NotHttp, cx);
-                self.drop_all(talk, cx);
-            }
             State::Length { .. } | State::Chunked(_) => self.finish(false, talk, cx),
             State::UntilClose => self.finish(reason == CloseReason::Fin, talk, cx),
             State::Resync(_) => {}

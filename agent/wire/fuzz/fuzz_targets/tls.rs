@@ -1,0 +1,8 @@
+//! `cargo +nightly fuzz run tls` in `agent/wire`; what it does is in `targets.rs`.
+#![no_main]
+#![allow(dead_code, reason = "each target uses one function")]
+
+#[path = "../targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::tls(data));
