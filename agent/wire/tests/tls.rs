@@ -1,6 +1,5 @@
 //! TLS: every bound is reached, holds and is counted; what is said of a handshake that is not whole; hostile bytes.
 
-#[allow(dead_code, reason = "each test binary uses a part")]
 mod common;
 #[allow(dead_code, reason = "each test binary uses a part")]
 #[path = "../fuzz/targets.rs"]
@@ -106,7 +105,7 @@ fn messages_that_are_too_long_are_not_read() {
     let [client, server] = hellos("tls_12_ecdsa");
     let long = talk(&records(1, &[client[9..].to_vec(), vec![0; 33_000]].concat(), 16_000), &server);
     assert!(long.verdicts[0].starts_with("hello ? -> 0303 c02c"), "{}", long.render());
-    let long = talk(&client, &records(2, &[0; 33_000], 16_000));
+    let long = talk(&client, &records(2, &vec![0; 33_000], 16_000));
     assert!(long.verdicts[0].ends_with("28 suites -> ? ?"), "{}", long.render());
 }
 
