@@ -1,5 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a change lands, the live tests included.
 
+mod lanes;
+
 use crate::{bpf, docs, process, setup, tidy};
 use anyhow::{Context, Result, bail};
 use std::time::Instant;
@@ -7,12 +9,12 @@ use std::time::Instant;
 /// The `test` command's own arguments.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Given to `cargo test`, such as the name of a test.
+    /// Given to `cargo test`, such as the name of a test; without any, all tests run.
     #[arg(last = true)]
     cargo_test: Vec<String>,
 }
 
-/// Each stage with its name; the first that fails ends it. `cargo test` comes last, so that its closing lines show.
+/// Each stage with its name; the first that fails ends it. The tests come last, so that their closing lines show.
 pub(crate) fn run(args: &Args, way: Option<bpf::Way>) -> Result<()> {
     let started = Instant::now();
     let mut way_used = None;
@@ -29,8 +31,9 @@ pub(crate) fn run(args: &Args, way: Option<bpf::Way>) -> Result<()> {
         let leaking = ["test", "-p", "apiscope", "--features", "deliberate-leak", "--test", "leaks"];
         process::run(process::command("cargo").args(leaking))
     })?;
-    stage("tests", || {
-        process::run(process::command("cargo").args(["test", "--workspace", "--no-fail-fast"]).args(&args.cargo_test))
+    stage("tests", || match &*args.cargo_test {
+        [] => lanes::run(),
+        chosen => process::run(process::command("cargo").args(["test", "--workspace", "--no-fail-fast"]).args(chosen)),
     })?;
     eprintln!("\nAll stages passed in {:.0} s.", started.elapsed().as_secs_f64());
     Ok(())

@@ -1,0 +1,132 @@
+//! The test binaries in two lanes at once: those that mostly wait, for receivers to come back and alerts to end, beside those
+//! that compute.
+
+use crate::process;
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::{path::PathBuf, process::Stdio, thread};
+
+/// The integration tests that wait more than they compute.
+const WAITING: [&str; 2] = ["oncall", "receivers"];
+
+/// One test binary, as cargo built it.
+struct Binary {
+    name: String,
+    executable: PathBuf,
+    /// Where cargo would start it.
+    folder: PathBuf,
+}
+
+/// Builds all tests of the workspace and runs them; every failing binary is named at the end.
+pub(super) fn run() -> Result<()> {
+    let (waiting, working): (Vec<_>, Vec<_>) =
+        build()?.into_iter().partition(|binary| WAITING.contains(&&*binary.name));
+    if waiting.len() != WAITING.len() {
+        bail!("the tests {WAITING:?} were not all built: bring the list in xtask/src/test/lanes.rs up to date");
+    }
+    let beside = thread::spawn(move || -> Result<Vec<String>> {
+        let mut failed = Vec::new();
+        for binary in &waiting {
+            let output = binary.command().stdin(Stdio::null()).output().with_context(|| binary.start_failed())?;
+            // Shown whole when it has ended, so that the lanes do not mix.
+            eprint!(
+                "\n     Ran beside: {}\n{}{}",
+                binary.executable.display(),
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
+            failed.extend((!output.status.success()).then(|| binary.name.clone()));
+        }
+        Ok(failed)
+    });
+    let mut failed = Vec::new();
+    for binary in &working {
+        eprintln!("\n     Running {}", binary.executable.display());
+        let status = binary.command().status().with_context(|| binary.start_failed())?;
+        failed.extend((!status.success()).then(|| binary.name.clone()));
+    }
+    failed.extend(beside.join().map_err(|_| anyhow::anyhow!("the waiting tests' lane ended by a defect"))??);
+    if process::run(process::command("cargo").args(["test", "--quiet", "--workspace", "--doc"])).is_err() {
+        failed.push("doc tests".into());
+    }
+    if !failed.is_empty() {
+        bail!("these tests failed: {}. One alone: cargo test --workspace --test NAME", failed.join(", "));
+    }
+    Ok(())
+}
+
+impl Binary {
+    fn command(&self) -> std::process::Command {
+        let mut command = process::command(&self.executable.to_string_lossy());
+        command.current_dir(&self.folder);
+        command
+    }
+
+    fn start_failed(&self) -> String {
+        format!("cannot start {}", self.executable.display())
+    }
+}
+
+/// What of cargo's messages tells a test binary; see "External tools" in the Cargo book.
+#[derive(Deserialize)]
+struct Artifact {
+    manifest_path: PathBuf,
+    target: Target,
+    profile: Profile,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Profile {
+    test: bool,
+}
+
+fn build() -> Result<Vec<Binary>> {
+    let mut cargo = process::command("cargo");
+    cargo.args(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"]);
+    let output = cargo.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("`{}` failed: {}", process::shown(&cargo), output.status);
+    }
+    Ok(binaries(&String::from_utf8_lossy(&output.stdout)))
+}
+
+fn binaries(messages: &str) -> Vec<Binary> {
+    // Other messages lack the fields of an artifact.
+    let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
+    let tests = artifacts.filter(|artifact| artifact.profile.test);
+    tests
+        .filter_map(|artifact| {
+            let folder = artifact.manifest_path.parent()?.to_owned();
+            Some(Binary { name: artifact.target.name, executable: artifact.executable?, folder })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::binaries;
+
+    #[test]
+    fn tests_are_told_from_other_messages() {
+        let artifact = |name: &str, test: bool, executable: &str| {
+            format!(
+                r#"{{"reason":"compiler-artifact","manifest_path":"/w/agent/Cargo.toml","target":{{"name":"{name}","kind":["test"]}},"profile":{{"test":{test}}},"executable":{executable}}}"#
+            )
+        };
+        let messages = [
+            artifact("live", true, r#""/w/target/live-1""#),
+            artifact("apiscope", false, r#""/w/target/apiscope""#),
+            artifact("library", true, "null"),
+            r#"{"reason":"build-finished","success":true}"#.to_owned(),
+        ];
+        let found = binaries(&messages.join("\n"));
+        assert_eq!(found.len(), 1);
+        assert_eq!((&*found[0].name, found[0].folder.to_str()), ("live", Some("/w/agent")));
+    }
+}
