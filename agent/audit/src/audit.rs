@@ -6,15 +6,16 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiscope_wire::Timestamp;
+use apiscope_wire::{Origin, Timestamp};
 
 use crate::change::{CallRow, Change};
 use crate::detect::{Case, Detector};
-use crate::exchange::{Exchange, Record};
+use crate::exchange::{ApiId, Exchange, Record};
 use crate::finding::{Finding, FindingRow};
 use crate::inventory::{EndpointRow, Inventory, InventoryCounters};
 use crate::ledger::{Ledger, LedgerCounters};
 use crate::settings::Settings;
+use crate::tls::{Book, HelloFacts};
 
 /// State from the store, loaded once at start.
 #[derive(Debug, Default)]
@@ -34,6 +35,7 @@ pub struct Audit {
     inventory: Inventory,
     detectors: Vec<Box<dyn Detector>>,
     ledger: Ledger,
+    tls: Book,
     flushed: Timestamp,
 }
 
@@ -46,6 +48,7 @@ impl Audit {
             inventory: Inventory::new(&settings.environment, &settings.documents, restored.endpoints),
             detectors: settings.detect.detectors(),
             ledger: Ledger::new(&settings.environment, settings.resolve_after, restored.findings),
+            tls: Book::default(),
             flushed: Timestamp::EPOCH,
         }
     }
@@ -63,12 +66,7 @@ impl Audit {
     pub fn handle(&mut self, record: Record, emit: &mut dyn FnMut(Change)) {
         match record {
             Record::Exchange(exchange) => self.exchange(exchange, emit),
-            Record::Hello { api, origin, server_name, at } => {
-                let case = Case::Hello { origin: &origin, server_name: server_name.as_ref(), at };
-                let findings = judge(&mut self.detectors, &case);
-                emit(Change::TlsUnobserved(api, at));
-                self.record(findings, emit);
-            }
+            Record::Hello { api, origin, hello, at } => self.hello(api, &origin, *hello, at, emit),
             Record::Ambiguous(ambiguity) => {
                 let findings = judge(&mut self.detectors, &Case::Ambiguous(&ambiguity));
                 emit(Change::Ambiguous(ambiguity));
@@ -86,6 +84,7 @@ impl Audit {
         }
         self.flushed = now;
         self.give_endpoints(emit);
+        self.give_tls(emit);
         self.ledger.tick(now, emit);
     }
 
@@ -93,6 +92,7 @@ impl Audit {
     pub fn flush(&mut self, now: Timestamp, emit: &mut dyn FnMut(Change)) {
         self.flushed = now;
         self.give_endpoints(emit);
+        self.give_tls(emit);
         self.ledger.flush(emit);
     }
 
@@ -117,6 +117,15 @@ impl Audit {
         self.record(findings, emit);
     }
 
+    fn hello(&mut self, api: ApiId, origin: &Origin, hello: HelloFacts, at: Timestamp, emit: &mut dyn FnMut(Change)) {
+        let findings = judge(&mut self.detectors, &Case::Hello { origin, hello: &hello, at });
+        for key in self.tls.add(&api, origin.server.port(), hello, at) {
+            emit(Change::TlsGone(Box::new(key)));
+        }
+        emit(Change::TlsUnobserved(api, at));
+        self.record(findings, emit);
+    }
+
     fn record(&mut self, findings: Vec<Finding>, emit: &mut dyn FnMut(Change)) {
         for finding in findings {
             self.ledger.record(finding, emit);
@@ -128,6 +137,10 @@ impl Audit {
             self.give_gone(emit);
         }
         self.inventory.take_changed(&mut |row| emit(Change::Endpoint(Box::new(row.clone()))));
+    }
+
+    fn give_tls(&mut self, emit: &mut dyn FnMut(Change)) {
+        self.tls.take_changed(&mut |row| emit(Change::Tls(Box::new(row.clone()))));
     }
 
     /// Endpoints that are no more: before each the row that it was joined into, so that no one who listens loses a count.

@@ -5,6 +5,7 @@ use apiscope_wire::{Coverage, Timestamp};
 use crate::exchange::{ApiId, Exchange};
 use crate::finding::{Alert, FindingRow};
 use crate::inventory::{EndpointId, EndpointRow};
+use crate::tls::{TlsKey, TlsRow};
 
 /// One call, for the live view, the metrics and the call log.
 #[derive(Clone, Debug)]
@@ -38,6 +39,10 @@ pub enum Change {
     Coverage(ApiId, Coverage),
     /// Framing that servers read differently, counted by kind until it is a finding of its own (issue 6).
     Ambiguous(apiscope_wire::Ambiguity),
+    /// What is known of the TLS of an API, port and server name (at most once a second and row). The whole row: an upsert.
+    Tls(Box<TlsRow>),
+    /// A row of TLS is no more: it was silent for long and made room for another.
+    TlsGone(Box<TlsKey>),
     /// A TLS flow that nobody can read.
     TlsUnobserved(ApiId, Timestamp),
 }

@@ -17,6 +17,7 @@ use apiscope_wire::{Ambiguity, Origin, Timestamp};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::inventory::Sighting;
 use crate::secret::Masked;
+use crate::tls::HelloFacts;
 
 pub use setting::{SettingError, SettingKey, SettingValue};
 
@@ -46,8 +47,8 @@ pub enum Case<'a> {
     Hello {
         /// Who owns it.
         origin: &'a Origin,
-        /// The name that the client asked for, if in clear.
-        server_name: Option<&'a Masked>,
+        /// What it says.
+        hello: &'a HelloFacts,
         /// When.
         at: Timestamp,
     },

@@ -7,6 +7,7 @@ use apiscope_wire::{Ambiguity, Coverage, ExchangeId, FlowId, Origin, Timestamp, 
 
 use crate::facts::Facts;
 use crate::secret::{Fingerprint, Masked};
+use crate::tls::HelloFacts;
 
 /// An API's name: the same on every host that serves it (design §4).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,8 +129,8 @@ pub enum Record {
         api: ApiId,
         /// Who owns the flow.
         origin: Arc<Origin>,
-        /// Server name, if in clear.
-        server_name: Option<Masked>,
+        /// What the handshake says.
+        hello: Box<HelloFacts>,
         /// When.
         at: Timestamp,
     },

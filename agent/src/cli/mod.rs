@@ -19,6 +19,7 @@ mod rows;
 mod run;
 mod status;
 mod table;
+mod tls;
 mod watch;
 
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -65,6 +66,7 @@ enum Command {
     Watch(watch::Args),
     Apis(apis::Args),
     Endpoints(endpoints::Args),
+    Tls(tls::Args),
     Findings(findings::Args),
     Explain(explain::Args),
     Check(check::Args),
@@ -91,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Watch(args) => watch::run(&args),
         Command::Apis(args) => apis::run(&args),
         Command::Endpoints(args) => endpoints::run(&args),
+        Command::Tls(args) => tls::run(&args),
         Command::Findings(args) => findings::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),

@@ -184,6 +184,7 @@ impl<'a> Run<'a> {
             coverage: self.board.total(),
             apis: self.board.apis(),
             endpoints: self.board.endpoints(),
+            tls: self.board.tls(),
             findings: self.board.findings(),
             notes,
         }
@@ -193,6 +194,10 @@ impl<'a> Run<'a> {
         writeln!(std::io::stdout(), "{}", account(&self.board.total()))?;
         table(self.board.apis())?;
         table(self.board.endpoints())?;
+        let tls = self.board.tls();
+        if !tls.is_empty() {
+            table(tls)?;
+        }
         table(self.board.findings())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::output::Row;
 use super::table;
-use crate::view::{ApiView, CoverageView, EndpointView, FindingView};
+use crate::view::{ApiView, CoverageView, EndpointView, FindingView, TlsView};
 
 impl Row for ApiView {
     const COLUMNS: &'static [&'static str] = &[
@@ -76,6 +76,44 @@ impl Row for EndpointView {
             latency(self.latency_ms_p99),
             table::bytes(self.response_bytes_max),
             self.last.as_deref().map_or_else(|| "never".to_owned(), table::ago),
+        ]
+    }
+}
+
+impl Row for TlsView {
+    const COLUMNS: &'static [&'static str] = &[
+        "api",
+        ">port",
+        "server name",
+        ">connections",
+        ">refused",
+        "chosen versions",
+        "most chosen suite",
+        "certificate",
+        "issuer",
+        "valid until",
+        ">last",
+    ];
+    const NOUN: &'static str = "TLS connections";
+
+    fn cells(&self) -> Vec<String> {
+        let dash = || "-".to_owned();
+        let versions: Vec<_> = self.versions.iter().map(|(version, n)| format!("{version} ({n})")).collect();
+        let suite = self.suites.iter().max_by_key(|(_, n)| **n).map_or_else(dash, |(suite, _)| suite.clone());
+        let own = self.certificates.first();
+        let unseen = || if self.chains.contains_key("encrypted") { "encrypted".to_owned() } else { dash() };
+        vec![
+            self.api.clone(),
+            self.port.to_string(),
+            self.server_name.clone().unwrap_or_else(dash),
+            self.connections.to_string(),
+            self.refused.to_string(),
+            if versions.is_empty() { "unknown".to_owned() } else { versions.join(", ") },
+            suite,
+            own.map_or_else(unseen, |own| own.subject.clone()),
+            own.map_or_else(dash, |own| own.issuer.clone()),
+            own.and_then(|own| own.not_after.clone()).unwrap_or_else(dash),
+            table::ago(&self.last),
         ]
     }
 }

@@ -22,6 +22,7 @@ pub fn router(agent: Arc<Agent>) -> Router {
         .route("/v1/status", get(async |State(agent): State<Arc<Agent>>| Json(agent.status())))
         .route("/v1/apis", get(async |State(agent): State<Arc<Agent>>| Json(List::new(agent.board().apis()))))
         .route("/v1/endpoints", get(async |State(agent): State<Arc<Agent>>| Json(List::new(agent.board().endpoints()))))
+        .route("/v1/tls", get(async |State(agent): State<Arc<Agent>>| Json(List::new(agent.board().tls()))))
         .route("/v1/findings", get(async |State(agent): State<Arc<Agent>>| Json(List::new(agent.board().findings()))))
         .route("/v1/findings/{id}", get(finding))
         .route("/v1/watch", get(watch))

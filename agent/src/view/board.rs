@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use apiscope_audit::exchange::ApiId;
 use apiscope_audit::finding::Status;
 use apiscope_audit::inventory::{DocumentState, EndpointId, EndpointRow};
+use apiscope_audit::tls::{TlsKey, TlsRow};
 use apiscope_audit::{Change, FindingId, FindingRow, Restored, Severity};
 use apiscope_wire::Coverage;
 
-use super::{ApiView, CountsView, CoverageView, EndpointView, FindingView, rfc3339};
+use super::{ApiView, CountsView, CoverageView, EndpointView, FindingView, TlsView, rfc3339};
 
 /// What `status`, `apis`, `endpoints` and `findings` are made from. Bounded: past a bound rows are counted, not kept.
 #[derive(Debug, Default)]
@@ -16,6 +17,7 @@ pub struct Board {
     endpoints: BTreeMap<EndpointId, EndpointRow>,
     findings: BTreeMap<FindingId, FindingRow>,
     coverage: BTreeMap<ApiId, Coverage>,
+    tls: BTreeMap<TlsKey, TlsRow>,
     total: Coverage,
     counts: CountsView,
 }
@@ -49,6 +51,12 @@ impl Board {
             Change::Alert(_) => {}
             Change::Coverage(api, coverage) => self.coverage(api, coverage),
             Change::Ambiguous(_) => self.counts.ambiguous_framing += 1,
+            Change::Tls(row) => {
+                self.tls.insert(row.key.clone(), TlsRow::clone(row));
+            }
+            Change::TlsGone(key) => {
+                self.tls.remove(key);
+            }
             Change::TlsUnobserved(..) => self.counts.tls_unobserved_flows += 1,
         }
     }
@@ -100,6 +108,11 @@ impl Board {
         let mut views: Vec<_> = self.endpoints.values().map(EndpointView::from).collect();
         views.sort_by(|a, b| (&a.api, &a.route, &a.method).cmp(&(&b.api, &b.route, &b.method)));
         views
+    }
+
+    /// TLS by API, port and server name. Bounded by the core's own bound.
+    pub fn tls(&self) -> Vec<TlsView> {
+        self.tls.values().map(TlsView::from).collect()
     }
 
     /// Findings: open ones first, then worst first, then newest first.

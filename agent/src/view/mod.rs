@@ -10,6 +10,7 @@ mod exchange;
 mod finding;
 mod inventory;
 mod status;
+mod tls;
 
 pub use board::Board;
 pub use coverage::{CoverageView, LostView, SkippedView, UnparsedView};
@@ -17,6 +18,7 @@ pub use exchange::{ExchangeView, WatchLine};
 pub use finding::{EvidenceView, FindingView};
 pub use inventory::{ApiView, EndpointView, auth_name, document_name, template_name};
 pub use status::{AgentView, CaptureView, CoreView, CountsView, Problem, ReceiverView, StatusView};
+pub use tls::{CertificateView, TlsView};
 
 use apiscope_wire::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -51,6 +53,8 @@ pub struct ReplayView {
     pub apis: Vec<ApiView>,
     /// Endpoints, by API, route and method.
     pub endpoints: Vec<EndpointView>,
+    /// TLS, by API, port and server name.
+    pub tls: Vec<TlsView>,
     /// Findings, worst first.
     pub findings: Vec<FindingView>,
     /// What could not be read, and other things to know about the files.

@@ -9,4 +9,5 @@ mod hostile;
 
 mod packets;
 mod support;
+mod tls;
 mod tools;

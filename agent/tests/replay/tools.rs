@@ -90,7 +90,12 @@ fn server(scratch: &Scratch) -> (Process, u16) {
 }
 
 pub(crate) fn capture(path: &Path, port: u16, arguments: &[&str]) -> Process {
-    let filter = format!("tcp port {port}");
+    capture_ports(path, &[port], arguments)
+}
+
+/// The same of several ports.
+pub(crate) fn capture_ports(path: &Path, ports: &[u16], arguments: &[&str]) -> Process {
+    let filter = ports.iter().map(|port| format!("tcp port {port}")).collect::<Vec<_>>().join(" or ");
     let child = Command::new("tcpdump")
         // Frames of the ring have the snap length: a shorter one gives more of them, and none is lost.
         .args(["-s", "66000", "--immediate-mode", "-U", "-B", "32768", "-Z", "root"])
@@ -167,6 +172,13 @@ pub(crate) fn exchanges_of(mut replay: Replay) -> Vec<String> {
         }
     }
     exchanges
+}
+
+/// A port that is free now, outside of the range from which clients get theirs.
+pub(crate) fn free_port() -> u16 {
+    let start = std::process::id() % 10_000;
+    let mut ports = (0..10_000).map(|n| u16::try_from(15_000 + (start + n * 7) % 15_000).expect("a port"));
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
 
 /// What tshark finds in the file: method and target of each request, status of each response.

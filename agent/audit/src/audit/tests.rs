@@ -8,8 +8,9 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::detect::SettingValue;
 use crate::detect::sample::{at, basic, call};
-use crate::exchange::{ApiId, Exchange};
+use crate::exchange::Exchange;
 use crate::openapi::Document;
+use crate::tls::ChainFacts;
 
 fn settings(document: &str) -> Settings {
     let mut settings = Settings { environment: "test".into(), ..Settings::default() };
@@ -49,6 +50,8 @@ fn show(text: &mut String, change: &Change) {
         Change::Coverage(api, coverage) => writeln!(text, "coverage {api} {}", coverage.socket()),
         Change::Ambiguous(ambiguity) => writeln!(text, "ambiguous {:?}", ambiguity.kind),
         Change::TlsUnobserved(api, _) => writeln!(text, "tls {api}"),
+        Change::Tls(row) => writeln!(text, "tls {} {} {}", row.key.api, row.key.port, row.connections),
+        Change::TlsGone(key) => writeln!(text, "tls {} gone", key.api),
     };
 }
 
@@ -222,8 +225,15 @@ fn what_is_no_exchange_passes_through() {
     let sample = call("GET / 200").done();
     let exchange = ExchangeId { flow: FlowId::new(1), index: 0 };
     let kind = AmbiguityKind::OddChunk;
+    let unknown =
+        HelloFacts { server_name: None, offer: None, choice: None, refused: None, chain: ChainFacts::Unknown };
     for record in [
-        Record::Hello { api: ApiId::new("pay.test"), origin: sample.origin.clone(), server_name: None, at: at(0) },
+        Record::Hello {
+            api: ApiId::new("pay.test"),
+            origin: sample.origin.clone(),
+            hello: Box::new(unknown),
+            at: at(0),
+        },
         Record::Ambiguous(Ambiguity { exchange, side: Side::Client, kind, at: at(0) }),
         Record::Coverage(ApiId::new("orders"), Coverage { parsed: 7, ..Coverage::default() }),
         Record::Closed(FlowId::new(1), at(0)),
@@ -235,6 +245,7 @@ fn what_is_no_exchange_passes_through() {
         tls pay.test
         ambiguous OddChunk
         coverage orders 7
+        tls pay.test 80 1
     "]]
     .assert_eq(&text);
 }

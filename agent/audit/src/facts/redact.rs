@@ -128,6 +128,12 @@ pub(crate) fn host(raw: &[u8]) -> Masked {
     Masked::from_clean(shown)
 }
 
+/// A text without structure, such as a part of a certificate's name: words that are secrets masked.
+pub(crate) fn label(text: &str) -> String {
+    let shown = |word: &str| if proof::is_secret_alone(word.as_bytes()) { MARK.to_owned() } else { word.to_owned() };
+    text.split(' ').map(shown).collect::<Vec<_>>().join(" ")
+}
+
 /// The names of a query's parameters, at most `max`, in order. What is rather a value becomes `{value}`, a secret `{secret}`.
 pub(crate) fn query_keys(query: &[u8], max: usize) -> Vec<Masked> {
     query.split(|b| *b == b'&').filter(|pair| !pair.is_empty()).take(max).map(query_key).collect()

@@ -18,6 +18,7 @@ use crate::facts::target::{self, Target};
 use crate::facts::{self, Taken};
 use crate::secret::{FingerprintKey, Masked};
 use crate::settings::Settings;
+use crate::tls::HelloFacts;
 
 use self::flows::{Flow, Flows, WAITING_MAX, WAITING_PER_FLOW_MAX};
 use self::naming::Namer;
@@ -282,13 +283,13 @@ impl Gather {
 
     fn hello(&mut self, hello: &Hello<'_>, emit: &mut dyn FnMut(Record)) {
         self.make_room(hello.flow, emit);
-        let server_name = hello.offer.and_then(|offer| offer.server_name).map(|name| redact::host(name.as_bytes()));
+        let facts = Box::new(HelloFacts::of(hello));
         let flow: &mut Flow = self.flows.enter(hello.flow, hello.origin);
-        let shown = server_name.as_ref().map(Masked::as_str);
+        let shown = facts.server_name.as_ref().map(Masked::as_str);
         let api = self.namer.name(&self.settings, &flow.origin, shown, hello.at);
         flow.api = Some(api.clone());
         flow.last = hello.at;
-        emit(Record::Hello { api, origin: Arc::clone(&flow.origin), server_name, at: hello.at });
+        emit(Record::Hello { api, origin: Arc::clone(&flow.origin), hello: facts, at: hello.at });
     }
 
     fn closed(&mut self, id: FlowId, at: Timestamp, emit: &mut dyn FnMut(Record)) {

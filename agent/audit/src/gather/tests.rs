@@ -45,7 +45,7 @@ fn shown(record: &Record) -> String {
             };
             format!("#{id} {api}: {method} {host} {path} {keys:?} -> {status}, by {consumer}")
         }
-        Record::Hello { api, server_name, .. } => format!("hello {api} {server_name:?}"),
+        Record::Hello { api, hello, .. } => format!("hello {api} {:?}", hello.server_name),
         Record::Ambiguous(ambiguity) => format!("ambiguous {:?}", ambiguity.kind),
         Record::Coverage(api, coverage) => format!("coverage {api} {}", coverage.socket()),
         Record::Closed(flow, _) => format!("closed {}", flow.get()),
