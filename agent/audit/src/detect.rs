@@ -14,6 +14,7 @@ pub(crate) mod sample;
 
 use apiscope_wire::{Ambiguity, Origin, Timestamp};
 
+use crate::facts::Place;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::inventory::Sighting;
 use crate::secret::Masked;
@@ -130,6 +131,33 @@ impl Sighting<'_> {
             },
         }
     }
+}
+
+/// A place, for people. A name is as long as its sender likes: it is cut.
+pub(crate) fn place(place: &Place) -> String {
+    const NAME_MAX: usize = 64;
+    let short = |name: &str| name.chars().take(NAME_MAX).collect::<String>();
+    match place {
+        Place::Header(name) => capitals(&short(name)),
+        Place::Query(name) => format!("query parameter {}", short(name)),
+        Place::Form(name) => format!("form field {}", short(name)),
+        Place::Json(pointer) => format!("JSON member {}", short(pointer)),
+        Place::Element(name) => format!("element {}", short(name)),
+        Place::Text => "text".to_owned(),
+        Place::Path => "path".to_owned(),
+    }
+}
+
+/// `x-api-key` as it is usually written: `X-Api-Key`.
+fn capitals(name: &str) -> String {
+    let mut start = true;
+    name.chars()
+        .map(|c| {
+            let shown = if start { c.to_ascii_uppercase() } else { c };
+            start = c == '-';
+            shown
+        })
+        .collect()
 }
 
 /// A number with thousands separated, as people read it.

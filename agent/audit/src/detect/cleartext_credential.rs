@@ -10,8 +10,8 @@ use std::fmt::Write;
 use apiscope_wire::{Hop, Origin};
 
 use super::setting::settings;
-use super::{Case, Detector, Kind};
-use crate::facts::{Credential, Place};
+use super::{Case, Detector, Kind, place};
+use crate::facts::Credential;
 use crate::finding::{Finding, Severity};
 
 /// What it is.
@@ -84,29 +84,9 @@ impl Detector for Judge {
     }
 }
 
-/// Where it stood and its masked form. A name is as long as a client likes: it is cut.
+/// Where it stood and its masked form.
 fn described(credential: &Credential) -> String {
-    const NAME_MAX: usize = 64;
-    let masked = &credential.masked;
-    let short = |name: &str| name.chars().take(NAME_MAX).collect::<String>();
-    match &credential.place {
-        Place::Header(name) => format!("{}: {masked}", capitals(&short(name))),
-        Place::Query(name) => format!("query parameter {}: {masked}", short(name)),
-        Place::Form(name) => format!("form field {}: {masked}", short(name)),
-        Place::Json(pointer) => format!("JSON member {}: {masked}", short(pointer)),
-    }
-}
-
-/// `x-api-key` as it is usually written: `X-Api-Key`.
-fn capitals(name: &str) -> String {
-    let mut start = true;
-    name.chars()
-        .map(|c| {
-            let shown = if start { c.to_ascii_uppercase() } else { c };
-            start = c == '-';
-            shown
-        })
-        .collect()
+    format!("{}: {}", place(&credential.place), credential.masked)
 }
 
 fn way(origin: &Origin) -> String {

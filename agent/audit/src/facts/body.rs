@@ -1,8 +1,12 @@
-//! Credentials in bodies and queries: JSON members, form fields, parts of multipart forms, query parameters.
+//! Credentials and data in bodies and queries: JSON members, form fields, parts of multipart forms, XML elements, query parameters.
+
+use crate::secret::Fingerprint;
 
 use super::collect::{Collector, Rank};
+use super::data::topic::{self, Topic};
+use super::data::{self, At, Finder};
 use super::names::{self, Promise};
-use super::{AuthKind, CredentialKind, Place, json, percent, redact};
+use super::{AuthKind, CredentialKind, Place, json, percent, redact, scan, xml};
 
 /// Parts of a multipart form that are looked at.
 const PARTS_MAX: usize = 256;
@@ -11,34 +15,89 @@ const PART_HEAD_MAX: usize = 4096;
 /// Longest boundary (RFC 2046 §5.1.1).
 const BOUNDARY_MAX: usize = 70;
 
+/// What is found in a body or a query: credentials of a request, and data of either side.
+pub(super) struct Found<'f, 'k> {
+    /// Of a request.
+    pub credentials: Option<&'f mut Collector<'k>>,
+    pub data: &'f mut Finder<'k>,
+}
+
+impl Found<'_, '_> {
+    /// A field's plain value: data, and what a request's field promises by name is no secret that leaked.
+    fn data(&mut self, topic: Option<Topic>, value: &[u8], marked: bool, at: &At<'_>) {
+        let topic = topic.filter(|topic| self.credentials.is_none() || !topic.is_secret());
+        self.data.value(topic, value, marked, at);
+    }
+
+    /// A field of a form or a query.
+    fn field(&mut self, name: &[u8], value: &[u8], place: &dyn Fn() -> Place) -> Option<(Promise, Kept)> {
+        let marked = scan::is_marked(value);
+        let topic = topic::of(name);
+        if marked || topic.is_some() {
+            self.data(topic, value, marked, &At { id: data::place_id(std::iter::once(name)), place });
+        }
+        let found = self.credentials.as_deref_mut()?;
+        let promise = names::promise(name)?;
+        Some((promise, found.field(promise, place, value)?))
+    }
+}
+
+/// The kind of a field's credential, if it is one, and its fingerprint.
+type Kept = (Option<CredentialKind>, Fingerprint);
+
 /// Query of a request.
-pub(super) fn query(query: &[u8], found: &mut Collector<'_>) {
+pub(super) fn query(query: &[u8], found: &mut Found<'_, '_>) {
+    if query.is_empty() {
+        return;
+    }
     for pair in query.split(|b| *b == b'&') {
         let Some((name, value)) = named(pair) else { continue };
-        let Some(promise) = names::promise(&name) else { continue };
         let value = percent::decode(value, true);
         let place = || Place::Query(redact::field_name(&name).into());
-        let Some((kind, fingerprint)) = found.field(promise, place, &value) else { continue };
+        let Some((promise, (kind, fingerprint))) = found.field(&name, &value, &place) else { continue };
         let declared = matches!(promise, Promise::ApiKey | Promise::Token);
+        let Some(credentials) = found.credentials.as_deref_mut() else { continue };
         if declared || matches!(kind, Some(CredentialKind::ApiKey | CredentialKind::Bearer)) {
-            found.auth(AuthKind::ApiKeyQuery);
+            credentials.auth(AuthKind::ApiKeyQuery);
             let bearer = kind == Some(CredentialKind::Bearer);
-            found.consumer(if bearer { Rank::Bearer } else { Rank::ApiKey }, fingerprint);
+            credentials.consumer(if bearer { Rank::Bearer } else { Rank::ApiKey }, fingerprint);
         }
     }
 }
 
+/// The path of a request: secrets and addresses in it.
+pub(super) fn path(path: &[u8], found: &mut Found<'_, '_>) {
+    let plain = percent::decode(path, false);
+    if scan::is_marked(&plain) {
+        found.data.text(&plain, &At { id: 0, place: &|| Place::Path });
+    }
+}
+
 /// `application/x-www-form-urlencoded`. The last value of a body that was cut may be cut itself, and is left alone.
-pub(super) fn form(body: &[u8], whole: bool, found: &mut Collector<'_>) {
+pub(super) fn form(body: &[u8], whole: bool, found: &mut Found<'_, '_>) {
     let mut pairs = body.split(|b| *b == b'&').peekable();
     while let Some(pair) = pairs.next() {
         let complete = whole || pairs.peek().is_some();
         let Some((name, value)) = named(pair).filter(|_| complete) else { continue };
-        if let Some(promise) = names::promise(&name) {
-            let place = || Place::Form(redact::field_name(&name).into());
-            found.field(promise, place, &percent::decode(value.trim_ascii_end(), true));
-        }
+        let place = || Place::Form(redact::field_name(&name).into());
+        found.field(&name, &percent::decode(value.trim_ascii_end(), true), &place);
     }
+}
+
+/// XML and HTML: elements and attributes by name, and whatever stands anywhere.
+pub(super) fn xml(body: &[u8], found: &mut Found<'_, '_>) {
+    xml::walk(body, &mut |name, value| {
+        if topic::of(name).is_some() {
+            let place = || Place::Element(redact::field_name(name).into());
+            found.field(name, value, &place);
+        }
+    });
+    text(body, found);
+}
+
+/// Text without fields.
+pub(super) fn text(body: &[u8], found: &mut Found<'_, '_>) {
+    found.data.text(body, &At { id: 0, place: &|| Place::Text });
 }
 
 fn named(pair: &[u8]) -> Option<(percent::Plain<'_>, &[u8])> {
@@ -46,28 +105,56 @@ fn named(pair: &[u8]) -> Option<(percent::Plain<'_>, &[u8])> {
     Some((percent::decode(pair.get(..at)?, true), pair.get(at + 1..)?))
 }
 
-/// A JSON request. Gives the bytes read.
-pub(super) fn json(body: &[u8], found: &mut Collector<'_>) -> usize {
-    let outcome = json::walk(body, &mut |place, value| {
-        let name = json::unescape(place.key());
-        let Some(promise) = names::promise(&name) else { return };
-        let at = || Place::Json(place.pointer());
+/// JSON. Gives the bytes read and the records.
+pub(super) fn json(body: &[u8], found: &mut Found<'_, '_>) -> json::Outcome {
+    json::walk(body, &mut Members { found, nested: false })
+}
+
+/// Takes the members whose names promise something, and the values that hold a mark.
+struct Members<'f, 'g, 'k> {
+    found: &'f mut Found<'g, 'k>,
+    /// In a string of another JSON: it is not looked for a third.
+    nested: bool,
+}
+
+impl<'a> json::Visit<'a> for Members<'_, '_, '_> {
+    #[inline]
+    fn wants(&mut self, key: &'a [u8], escapes: bool) -> bool {
+        if escapes { topic::of(&json::unescape(key)).is_some() } else { topic::of(key).is_some() }
+    }
+
+    fn value(&mut self, place: &json::Place<'_, 'a>, value: json::Scalar<'a>, marked: bool) {
+        let key = json::unescape(place.key());
         match value {
-            json::Scalar::String(text) => {
-                found.field(promise, at, &json::unescape(text));
-            }
-            // A PIN sent as a number. Under `pwd` and the like a number is rather a count.
-            json::Scalar::Number(text) if promise == Promise::Password => {
-                found.field(promise, at, text);
-            }
-            json::Scalar::Number(_) | json::Scalar::Word => {}
+            json::Scalar::String(text) => self.member(place, &key, &json::unescape(text), marked, true),
+            json::Scalar::Number(text) => self.member(place, &key, text, marked, false),
+            json::Scalar::Word => {}
         }
-    });
-    outcome.read
+    }
+}
+
+impl<'a> Members<'_, '_, '_> {
+    fn member(&mut self, place: &json::Place<'_, 'a>, key: &[u8], value: &[u8], marked: bool, string: bool) {
+        if string && marked && !self.nested && json::looks_like(value) {
+            let inner = json::walk(value, &mut Members { found: &mut *self.found, nested: true });
+            if inner.whole {
+                return;
+            }
+        }
+        let at = At { id: data::place_id(place.names()), place: &|| Place::Json(place.pointer()) };
+        self.found.data(topic::of(key), value, marked, &at);
+        // A PIN sent as a number. Under `pwd` and the like a number is rather a count.
+        if let Some(found) = self.found.credentials.as_deref_mut()
+            && let Some(promise) = names::promise(key).filter(|promise| string || *promise == Promise::Password)
+            && place.is_member()
+        {
+            found.field(promise, at.place, value);
+        }
+    }
 }
 
 /// `multipart/form-data` (RFC 7578): fields, not files. A part that was cut is left alone.
-pub(super) fn multipart(content_type: &[u8], body: &[u8], found: &mut Collector<'_>) {
+pub(super) fn multipart(content_type: &[u8], body: &[u8], found: &mut Found<'_, '_>) {
     let Some(boundary) = boundary(content_type) else { return };
     let mut delimiter = [0_u8; BOUNDARY_MAX + 2];
     let Some(delimiter) = delimiter.get_mut(..boundary.len() + 2) else { return };
@@ -86,7 +173,7 @@ pub(super) fn multipart(content_type: &[u8], body: &[u8], found: &mut Collector<
     }
 }
 
-fn part(part: &[u8], found: &mut Collector<'_>) {
+fn part(part: &[u8], found: &mut Found<'_, '_>) {
     let head_max = part.get(..PART_HEAD_MAX.min(part.len())).unwrap_or_default();
     let Some(blank) = memchr::memmem::find(head_max, b"\r\n\r\n") else { return };
     let (Some(head), Some(value)) = (part.get(..blank), part.get(blank + 4..)) else { return };
@@ -94,11 +181,9 @@ fn part(part: &[u8], found: &mut Collector<'_>) {
         .split(|b| *b == b'\n')
         .find(|line| line.get(..20).is_some_and(|name| name.eq_ignore_ascii_case(b"content-disposition:")));
     let Some(disposition) = disposition.filter(|line| parameter(line, b"filename").is_none()) else { return };
-    if let Some(name) = parameter(disposition, b"name")
-        && let Some(promise) = names::promise(name)
-    {
+    if let Some(name) = parameter(disposition, b"name") {
         let value = value.strip_suffix(b"\r\n").unwrap_or(value);
-        found.field(promise, || Place::Form(redact::field_name(name).into()), value);
+        found.field(name, value, &|| Place::Form(redact::field_name(name).into()));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Credentials in header fields: Authorization, keys in headers of their own, session cookies.
 
+use apiscope_wire::{Header, Headers};
 use zeroize::Zeroizing;
 
 use crate::secret::mask;
@@ -14,19 +15,55 @@ const SESSION_MIN: usize = 8;
 /// Shortest key in a header that the configuration names: the name was vouched for, the value only has to be one.
 const CONFIGURED_KEY_MIN: usize = 8;
 
-/// Takes in one header field of a request. `configured` are further names of key headers, lower case.
-pub(super) fn scan(name: &str, value: &[u8], configured: &[Box<str>], found: &mut Collector<'_>) {
-    if name.eq_ignore_ascii_case("authorization") {
-        authorization(value, true, found);
-    } else if name.eq_ignore_ascii_case("proxy-authorization") {
-        // It opens the proxy, not the API: a credential, and no way in which the API authenticates.
-        authorization(value, false, found);
-    } else if name.eq_ignore_ascii_case("cookie") {
-        cookies(value, found);
-    } else if names::is_api_key_header(name) {
-        api_key(name, value, proof::is_token(value), found);
-    } else if configured.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-        api_key(name, value, value.len() >= CONFIGURED_KEY_MIN, found);
+/// What is kept of a head besides what the scanners find.
+#[derive(Default)]
+pub(super) struct Head<'a> {
+    /// The first Content-Type.
+    pub content_type: &'a [u8],
+    /// The first `grpc-status`.
+    pub grpc_status: Option<&'a [u8]>,
+}
+
+/// Takes in a request's head. `configured` are further names of key headers, lower case.
+pub(super) fn request<'a>(headers: Headers<'a>, configured: &[Box<str>], found: &mut Collector<'_>) -> Head<'a> {
+    let mut head = Head::default();
+    for &Header { name, value } in headers.iter() {
+        // The length tells most names apart.
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        match name.len() {
+            6 if is("cookie") => cookies(value, found),
+            12 if is("content-type") => head.add_type(value),
+            13 if is("authorization") => authorization(value, true, found),
+            // It opens the proxy, not the API: a credential, and no way in which the API authenticates.
+            19 if is("proxy-authorization") => authorization(value, false, found),
+            _ if names::is_api_key_header(name) => api_key(name, value, proof::is_token(value), found),
+            _ if configured.iter().any(|known| is(known)) => {
+                api_key(name, value, value.len() >= CONFIGURED_KEY_MIN, found);
+            }
+            _ => {}
+        }
+    }
+    head
+}
+
+/// Takes in a response's head.
+pub(super) fn response(headers: Headers<'_>) -> Head<'_> {
+    let mut head = Head::default();
+    for &Header { name, value } in headers.iter() {
+        match name.len() {
+            11 if name.eq_ignore_ascii_case("grpc-status") => head.grpc_status = head.grpc_status.or(Some(value)),
+            12 if name.eq_ignore_ascii_case("content-type") => head.add_type(value),
+            _ => {}
+        }
+    }
+    head
+}
+
+impl<'a> Head<'a> {
+    fn add_type(&mut self, value: &'a [u8]) {
+        if self.content_type.is_empty() {
+            self.content_type = value;
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! One pass over JSON: each member with a plain value is given with its place, and the records are counted.
+//! One pass over JSON: plain values that are wanted by name, or that hold a mark, are given with their place, and the records are
+//! counted. No tree is built, and a byte that is neither wanted nor a mark is seen by vector instructions only ([`scan`](super::scan)).
 //!
 //! It is no validator: of a body that is cut or broken it gives what is there and says that it was not whole. It does not recurse,
 //! takes time linear in the bytes, and stops at [`DEPTH_MAX`] levels.
@@ -8,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::percent::{self, Plain};
 use super::redact;
+use super::scan::{Blocks, RUN_MIN, Runs};
 
 /// Deepest nesting that is read.
 pub(crate) const DEPTH_MAX: usize = 128;
@@ -39,13 +41,29 @@ pub(crate) enum Scalar<'a> {
 /// Where in the nesting a value stands.
 pub(crate) struct Place<'w, 'a> {
     levels: &'w [Level<'a>],
-    key: &'a [u8],
 }
 
 impl<'a> Place<'_, 'a> {
-    /// The member's name, escapes not undone.
+    /// The member's name, escapes not undone; of an array's element the name of the array. Empty where there is none.
     pub(crate) fn key(&self) -> &'a [u8] {
-        self.key
+        let named = self.levels.iter().rev().find_map(|level| match level {
+            Level::Object(key, _) => Some(*key),
+            Level::Array(_) => None,
+        });
+        named.unwrap_or_default()
+    }
+
+    /// The names of the members in which it stands, escapes not undone; `-` for an array.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.levels.iter().map(|level| match level {
+            Level::Array(_) => &b"-"[..],
+            Level::Object(key, _) => key,
+        })
+    }
+
+    /// Not an element of an array.
+    pub(crate) fn is_member(&self) -> bool {
+        matches!(self.levels.last(), Some(Level::Object(..)))
     }
 
     /// 1 for a member of the top-level object.
@@ -58,12 +76,12 @@ impl<'a> Place<'_, 'a> {
         let mut pointer = String::new();
         for level in self.levels {
             match level {
-                Level::Array => pointer.push_str("/-"),
-                Level::Object(key) => push_name(&mut pointer, key),
+                Level::Array(_) => pointer.push_str("/-"),
+                Level::Object(key, _) => push_name(&mut pointer, key),
             }
             if pointer.len() > POINTER_MAX {
                 pointer.push_str("/…");
-                push_name(&mut pointer, self.key);
+                push_name(&mut pointer, self.key());
                 break;
             }
         }
@@ -71,14 +89,29 @@ impl<'a> Place<'_, 'a> {
     }
 }
 
-/// Takes each member whose value is plain.
-pub(crate) type OnMember<'f, 'a> = &'f mut dyn FnMut(Place<'_, 'a>, Scalar<'a>);
+/// Who looks at the values of a walk.
+pub(crate) trait Visit<'a> {
+    /// Whether each plain value under this name is wanted, whatever it looks like. `escapes`: the name may have some, not undone. Asked
+    /// at each member: has to be quick.
+    fn wants(&mut self, key: &'a [u8], escapes: bool) -> bool;
+
+    /// A plain value that is wanted, or that holds a mark of [`Runs::marked`]. Elements of arrays have the name of their array.
+    fn value(&mut self, place: &Place<'_, 'a>, value: Scalar<'a>, marked: bool);
+}
 
 #[derive(Clone, Copy)]
 enum Level<'a> {
-    Array,
-    /// With the name of the member that is being read.
-    Object(&'a [u8]),
+    /// Whether the elements are wanted.
+    Array(bool),
+    /// With the name of the member that is being read, and whether its value is wanted.
+    Object(&'a [u8], bool),
+}
+
+impl Level<'_> {
+    fn wanted(self) -> bool {
+        let (Self::Array(wanted) | Self::Object(_, wanted)) = self;
+        wanted
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,81 +127,130 @@ enum Expect {
 }
 
 /// Walks `data` once.
-pub(crate) fn walk<'a>(data: &'a [u8], on_member: OnMember<'_, 'a>) -> Outcome {
+pub(crate) fn walk<'a, V: Visit<'a>>(data: &'a [u8], visit: &mut V) -> Outcome {
     let start = if data.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let mut walk = Walk {
         data,
-        at: start,
+        from: start,
+        string: None,
         levels: SmallVec::new(),
         expect: Expect::Value,
         sound: true,
+        escapes: false,
         counting: false,
         elements: 0,
         records: None,
-        on_member,
+        visit,
     };
-    while walk.step() {}
+    let read = walk.blocks(start);
     let whole = walk.sound && walk.expect == Expect::Nothing;
-    Outcome { whole, records: walk.records.filter(|_| whole), read: walk.at }
+    Outcome { whole, records: walk.records.filter(|_| whole), read }
 }
 
-struct Walk<'a, 'f> {
+struct Walk<'a, 'v, V> {
     data: &'a [u8],
-    at: usize,
+    /// Behind the last mark.
+    from: usize,
+    /// Where the string that is being read begins, and whether it holds a mark.
+    string: Option<(usize, bool)>,
     levels: SmallVec<[Level<'a>; 16]>,
     expect: Expect,
     /// No fault so far.
     sound: bool,
+    /// There was a backslash.
+    escapes: bool,
     /// The innermost level is an array to be counted.
     counting: bool,
     /// Of the array that is being counted.
     elements: u64,
     records: Option<u64>,
-    on_member: OnMember<'f, 'a>,
+    visit: &'v mut V,
 }
 
-impl<'a> Walk<'a, '_> {
-    /// One token. `false` at the end.
-    fn step(&mut self) -> bool {
-        let Some(&byte) = self.data.get(self.at) else { return false };
-        match byte {
-            b' ' | b'\t' | b'\r' | b'\n' => self.at += 1,
-            b'{' | b'[' => return self.open(byte == b'['),
-            b'}' | b']' => self.close(byte == b']'),
-            b'"' => return self.string(),
-            b':' => {
-                self.at += 1;
-                self.pass(Expect::Colon, Expect::Value);
+impl<'a, V: Visit<'a>> Walk<'a, '_, V> {
+    /// Block by block, and in each from mark to mark. Gives the bytes read.
+    fn blocks(&mut self, start: usize) -> usize {
+        let (mut runs, mut escape, mut inside) = (Runs::default(), false, 0);
+        for (base, classes) in Blocks::new(self.data, start) {
+            let quotes = classes.quote & !escaped(classes.backslash, &mut escape);
+            let strings = between(quotes) ^ inside;
+            // All ones where the block ends inside a string.
+            inside = (strings >> 63).wrapping_neg();
+            let marked = runs.marked(&classes);
+            self.escapes |= classes.backslash != 0;
+            let mut marks = quotes | (classes.mark & !strings);
+            let mut string_from = 0;
+            while marks != 0 {
+                let bit = marks.trailing_zeros();
+                marks &= marks - 1;
+                let at = base + bit as usize;
+                if quotes >> bit & 1 == 0 {
+                    if !self.mark(at) {
+                        return at;
+                    }
+                } else if let Some((start, before)) = self.string.take() {
+                    let here = (marked >> string_from) << string_from & ((1 << bit) - 1);
+                    self.string_ends(start, at, before || here != 0);
+                } else {
+                    self.bare(at);
+                    self.string = Some((at + 1, false));
+                    string_from = bit;
+                }
             }
-            b',' => self.comma(),
-            _ => self.bare(byte),
+            if let Some((_, before)) = &mut self.string {
+                *before |= marked >> string_from != 0;
+            }
+        }
+        // What stands behind the last mark, or a string that does not end.
+        if self.string.is_some() {
+            self.sound = false;
+        } else {
+            self.bare(self.data.len());
+        }
+        self.data.len()
+    }
+
+    /// A mark outside of strings. `false` where the nesting is too deep.
+    #[inline]
+    fn mark(&mut self, at: usize) -> bool {
+        self.bare(at);
+        self.from = at + 1;
+        match self.data.get(at) {
+            Some(b'{') => return self.open(false),
+            Some(b'[') => return self.open(true),
+            Some(b'}') => self.close(false),
+            Some(b']') => self.close(true),
+            Some(b':') => self.pass(Expect::Colon, Expect::Value),
+            _ => {
+                let next =
+                    if matches!(self.levels.last(), Some(Level::Array(_))) { Expect::Value } else { Expect::Key };
+                self.pass(Expect::CommaOrEnd, next);
+            }
         }
         true
     }
 
     /// Goes on after a mark; a mark out of place is a fault and is passed over.
+    #[inline]
     fn pass(&mut self, expected: Expect, next: Expect) {
         self.sound &= self.expect == expected;
         self.expect = if self.levels.is_empty() { Expect::Nothing } else { next };
     }
 
-    fn comma(&mut self) {
-        self.at += 1;
-        let next = if matches!(self.levels.last(), Some(Level::Array)) { Expect::Value } else { Expect::Key };
-        self.pass(Expect::CommaOrEnd, next);
-    }
-
     /// A value begins: counts it where its array is the one to count.
+    #[inline]
     fn begin_value(&mut self) {
         self.sound &= matches!(self.expect, Expect::Value | Expect::ValueOrEnd);
         self.elements += u64::from(self.counting);
     }
 
     /// After the nesting has changed.
+    #[inline]
     fn note_counting(&mut self) {
-        self.counting = matches!(self.levels.as_slice(), [Level::Array] | [Level::Object(_), Level::Array]);
+        self.counting = matches!(self.levels.as_slice(), [Level::Array(_)] | [Level::Object(..), Level::Array(_)]);
     }
 
+    #[inline]
     fn end_value(&mut self) {
         self.expect = if self.levels.is_empty() { Expect::Nothing } else { Expect::CommaOrEnd };
     }
@@ -179,8 +261,8 @@ impl<'a> Walk<'a, '_> {
             self.sound = false;
             return false;
         }
-        self.at += 1;
-        self.levels.push(if array { Level::Array } else { Level::Object(b"") });
+        let wanted = array && self.levels.last().is_some_and(|level| level.wanted());
+        self.levels.push(if array { Level::Array(wanted) } else { Level::Object(b"", false) });
         self.expect = if array { Expect::ValueOrEnd } else { Expect::KeyOrEnd };
         self.note_counting();
         if self.counting {
@@ -190,8 +272,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn close(&mut self, array: bool) {
-        self.at += 1;
-        let fits = matches!(self.levels.last(), Some(Level::Array)) == array;
+        let fits = matches!(self.levels.last(), Some(Level::Array(_))) == array;
         let empty = if array { Expect::ValueOrEnd } else { Expect::KeyOrEnd };
         self.sound &= fits && (self.expect == Expect::CommaOrEnd || self.expect == empty);
         if fits && self.counting {
@@ -203,87 +284,90 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// A name or a string value. `false` where it does not end.
-    fn string(&mut self) -> bool {
-        let start = self.at + 1;
-        let Some(end) = string_end(self.data, start) else {
-            self.at = self.data.len();
-            self.sound = false;
-            return false;
-        };
+    /// A name or a string value has ended.
+    #[inline]
+    fn string_ends(&mut self, start: usize, end: usize, marked: bool) {
+        self.from = end + 1;
         let text = self.data.get(start..end).unwrap_or_default();
-        self.at = end + 1;
         if matches!(self.expect, Expect::Key | Expect::KeyOrEnd)
-            && let Some(Level::Object(key)) = self.levels.last_mut()
+            && let Some(Level::Object(key, wanted)) = self.levels.last_mut()
         {
             *key = text;
-            // Nearly always the colon follows at once.
-            let colon = self.data.get(self.at) == Some(&b':');
-            self.at += usize::from(colon);
-            self.expect = if colon { Expect::Value } else { Expect::Colon };
-            return true;
+            *wanted = self.visit.wants(text, self.escapes);
+            self.expect = Expect::Colon;
+            return;
         }
         self.begin_value();
-        self.give(Scalar::String(text));
+        self.give(Scalar::String(text), marked);
         self.end_value();
-        true
     }
 
-    /// A number or a word: up to the next mark.
-    fn bare(&mut self, first: u8) {
-        let rest = self.data.get(self.at..).unwrap_or_default();
-        let length = rest.iter().position(|b| ENDS_BARE[usize::from(*b)]).unwrap_or(rest.len());
-        let text = rest.get(..length).unwrap_or_default();
-        self.at += length;
+    /// What stands between two marks: white space, a number or a word.
+    #[inline]
+    fn bare(&mut self, end: usize) {
+        if self.from < end {
+            self.bare_text(end);
+        }
+    }
+
+    fn bare_text(&mut self, end: usize) {
+        let text = self.data.get(self.from..end).unwrap_or_default().trim_ascii();
+        let Some(&first) = text.first() else { return };
         self.begin_value();
         let number = first == b'-' || first.is_ascii_digit();
-        self.sound &= number || matches!(text, b"true" | b"false" | b"null");
+        let one = !text.iter().any(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n' | b'\\'));
+        self.sound &= one && (number || matches!(text, b"true" | b"false" | b"null"));
         // A number at the end of a body that was cut may be cut itself.
-        if number && self.at < self.data.len() {
-            self.give(Scalar::Number(text));
+        if number && end < self.data.len() {
+            self.give(Scalar::Number(text), text.len() >= RUN_MIN);
         } else {
-            self.give(Scalar::Word);
+            self.give(Scalar::Word, false);
         }
         self.end_value();
     }
 
-    fn give(&mut self, value: Scalar<'a>) {
-        if self.expect == Expect::Value
-            && let Some(&Level::Object(key)) = self.levels.last()
-        {
-            (self.on_member)(Place { levels: &self.levels, key }, value);
+    #[inline]
+    fn give(&mut self, value: Scalar<'a>, marked: bool) {
+        let wanted = self.levels.last().is_some_and(|level| level.wanted());
+        if (marked || wanted) && matches!(self.expect, Expect::Value | Expect::ValueOrEnd) {
+            self.visit.value(&Place { levels: &self.levels }, value, marked);
         }
     }
 }
 
-/// Bytes of a string looked at one by one.
-const STRING_NEAR: usize = 16;
+/// Which bytes are escaped: those behind an odd number of backslashes. `carry`: the first byte of the next block is.
+#[inline]
+fn escaped(backslash: u64, carry: &mut bool) -> u64 {
+    if backslash == 0 && !*carry { 0 } else { escaped_bits(backslash, carry) }
+}
 
-/// Whether a byte ends a number or a word.
-const ENDS_BARE: [bool; 256] = {
-    let mut ends = [false; 256];
-    let marks = b",:]}[{\" \t\r\n";
-    let mut at = 0;
-    while at < marks.len() {
-        ends[marks[at] as usize] = true;
-        at += 1;
-    }
-    ends
-};
-
-/// The closing quote of the string that starts at `start`.
-fn string_end(data: &[u8], start: usize) -> Option<usize> {
-    let mut at = start;
-    // Most strings are short: a plain loop finds their end sooner than a call.
-    let near = data.get(start..)?.iter().take(STRING_NEAR).position(|b| matches!(b, b'"' | b'\\'));
-    at += near.unwrap_or(STRING_NEAR);
-    loop {
-        at += memchr::memchr2(b'"', b'\\', data.get(at..)?)?;
-        if data.get(at) == Some(&b'"') {
-            return Some(at);
+fn escaped_bits(backslash: u64, carry: &mut bool) -> u64 {
+    let mut escaped = u64::from(*carry);
+    // A backslash that is escaped itself escapes nothing.
+    let mut rest = backslash & !escaped;
+    *carry = rest >> 63 == 1;
+    while rest != 0 {
+        // Nothing where the last bit is reached: `carry` knows of it.
+        let next = 1_u64.wrapping_shl(rest.trailing_zeros()) << 1;
+        rest &= rest - 1;
+        // A last bit that the row before it has escaped reaches over no border.
+        if next >> 63 == 1 && rest >> 63 == 1 {
+            *carry = false;
         }
-        at += 2;
+        escaped |= next;
+        rest &= !next;
     }
+    escaped
+}
+
+/// Bits from each opening quote to the bit before the closing one.
+#[inline]
+fn between(quotes: u64) -> u64 {
+    let mut bits = quotes;
+    for shift in [1, 2, 4, 8, 16, 32] {
+        bits ^= bits << shift;
+    }
+    bits
 }
 
 fn push_name(pointer: &mut String, key: &[u8]) {

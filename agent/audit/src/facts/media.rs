@@ -1,7 +1,7 @@
 //! What a body is.
 
+use apiscope_wire::Body;
 use apiscope_wire::http::coding::{Decoded, Outcome};
-use apiscope_wire::{Body, Headers};
 
 use super::{MediaKind, json};
 
@@ -18,6 +18,10 @@ pub(super) enum Reading<'a> {
     Form,
     /// Multipart form, with the whole field.
     Multipart(&'a [u8]),
+    /// XML, HTML.
+    Xml,
+    /// Text without fields.
+    Text,
 }
 
 impl Reading<'_> {
@@ -26,19 +30,18 @@ impl Reading<'_> {
             Self::Coded(kind) | Self::Other(kind) => kind,
             Self::Json => MediaKind::Json,
             Self::Form => MediaKind::Form,
-            Self::Multipart(_) => MediaKind::Other,
+            Self::Multipart(_) | Self::Xml | Self::Text => MediaKind::Other,
         }
     }
 }
 
 /// By the Content-Type; by the first byte where that is absent, plain text, or curl's default form type.
-pub(super) fn reading<'a>(headers: Headers<'a>, body: &Body<'_>, plain: Decoded<'_>) -> Reading<'a> {
+pub(super) fn reading<'a>(content_type: &'a [u8], body: &Body<'_>, plain: Decoded<'_>) -> Reading<'a> {
     if body.data.is_empty() && matches!(body.total, None | Some(0)) {
         return Reading::Other(MediaKind::None);
     }
-    let field = headers.first("content-type").unwrap_or_default();
-    let essence = field.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
-    let kind = by_type(essence, field, plain.data);
+    let essence = content_type.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+    let kind = by_type(essence, content_type, plain.data);
     if plain.outcome == Outcome::Unknown { Reading::Coded(kind.kind()) } else { kind }
 }
 
@@ -59,7 +62,33 @@ fn by_type<'a>(essence: &[u8], field: &'a [u8], data: &[u8]) -> Reading<'a> {
         Reading::Form
     } else if is(b"multipart/form-data") {
         Reading::Multipart(field)
+    } else if ends(b"/xml") || ends(b"+xml") || is(b"text/html") {
+        if is(b"image/svg+xml") { Reading::Other(MediaKind::Other) } else { Reading::Xml }
+    } else if is_text(essence) {
+        if memchr::memchr(0, data.get(..64).unwrap_or(data)).is_some() {
+            Reading::Other(MediaKind::Other)
+        } else {
+            Reading::Text
+        }
     } else {
         Reading::Other(MediaKind::Other)
     }
+}
+
+/// Kinds of text that have no fields here. What has no type at all is text until a NUL says otherwise.
+fn is_text(essence: &[u8]) -> bool {
+    const TEXTS: &[&[u8]] = &[
+        b"application/graphql",
+        b"application/javascript",
+        b"application/yaml",
+        b"application/x-yaml",
+        b"application/toml",
+        b"application/sql",
+        b"application/x-sh",
+        b"application/pem-certificate-chain",
+        b"application/x-pem-file",
+    ];
+    let text = essence.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"text/"));
+    let css = essence.eq_ignore_ascii_case(b"text/css");
+    essence.is_empty() || (text && !css) || TEXTS.iter().any(|known| essence.eq_ignore_ascii_case(known))
 }

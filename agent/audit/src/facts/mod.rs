@@ -1,26 +1,33 @@
 //! What is known of one message after the one pass over its bytes. Knows neither inventory nor detectors.
 //!
-//! The one entry is `take`. Scanners look at the head, the query and the body of a request, and count the records of a response.
+//! The one entry is `take`. Scanners look at the head, the path, the query and the body of a message, and count a response's records.
 //! They borrow; what they find goes as fingerprint and mask into [`Facts`], and the raw value is gone when `take` returns. All of
 //! them are total, do not recurse, take time linear in the bytes and never give more than [`Facts::CREDENTIALS_MAX`].
 
 mod body;
 pub(crate) mod collect;
+mod data;
 mod head;
 mod json;
 mod media;
 mod names;
 mod percent;
-mod proof;
+pub(crate) mod proof;
 pub(crate) mod redact;
+mod scan;
 pub(crate) mod target;
+mod xml;
 
 use apiscope_wire::http::coding::{Decoded, Outcome};
 use apiscope_wire::{Message, Start};
 
 use crate::secret::{Fingerprint, FingerprintKey, Masked};
 
+pub use self::data::{DataClass, Exposure, Grade, What};
+
+use self::body::Found;
 use self::collect::{Collector, KnownValues};
+use self::data::Finder;
 use self::media::Reading;
 use self::target::Target;
 
@@ -67,6 +74,12 @@ pub enum Place {
     Form(Box<str>),
     /// A JSON member, as a JSON pointer with array indexes as `-`.
     Json(Box<str>),
+    /// An element or attribute of XML or HTML, by its local name.
+    Element(Box<str>),
+    /// Somewhere in text without fields.
+    Text,
+    /// A segment of the path.
+    Path,
 }
 
 /// A credential that a message carries.
@@ -118,6 +131,9 @@ pub struct Facts {
     pub auth: Vec<AuthKind>,
     /// Credentials present, at most [`Facts::CREDENTIALS_MAX`].
     pub credentials: Vec<Credential>,
+    /// Secrets and personal data, at most [`Facts::EXPOSURES_MAX`]: of a request also in its path and query. What a request's field is
+    /// made for (a password under `password`) is a credential and not here.
+    pub exposures: Vec<Exposure>,
     /// Records of a JSON response: elements of the top-level array, or of the array member of a top-level object (of the largest, where
     /// it has several). `None` not JSON, without an array there, broken, or cut before it could be counted.
     pub records: Option<u64>,
@@ -128,6 +144,8 @@ pub struct Facts {
 impl Facts {
     /// Credentials kept of one message.
     pub const CREDENTIALS_MAX: usize = 16;
+    /// Exposures kept of one message.
+    pub const EXPOSURES_MAX: usize = data::EXPOSURES_MAX;
 }
 
 /// The facts of a message, and what the call that saw its bytes needs besides.
@@ -138,7 +156,7 @@ pub(crate) struct Taken {
     pub consumer: Option<Fingerprint>,
     /// The values that must not be shown in the path.
     pub known: KnownValues,
-    /// Credentials past [`Facts::CREDENTIALS_MAX`].
+    /// Credentials past [`Facts::CREDENTIALS_MAX`] and exposures past [`Facts::EXPOSURES_MAX`].
     pub dropped: u64,
 }
 
@@ -151,50 +169,50 @@ pub(crate) fn take(
     key: &FingerprintKey,
     key_headers: &[Box<str>],
 ) -> Taken {
-    let mut found = Collector::new(key);
-    let reading = media::reading(message.headers, &message.body, plain);
-    let data = plain.data;
-    let (read, records) = match message.start {
+    let (mut credentials, mut data) = (Collector::new(key), Finder::new(key));
+    let (reading, outcome, grpc) = match message.start {
         Start::Request { .. } => {
-            for header in message.headers.iter() {
-                head::scan(header.name, header.value, key_headers, &mut found);
-            }
+            let head = head::request(message.headers, key_headers, &mut credentials);
+            let mut found = Found { credentials: Some(&mut credentials), data: &mut data };
+            body::path(target.path, &mut found);
             body::query(target.query, &mut found);
-            (request_body(reading, message, plain, &mut found), None)
+            let reading = media::reading(head.content_type, &message.body, plain);
+            (reading, body(reading, message, plain, &mut found), None)
         }
-        Start::Response { .. } => match reading {
-            Reading::Json => {
-                let outcome = json::walk(data, &mut |_, _| ());
-                (outcome.read, outcome.records)
-            }
-            Reading::Coded(_) => (0, None),
-            Reading::Other(_) | Reading::Form | Reading::Multipart(_) => (data.len(), None),
-        },
+        Start::Response { .. } => {
+            let head = head::response(message.headers);
+            let reading = media::reading(head.content_type, &message.body, plain);
+            let mut found = Found { credentials: None, data: &mut data };
+            let grpc = message.trailers.first("grpc-status").or(head.grpc_status);
+            (reading, body(reading, message, plain, &mut found), grpc.and_then(number))
+        }
     };
-    let Collector { auth, credentials, known, consumer, dropped, .. } = found;
+    let read = outcome.read;
+    let records = outcome.records.filter(|_| matches!(message.start, Start::Response { .. }));
+    let Collector { auth, credentials, known, consumer, dropped, .. } = credentials;
+    let dropped = dropped + data.dropped;
     // Bytes as sent, also where more came out of a content coding: a lower bound of the size has to be one.
     let sent = message.body.data.len();
-    let scanned = if read == data.len() && read > 0 { sent } else { read.min(sent) };
-    let body = BodySize { total: message.body.total, scanned: scanned as u64 };
+    let scanned = if read == plain.data.len() && read > 0 { sent } else { read.min(sent) };
     let facts = Facts {
         complete: message.complete,
-        body,
+        body: BodySize { total: message.body.total, scanned: scanned as u64 },
         media: reading.kind(),
         auth: auth.to_vec(),
         credentials,
+        exposures: data.finish(),
         records,
-        grpc_status: grpc_status(message),
+        grpc_status: grpc,
     };
     Taken { facts, consumer: consumer.map(|(_, fingerprint)| fingerprint), known, dropped }
 }
 
-fn grpc_status(message: &Message<'_>) -> Option<u32> {
-    let field = message.trailers.first("grpc-status").or_else(|| message.headers.first("grpc-status"))?;
+fn number(field: &[u8]) -> Option<u32> {
     std::str::from_utf8(field).ok()?.parse().ok()
 }
 
-/// Gives the bytes read.
-fn request_body(reading: Reading<'_>, message: &Message<'_>, plain: Decoded<'_>, found: &mut Collector<'_>) -> usize {
+/// Gives the bytes read and, of JSON, the records.
+fn body(reading: Reading<'_>, message: &Message<'_>, plain: Decoded<'_>, found: &mut Found<'_, '_>) -> json::Outcome {
     let data = plain.data;
     let is_whole = match plain.outcome {
         Outcome::Plain => message.body.is_whole(),
@@ -203,12 +221,20 @@ fn request_body(reading: Reading<'_>, message: &Message<'_>, plain: Decoded<'_>,
     };
     match reading {
         Reading::Json => return body::json(data, found),
+        Reading::Coded(_) => return json::Outcome::default(),
         Reading::Form => body::form(data, is_whole, found),
         Reading::Multipart(content_type) => body::multipart(content_type, data, found),
-        Reading::Coded(_) => return 0,
+        Reading::Xml => body::xml(data, found),
+        Reading::Text => body::text(data, found),
         Reading::Other(_) => {}
     }
-    data.len()
+    json::Outcome { read: data.len(), ..json::Outcome::default() }
+}
+
+/// Makes the tables of names and formats, so that the first message does not wait for them.
+pub(crate) fn load() {
+    data::topic::load();
+    crate::secret::format::load();
 }
 
 #[cfg(test)]

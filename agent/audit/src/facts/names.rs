@@ -1,5 +1,9 @@
 //! Names of fields and parameters that say that a credential follows. Exact names, not parts of names: `monkey` is no key.
 
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
+
 /// What a name promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Promise {
@@ -17,9 +21,62 @@ pub(crate) enum Promise {
 
 /// Longest name that is looked at, letters and digits only.
 const NAME_MAX: usize = 24;
+/// Bits of the table of names' ends.
+const ENDS: usize = 1 << 15;
+
+/// The names, and which ends they have: most names of traffic end as none of them does, and are refused by one bit.
+struct Names {
+    ends: Box<[u64; ENDS / 64]>,
+    promises: FxHashMap<&'static [u8], Promise>,
+}
+
+static NAMES: LazyLock<Names> = LazyLock::new(|| {
+    let mut ends = Box::new([0; ENDS / 64]);
+    let mut promises = FxHashMap::default();
+    for (promise, names) in PROMISES {
+        for name in *names {
+            promises.insert(name.as_bytes(), *promise);
+            let end = end_of(name.as_bytes());
+            if let Some(word) = ends.get_mut(end / 64) {
+                *word |= 1_u64 << (end % 64);
+            }
+        }
+    }
+    Names { ends, promises }
+});
+
+impl Names {
+    #[inline]
+    fn may_be(&self, name: &[u8]) -> bool {
+        let end = end_of(name);
+        self.ends.get(end / 64).is_some_and(|word| word >> (end % 64) & 1 == 1)
+    }
+}
+
+/// A number for the last three characters, whatever their case.
+#[inline]
+pub(super) fn end_of(name: &[u8]) -> usize {
+    let name = match name {
+        [inner @ .., b']'] => inner,
+        _ => name,
+    };
+    let end = match name {
+        [.., a, b, c] => [*a, *b, *c],
+        [b, c] => [0, *b, *c],
+        [c] => [0, 0, *c],
+        [] => [0; 3],
+    };
+    end.iter().fold(0, |end, byte| end << 5 ^ usize::from(byte & 0x1f)) & (ENDS - 1)
+}
 
 /// What `name` promises. Case, `_`, `-` and what stands before the last `[` or `.` do not matter (`user[password]`, `user.password`).
+#[inline]
 pub(crate) fn promise(name: &[u8]) -> Option<Promise> {
+    let names = &*NAMES;
+    if names.may_be(name) { promise_of(names, name) } else { None }
+}
+
+fn promise_of(names: &Names, name: &[u8]) -> Option<Promise> {
     let name = name.strip_suffix(b"]").map_or(name, |inner| after_last(b'[', inner));
     let name = after_last(b'.', name);
     let mut plain = [0_u8; NAME_MAX];
@@ -33,43 +90,58 @@ pub(crate) fn promise(name: &[u8]) -> Option<Promise> {
             }
         }
     }
-    of_plain(plain.get(..length)?)
+    names.promises.get(plain.get(..length)?).copied()
 }
 
-fn of_plain(name: &[u8]) -> Option<Promise> {
-    match name {
-        b"password"
-        | b"passwd"
-        | b"passphrase"
-        | b"userpassword"
-        | b"userpasswd"
-        | b"userpwd"
-        | b"loginpassword"
-        | b"currentpassword"
-        | b"oldpassword"
-        | b"newpassword"
-        | b"confirmpassword"
-        | b"passwordconfirm"
-        | b"passwordconfirmation"
-        | b"passwordagain"
-        | b"repeatpassword"
-        | b"retypepassword"
-        | b"password1"
-        | b"password2"
-        | b"jpassword"
-        | b"adminpassword"
-        | b"accountpassword"
-        | b"rootpassword"
-        | b"dbpassword"
-        | b"clientsecret" => Some(Promise::Password),
-        b"pass" | b"pwd" => Some(Promise::PasswordPerhaps),
-        b"apikey" | b"xapikey" | b"apitoken" | b"apisecret" | b"secretkey" | b"appsecret" | b"secretaccesskey"
-        | b"subscriptionkey" | b"privatetoken" => Some(Promise::ApiKey),
-        b"accesstoken" | b"authtoken" | b"refreshtoken" | b"sessiontoken" | b"bearertoken" => Some(Promise::Token),
-        b"key" | b"token" | b"auth" | b"secret" | b"jwt" | b"idtoken" | b"accesskey" => Some(Promise::Perhaps),
-        _ => None,
-    }
-}
+/// Names by what they promise: lower case, without separators.
+pub(super) const PROMISES: &[(Promise, &[&str])] = &[
+    (
+        Promise::Password,
+        &[
+            "password",
+            "passwd",
+            "passphrase",
+            "userpassword",
+            "userpasswd",
+            "userpwd",
+            "loginpassword",
+            "currentpassword",
+            "oldpassword",
+            "newpassword",
+            "confirmpassword",
+            "passwordconfirm",
+            "passwordconfirmation",
+            "passwordagain",
+            "repeatpassword",
+            "retypepassword",
+            "password1",
+            "password2",
+            "jpassword",
+            "adminpassword",
+            "accountpassword",
+            "rootpassword",
+            "dbpassword",
+            "clientsecret",
+        ],
+    ),
+    (Promise::PasswordPerhaps, &["pass", "pwd"]),
+    (
+        Promise::ApiKey,
+        &[
+            "apikey",
+            "xapikey",
+            "apitoken",
+            "apisecret",
+            "secretkey",
+            "appsecret",
+            "secretaccesskey",
+            "subscriptionkey",
+            "privatetoken",
+        ],
+    ),
+    (Promise::Token, &["accesstoken", "authtoken", "refreshtoken", "sessiontoken", "bearertoken"]),
+    (Promise::Perhaps, &["key", "token", "auth", "secret", "jwt", "idtoken", "accesskey"]),
+];
 
 /// Whether a cookie's name is that of a session.
 pub(crate) fn is_session_cookie(name: &[u8]) -> bool {
@@ -82,8 +154,9 @@ pub(crate) fn is_session_cookie(name: &[u8]) -> bool {
 /// Whether a header's name (any case) is known to carry an API key.
 pub(crate) fn is_api_key_header(name: &str) -> bool {
     // The ends of `key`, `token`, `auth` and `secret`: few of the usual fields have one of them.
-    let end = |end: &str| name.len() > 4 && ends_with(name.as_bytes(), end.as_bytes());
-    ["ey", "en", "th", "et"].iter().any(|known| end(known))
+    let [.., before, last] = name.as_bytes() else { return false };
+    matches!([before | 0x20, last | 0x20], [b'e', b'y' | b'n' | b't'] | [b't', b'h'])
+        && !name.eq_ignore_ascii_case("content-length")
         && KEY_HEADERS.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
@@ -191,7 +264,7 @@ const BEFORE_SECRETS: &[&[u8]] = &[
     b"otp",
 ];
 
-fn after_last(byte: u8, name: &[u8]) -> &[u8] {
+pub(super) fn after_last(byte: u8, name: &[u8]) -> &[u8] {
     memchr::memrchr(byte, name).and_then(|at| name.get(at + 1..)).unwrap_or(name)
 }
 

@@ -120,6 +120,11 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         || (value.len() <= 2 && value.iter().all(|b| *b == b'*'))
 }
 
+/// What stands in examples, templates and masked logs.
+pub(crate) fn is_example(value: &[u8]) -> bool {
+    value.len() <= PLACEHOLDER_MAX && PLACEHOLDER.is_match(value)
+}
+
 /// A password, under a name that says so: any value that stands for itself.
 pub(crate) fn is_password(value: &[u8]) -> bool {
     value.len() <= VALUE_MAX && !is_placeholder(value) && !find(value, b"***")
@@ -132,7 +137,7 @@ pub(crate) fn is_token(value: &[u8]) -> bool {
         && kinds(value) >= 2
         && distinct(value) >= DISTINCT_MIN
         && !is_counting(value)
-        && !(value.len() <= PLACEHOLDER_MAX && PLACEHOLDER.is_match(value))
+        && !is_example(value)
 }
 
 /// As [`is_token`], and of the alphabet of RFC 9110 §11.2.
@@ -180,16 +185,27 @@ pub(crate) fn jwt(value: &[u8]) -> Option<&'static str> {
         return None;
     }
     let header = base64(header)?;
-    let mut found = None;
-    let outcome = json::walk(&header, &mut |place, value| {
+    let mut algorithm = Algorithm(None);
+    let outcome = json::walk(&header, &mut algorithm);
+    algorithm.0.filter(|_| outcome.whole)
+}
+
+/// Takes `alg` of a JWT's header.
+struct Algorithm(Option<&'static str>);
+
+impl<'a> json::Visit<'a> for Algorithm {
+    fn wants(&mut self, key: &'a [u8], _: bool) -> bool {
+        key == b"alg"
+    }
+
+    fn value(&mut self, place: &json::Place<'_, 'a>, value: json::Scalar<'a>, _: bool) {
         if let json::Scalar::String(name) = value
             && place.depth() == 1
             && place.key() == b"alg"
         {
-            found = Some(ALGORITHMS.iter().copied().find(|known| known.as_bytes() == name).unwrap_or(""));
+            self.0 = Some(ALGORITHMS.iter().copied().find(|known| known.as_bytes() == name).unwrap_or(""));
         }
-    });
-    found.filter(|_| outcome.whole)
+    }
 }
 
 /// RFC 7518 §3.1 and §4.1, RFC 8037.
@@ -308,7 +324,7 @@ fn is_ulid(value: &[u8]) -> bool {
 }
 
 /// `0123456789abcdef` and the like: most characters follow the one before.
-fn is_counting(value: &[u8]) -> bool {
+pub(crate) fn is_counting(value: &[u8]) -> bool {
     let next = value.windows(2).filter(|pair| matches!(pair, [a, b] if a.wrapping_add(1) == *b)).count();
     next * 2 > value.len()
 }
@@ -327,11 +343,11 @@ pub(crate) fn kinds(value: &[u8]) -> u32 {
     value.iter().filter_map(|b| kind(*b)).fold(0_u32, |seen, kind| seen | 1 << kind).count_ones()
 }
 
-fn distinct(value: &[u8]) -> u32 {
+pub(crate) fn distinct(value: &[u8]) -> u32 {
     value.iter().filter(|b| b.is_ascii()).fold(0_u128, |seen, b| seen | 1 << (b & 0x7f)).count_ones()
 }
 
-fn find(value: &[u8], word: &[u8]) -> bool {
+pub(crate) fn find(value: &[u8], word: &[u8]) -> bool {
     memchr::memmem::find(value, word).is_some()
 }
 

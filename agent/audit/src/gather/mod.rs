@@ -56,13 +56,14 @@ pub struct GatherCounters {
     pub halves_evicted: u64,
     /// Times that an API was called `other`, because there were too many names.
     pub names_overflow: u64,
-    /// Credentials past those kept of one message.
+    /// Credentials and exposures past those kept of one message.
     pub credentials_dropped: u64,
 }
 
 impl Gather {
     /// With the installation's key.
     pub fn new(key: Arc<FingerprintKey>, settings: Arc<Settings>) -> Self {
+        facts::load();
         Self {
             key,
             settings,

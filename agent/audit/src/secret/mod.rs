@@ -3,6 +3,7 @@
 //! [`Secret`] has no `Display`, `Debug`, `Clone` or serialisation, and borrows: it cannot outlive the call that saw the bytes.
 //! What leaves is a [`Fingerprint`] (keyed, so that nobody without the installation's key can test a guess) and a [`Masked`] form.
 
+pub(crate) mod format;
 pub(crate) mod mask;
 
 use std::fmt;

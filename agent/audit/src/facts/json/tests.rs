@@ -5,40 +5,67 @@ use serde_json::Value;
 
 use super::*;
 
-fn members(body: &[u8]) -> (Vec<(String, String)>, Outcome) {
-    let mut all = Vec::new();
-    let outcome = walk(body, &mut |place, value| {
+struct Members(Vec<(String, String)>);
+
+impl<'a> Visit<'a> for Members {
+    fn wants(&mut self, _: &'a [u8], _: bool) -> bool {
+        true
+    }
+
+    fn value(&mut self, place: &Place<'_, 'a>, value: Scalar<'a>, _: bool) {
         let value = match value {
             Scalar::String(text) => format!("\"{}", String::from_utf8_lossy(&unescape(text))),
             Scalar::Number(text) => String::from_utf8_lossy(text).into_owned(),
             Scalar::Word => "word".to_owned(),
         };
-        all.push((place.pointer().into(), value));
-    });
-    (all, outcome)
+        self.0.push((place.pointer().into(), value));
+    }
 }
 
-/// What `serde_json` knows, in the walker's terms.
-fn expected(value: &Value, pointer: &str, all: &mut Vec<(String, String)>) {
+fn members(body: &[u8]) -> (Vec<(String, String)>, Outcome) {
+    let mut all = Members(Vec::new());
+    let outcome = walk(body, &mut all);
+    (all.0, outcome)
+}
+
+/// What `serde_json` knows, in the walker's terms. `named`: below a member.
+fn expected(value: &Value, pointer: &str, named: bool, all: &mut Vec<(String, String)>) {
+    let mut give = |text: String| all.push((pointer.to_owned(), text));
     match value {
         Value::Array(elements) => {
-            for element in elements.iter().filter(|element| element.is_array() || element.is_object()) {
-                expected(element, &format!("{pointer}/-"), all);
+            for element in elements {
+                expected(element, &format!("{pointer}/-"), named, all);
             }
         }
         Value::Object(members) => {
             for (name, member) in members {
-                let pointer = format!("{pointer}/{}", redact::field_name(name.as_bytes()));
-                match member {
-                    Value::String(text) => all.push((pointer, format!("\"{text}"))),
-                    Value::Number(number) => all.push((pointer, number.to_string())),
-                    Value::Bool(_) | Value::Null => all.push((pointer, "word".to_owned())),
-                    Value::Array(_) | Value::Object(_) => expected(member, &pointer, all),
-                }
+                expected(member, &format!("{pointer}/{}", redact::field_name(name.as_bytes())), true, all);
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        // Without a name nothing is wanted but what is marked, and the strings here are short.
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) if !named => {
+            // A number at the end may be cut itself.
+            let long =
+                matches!(value, Value::Number(number) if number.to_string().len() >= RUN_MIN && !pointer.is_empty());
+            let marked = matches!(value, Value::String(text) if !expected_marks(text).is_empty());
+            if long || marked {
+                give(shown(value));
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => give(shown(value)),
     }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("\"{text}"),
+        Value::Number(number) => number.to_string(),
+        _ => "word".to_owned(),
+    }
+}
+
+fn expected_marks(text: &str) -> Vec<usize> {
+    super::super::scan::tests::expected(text.as_bytes())
 }
 
 fn records(value: &Value) -> Option<u64> {
@@ -73,7 +100,7 @@ proptest! {
         let body = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
         let (found, outcome) = members(body.as_bytes());
         let mut all = Vec::new();
-        expected(&value, "", &mut all);
+        expected(&value, "", false, &mut all);
         prop_assert_eq!(found, all);
         prop_assert_eq!(outcome, Outcome { whole: true, records: records(&value), read: body.len() });
     }

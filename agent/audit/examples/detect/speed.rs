@@ -1,0 +1,124 @@
+//! How long a message's facts take: whole messages through [`Gather`], as live and replay do it.
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+use apiscope_audit::secret::FingerprintKey;
+use apiscope_audit::{Gather, Settings};
+use apiscope_wire::{
+    Body, Event, ExchangeId, FlowId, Header, Headers, Hop, Message, Origin, Role, Start, Timestamp, Version,
+};
+
+/// Rounds of each measurement.
+const ROUNDS: usize = 200;
+
+/// Prints nanoseconds a message and MB/s.
+pub(crate) fn run() {
+    let origin = Origin {
+        client: ([10, 0, 0, 1], 50_000).into(),
+        server: ([10, 0, 0, 2], 8080).into(),
+        role: Role::Served,
+        hop: Hop::Private,
+        interface: None,
+        workload: None,
+        encrypted: false,
+    };
+    let small = format!("{{\"id\":1,\"name\":\"item\",\"text\":\"{}\"}}", "x".repeat(990));
+    for (name, body) in [
+        ("1 KiB, one long string", small),
+        ("1 KiB of records", records(1024)),
+        ("16 KiB of clean JSON", records(16 * 1024)),
+        ("64 KiB of clean JSON", records(64 * 1024)),
+        ("hostile: @", format!("[\"{}\"]", "@".repeat(16_000))),
+        ("hostile: backslashes", format!("[\"{}\"]", "\\".repeat(16_000))),
+        ("hostile: quotes", "\"".repeat(16_000)),
+        ("hostile: brackets", "[]".repeat(8_000)),
+        ("hostile: names", format!("{{{}}}", vec!["\"password\":\"\""; 1_200].join(","))),
+        ("hostile: prefixes", format!("[\"{}\"]", "-glagent-ghp_".repeat(1_250))),
+        ("hostile: tokens", format!("[\"{}\"]", "-eyJhbGciOiJ".repeat(1_300))),
+        ("hostile: mails", format!("[\"{}\"]", "a@b.cc ".repeat(2_300))),
+        ("hostile: digits", format!("[\"{}\"]", "4111 ".repeat(3_200))),
+    ] {
+        let took = best(&origin, body.as_bytes());
+        let length = body.len() as f64;
+        println!("{name:<26} {:>9.0} ns {:>8.2} ns/B {:>8.0} MB/s", took, took / length, length * 1e3 / took);
+    }
+}
+
+/// The best of many short rounds: other work on the machine only ever adds.
+fn best(origin: &Origin, body: &[u8]) -> f64 {
+    let repeat = (100_000 / (body.len() + 500)).max(3);
+    (0..ROUNDS).map(|_| once(origin, body, repeat)).fold(f64::INFINITY, f64::min)
+}
+
+/// Nanoseconds of an exchange.
+fn once(origin: &Origin, body: &[u8], repeat: usize) -> f64 {
+    let mut gather = Gather::new(Arc::new(FingerprintKey::new([7; 32])), Arc::new(Settings::default()));
+    let request = [
+        ("Host", "api.example.com"),
+        ("User-Agent", "bench/1.0"),
+        ("Accept", "application/json"),
+        ("X-Request-Id", "550e8400-e29b-41d4-a716-446655440000"),
+    ];
+    let response = [
+        ("Server", "nginx"),
+        ("Date", "Tue, 24 Nov 2026 20:00:00 GMT"),
+        ("Content-Type", "application/json"),
+        ("Content-Length", "1024"),
+        ("Connection", "keep-alive"),
+    ];
+    let fields = |list: &[(&'static str, &'static str)]| -> Vec<Header<'static>> {
+        list.iter().map(|(name, value)| Header { name, value: value.as_bytes() }).collect()
+    };
+    let (request, response) = (fields(&request), fields(&response));
+    let start = Instant::now();
+    for index in 0..repeat {
+        let id = ExchangeId { flow: FlowId::new(1), index: u32::try_from(index).unwrap_or(0) };
+        let mut give = |start, headers, body: &[u8]| {
+            let message = Message {
+                exchange: id,
+                origin,
+                version: Version::Http11,
+                start,
+                headers: Headers(headers),
+                body: Body { data: body, total: Some(body.len() as u64) },
+                trailers: Headers(&[]),
+                began: Timestamp::from_nanos(1),
+                ended: Timestamp::from_nanos(2),
+                complete: true,
+            };
+            gather.handle(Event::Message(message), &mut |record| {
+                black_box(record);
+            });
+        };
+        give(Start::Request { method: "GET", target: b"/items/42?page=2" }, &request, b"");
+        give(Start::Response { status: 200 }, &response, body);
+    }
+    start.elapsed().as_nanos() as f64 / repeat as f64
+}
+
+/// What an API gives that holds nothing to find.
+fn records(length: usize) -> String {
+    let mut body = String::from("[");
+    for n in 0.. {
+        let _ = write!(
+            body,
+            "{{\"id\":{n},\"sku\":\"A-{}\",\"title\":\"Blue cotton shirt\",\"price\":{}.{},\"in_stock\":{},\"created_at\":\"2026-11-{:02}T10:{:02}:00Z\",\"tags\":[\"blue\",\"summer\"],\"rating\":4.{}}}",
+            n * 7919 % 100_000,
+            n % 90 + 10,
+            n % 10,
+            n % 3 == 0,
+            n % 28 + 1,
+            n % 60,
+            n % 10
+        );
+        if body.len() >= length {
+            break;
+        }
+        body.push(',');
+    }
+    body.push(']');
+    body
+}
