@@ -6,7 +6,8 @@ use super::collect::{Collector, Rank};
 use super::data::topic::{self, Topic};
 use super::data::{self, At, Finder};
 use super::names::{self, Promise};
-use super::{AuthKind, CredentialKind, Place, json, percent, redact, scan, xml};
+use super::scan::Marks;
+use super::{AuthKind, CredentialKind, Place, json, percent, redact, xml};
 
 /// Parts of a multipart form that are looked at.
 const PARTS_MAX: usize = 256;
@@ -24,17 +25,17 @@ pub(super) struct Found<'f, 'k> {
 
 impl Found<'_, '_> {
     /// A field's plain value: data, and what a request's field promises by name is no secret that leaked.
-    fn data(&mut self, topic: Option<Topic>, value: &[u8], marked: bool, at: &At<'_>) {
+    fn data(&mut self, topic: Option<Topic>, value: &[u8], marks: Marks, at: &At<'_>) {
         let topic = topic.filter(|topic| self.credentials.is_none() || !topic.is_secret());
-        self.data.value(topic, value, marked, at);
+        self.data.value(topic, value, marks, at);
     }
 
     /// A field of a form or a query.
     fn field(&mut self, name: &[u8], value: &[u8], place: &dyn Fn() -> Place) -> Option<(Promise, Kept)> {
-        let marked = scan::is_marked(value);
+        let marks = Marks::of(value);
         let topic = topic::of(name);
-        if marked || topic.is_some() {
-            self.data(topic, value, marked, &At { id: data::place_id(std::iter::once(name)), place });
+        if marks.any() || topic.is_some() {
+            self.data(topic, value, marks, &At { id: data::place_id(std::iter::once(name)), place });
         }
         let found = self.credentials.as_deref_mut()?;
         let promise = names::promise(name)?;
@@ -68,7 +69,7 @@ pub(super) fn query(query: &[u8], found: &mut Found<'_, '_>) {
 /// The path of a request: secrets and addresses in it.
 pub(super) fn path(path: &[u8], found: &mut Found<'_, '_>) {
     let plain = percent::decode(path, false);
-    if scan::is_marked(&plain) {
+    if Marks::of(&plain).any() {
         found.data.text(&plain, &At { id: 0, place: &|| Place::Path });
     }
 }
@@ -123,26 +124,26 @@ impl<'a> json::Visit<'a> for Members<'_, '_, '_> {
         if escapes { topic::of(&json::unescape(key)).is_some() } else { topic::of(key).is_some() }
     }
 
-    fn value(&mut self, place: &json::Place<'_, 'a>, value: json::Scalar<'a>, marked: bool) {
+    fn value(&mut self, place: &json::Place<'_, 'a>, value: json::Scalar<'a>, marks: Marks) {
         let key = json::unescape(place.key());
         match value {
-            json::Scalar::String(text) => self.member(place, &key, &json::unescape(text), marked, true),
-            json::Scalar::Number(text) => self.member(place, &key, text, marked, false),
+            json::Scalar::String(text) => self.member(place, &key, &json::unescape(text), marks, true),
+            json::Scalar::Number(text) => self.member(place, &key, text, marks, false),
             json::Scalar::Word => {}
         }
     }
 }
 
 impl<'a> Members<'_, '_, '_> {
-    fn member(&mut self, place: &json::Place<'_, 'a>, key: &[u8], value: &[u8], marked: bool, string: bool) {
-        if string && marked && !self.nested && json::looks_like(value) {
+    fn member(&mut self, place: &json::Place<'_, 'a>, key: &[u8], value: &[u8], marks: Marks, string: bool) {
+        if string && marks.any() && !self.nested && json::looks_like(value) {
             let inner = json::walk(value, &mut Members { found: &mut *self.found, nested: true });
             if inner.whole {
                 return;
             }
         }
         let at = At { id: data::place_id(place.names()), place: &|| Place::Json(place.pointer()) };
-        self.found.data(topic::of(key), value, marked, &at);
+        self.found.data(topic::of(key), value, marks, &at);
         // A PIN sent as a number. Under `pwd` and the like a number is rather a count.
         if let Some(found) = self.found.credentials.as_deref_mut()
             && let Some(promise) = names::promise(key).filter(|promise| string || *promise == Promise::Password)

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::percent::{self, Plain};
 use super::redact;
-use super::scan::{Blocks, RUN_MIN, Runs};
+use super::scan::{Blocks, Marked, Marks, RUN_MIN, Runs};
 
 /// Deepest nesting that is read.
 pub(crate) const DEPTH_MAX: usize = 128;
@@ -40,44 +40,44 @@ pub(crate) enum Scalar<'a> {
 
 /// Where in the nesting a value stands.
 pub(crate) struct Place<'w, 'a> {
-    levels: &'w [Level<'a>],
+    /// The outermost stands for the body itself.
+    outer: &'w [Level<'a>],
+    inner: &'w Level<'a>,
 }
 
 impl<'a> Place<'_, 'a> {
+    fn levels(&self) -> impl Iterator<Item = &Level<'a>> {
+        self.outer.iter().skip(1).chain([self.inner])
+    }
+
     /// The member's name, escapes not undone; of an array's element the name of the array. Empty where there is none.
     pub(crate) fn key(&self) -> &'a [u8] {
-        let named = self.levels.iter().rev().find_map(|level| match level {
-            Level::Object(key, _) => Some(*key),
-            Level::Array(_) => None,
-        });
-        named.unwrap_or_default()
+        let mut inwards = [self.inner].into_iter().chain(self.outer.iter().rev());
+        inwards.find(|level| level.kind == Kind::Object).map(|level| level.key).unwrap_or_default()
     }
 
     /// The names of the members in which it stands, escapes not undone; `-` for an array.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.levels.iter().map(|level| match level {
-            Level::Array(_) => &b"-"[..],
-            Level::Object(key, _) => key,
-        })
+        self.levels().map(|level| if level.kind == Kind::Array { &b"-"[..] } else { level.key })
     }
 
     /// Not an element of an array.
     pub(crate) fn is_member(&self) -> bool {
-        matches!(self.levels.last(), Some(Level::Object(..)))
+        self.inner.kind == Kind::Object
     }
 
     /// 1 for a member of the top-level object.
     pub(crate) fn depth(&self) -> usize {
-        self.levels.len()
+        self.outer.len()
     }
 
     /// JSON pointer (RFC 6901), array indexes as `-`, names that are no plain names masked.
     pub(crate) fn pointer(&self) -> Box<str> {
         let mut pointer = String::new();
-        for level in self.levels {
-            match level {
-                Level::Array(_) => pointer.push_str("/-"),
-                Level::Object(key, _) => push_name(&mut pointer, key),
+        for level in self.levels() {
+            match level.kind {
+                Kind::Array => pointer.push_str("/-"),
+                Kind::Object | Kind::Body => push_name(&mut pointer, level.key),
             }
             if pointer.len() > POINTER_MAX {
                 pointer.push_str("/…");
@@ -95,23 +95,25 @@ pub(crate) trait Visit<'a> {
     /// at each member: has to be quick.
     fn wants(&mut self, key: &'a [u8], escapes: bool) -> bool;
 
-    /// A plain value that is wanted, or that holds a mark of [`Runs::marked`]. Elements of arrays have the name of their array.
-    fn value(&mut self, place: &Place<'_, 'a>, value: Scalar<'a>, marked: bool);
+    /// A plain value that is wanted, or that holds a mark ([`Marks`]). Elements of arrays have the name of their array.
+    fn value(&mut self, place: &Place<'_, 'a>, value: Scalar<'a>, marks: Marks);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Outside of everything.
+    Body,
+    Array,
+    Object,
 }
 
 #[derive(Clone, Copy)]
-enum Level<'a> {
-    /// Whether the elements are wanted.
-    Array(bool),
-    /// With the name of the member that is being read, and whether its value is wanted.
-    Object(&'a [u8], bool),
-}
-
-impl Level<'_> {
-    fn wanted(self) -> bool {
-        let (Self::Array(wanted) | Self::Object(_, wanted)) = self;
-        wanted
-    }
+struct Level<'a> {
+    kind: Kind,
+    /// The values here are wanted.
+    wanted: bool,
+    /// Of an object: the name of the member that is being read.
+    key: &'a [u8],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -133,7 +135,8 @@ pub(crate) fn walk<'a, V: Visit<'a>>(data: &'a [u8], visit: &mut V) -> Outcome {
         data,
         from: start,
         string: None,
-        levels: SmallVec::new(),
+        outer: SmallVec::new(),
+        inner: Level { kind: Kind::Body, wanted: false, key: b"" },
         expect: Expect::Value,
         sound: true,
         escapes: false,
@@ -151,9 +154,11 @@ struct Walk<'a, 'v, V> {
     data: &'a [u8],
     /// Behind the last mark.
     from: usize,
-    /// Where the string that is being read begins, and whether it holds a mark.
-    string: Option<(usize, bool)>,
-    levels: SmallVec<[Level<'a>; 16]>,
+    /// Where the string that is being read begins, and what marks it holds, where it began in an earlier block.
+    string: Option<(usize, Marks)>,
+    /// The levels around the innermost; the first stands for the body.
+    outer: SmallVec<[Level<'a>; 16]>,
+    inner: Level<'a>,
     expect: Expect,
     /// No fault so far.
     sound: bool,
@@ -178,27 +183,9 @@ impl<'a, V: Visit<'a>> Walk<'a, '_, V> {
             inside = (strings >> 63).wrapping_neg();
             let marked = runs.marked(&classes);
             self.escapes |= classes.backslash != 0;
-            let mut marks = quotes | (classes.mark & !strings);
-            let mut string_from = 0;
-            while marks != 0 {
-                let bit = marks.trailing_zeros();
-                marks &= marks - 1;
-                let at = base + bit as usize;
-                if quotes >> bit & 1 == 0 {
-                    if !self.mark(at) {
-                        return at;
-                    }
-                } else if let Some((start, before)) = self.string.take() {
-                    let here = (marked >> string_from) << string_from & ((1 << bit) - 1);
-                    self.string_ends(start, at, before || here != 0);
-                } else {
-                    self.bare(at);
-                    self.string = Some((at + 1, false));
-                    string_from = bit;
-                }
-            }
-            if let Some((_, before)) = &mut self.string {
-                *before |= marked >> string_from != 0;
+            let marks = quotes | (classes.mark & !strings);
+            if let Err(read) = self.block(base, marks, quotes, &marked) {
+                return read;
             }
         }
         // What stands behind the last mark, or a string that does not end.
@@ -210,22 +197,56 @@ impl<'a, V: Visit<'a>> Walk<'a, '_, V> {
         self.data.len()
     }
 
+    /// One block's marks, quotes among them. The bytes read where the nesting is too deep.
+    #[inline]
+    fn block(&mut self, base: usize, mut marks: u64, quotes: u64, marked: &Marked) -> Result<(), usize> {
+        if let Some((start, before)) = self.string.take() {
+            if marks == 0 {
+                self.string = Some((start, before | marked.within(0, 64)));
+                return Ok(());
+            }
+            // Inside a string the next mark is its end.
+            let end = marks.trailing_zeros();
+            marks &= marks - 1;
+            marks &= self.string_ends(start, base, end, before | marked.within(0, end));
+        }
+        while marks != 0 {
+            let bit = marks.trailing_zeros();
+            marks &= marks - 1;
+            let at = base + bit as usize;
+            if quotes >> bit & 1 == 0 {
+                if !self.mark(at) {
+                    return Err(at);
+                }
+                continue;
+            }
+            self.bare(at);
+            if marks == 0 {
+                self.string = Some((at + 1, marked.within(bit, 64)));
+                break;
+            }
+            let end = marks.trailing_zeros();
+            marks &= marks - 1;
+            marks &= self.string_ends(at + 1, base, end, marked.within(bit, end));
+        }
+        Ok(())
+    }
+
     /// A mark outside of strings. `false` where the nesting is too deep.
     #[inline]
     fn mark(&mut self, at: usize) -> bool {
         self.bare(at);
         self.from = at + 1;
         match self.data.get(at) {
-            Some(b'{') => return self.open(false),
-            Some(b'[') => return self.open(true),
-            Some(b'}') => self.close(false),
-            Some(b']') => self.close(true),
-            Some(b':') => self.pass(Expect::Colon, Expect::Value),
-            _ => {
-                let next =
-                    if matches!(self.levels.last(), Some(Level::Array(_))) { Expect::Value } else { Expect::Key };
+            Some(b',') => {
+                let next = if self.inner.kind == Kind::Array { Expect::Value } else { Expect::Key };
                 self.pass(Expect::CommaOrEnd, next);
             }
+            Some(b'{') => return self.open(Kind::Object),
+            Some(b'[') => return self.open(Kind::Array),
+            Some(b'}') => self.close(Kind::Object),
+            Some(b']') => self.close(Kind::Array),
+            _ => self.pass(Expect::Colon, Expect::Value),
         }
         true
     }
@@ -234,7 +255,7 @@ impl<'a, V: Visit<'a>> Walk<'a, '_, V> {
     #[inline]
     fn pass(&mut self, expected: Expect, next: Expect) {
         self.sound &= self.expect == expected;
-        self.expect = if self.levels.is_empty() { Expect::Nothing } else { next };
+        self.expect = if self.inner.kind == Kind::Body { Expect::Nothing } else { next };
     }
 
     /// A value begins: counts it where its array is the one to count.
@@ -247,22 +268,28 @@ impl<'a, V: Visit<'a>> Walk<'a, '_, V> {
     /// After the nesting has changed.
     #[inline]
     fn note_counting(&mut self) {
-        self.counting = matches!(self.levels.as_slice(), [Level::Array(_)] | [Level::Object(..), Level::Array(_)]);
+        let place = match self.outer.as_slice() {
+            [_] => true,
+            [_, level] => level.kind == Kind::Object,
+            _ => false,
+        };
+        self.counting = place && self.inner.kind == Kind::Array;
     }
 
     #[inline]
     fn end_value(&mut self) {
-        self.expect = if self.levels.is_empty() { Expect::Nothing } else { Expect::CommaOrEnd };
+        self.expect = if self.inner.kind == Kind::Body { Expect::Nothing } else { Expect::CommaOrEnd };
     }
 
-    fn open(&mut self, array: bool) -> bool {
+    fn open(&mut self, kind: Kind) -> bool {
         self.begin_value();
-        if self.levels.len() >= DEPTH_MAX {
+        if self.outer.len() >= DEPTH_MAX {
             self.sound = false;
             return false;
         }
-        let wanted = array && self.levels.last().is_some_and(|level| level.wanted());
-        self.levels.push(if array { Level::Array(wanted) } else { Level::Object(b"", false) });
+        let array = kind == Kind::Array;
+        self.outer.push(self.inner);
+        self.inner = Level { kind, wanted: array && self.inner.wanted, key: b"" };
         self.expect = if array { Expect::ValueOrEnd } else { Expect::KeyOrEnd };
         self.note_counting();
         if self.counting {
@@ -271,35 +298,45 @@ impl<'a, V: Visit<'a>> Walk<'a, '_, V> {
         true
     }
 
-    fn close(&mut self, array: bool) {
-        let fits = matches!(self.levels.last(), Some(Level::Array(_))) == array;
-        let empty = if array { Expect::ValueOrEnd } else { Expect::KeyOrEnd };
+    fn close(&mut self, kind: Kind) {
+        let fits = self.inner.kind == kind;
+        let empty = if kind == Kind::Array { Expect::ValueOrEnd } else { Expect::KeyOrEnd };
         self.sound &= fits && (self.expect == Expect::CommaOrEnd || self.expect == empty);
-        if fits && self.counting {
+        if !fits {
+            return;
+        }
+        if self.counting {
             self.records = self.records.max(Some(self.elements));
         }
-        if fits && self.levels.pop().is_some() {
+        if let Some(outer) = self.outer.pop() {
+            self.inner = outer;
             self.note_counting();
             self.end_value();
         }
     }
 
-    /// A name or a string value has ended.
+    /// A name or a string value has ended at bit `end` of the block. Gives the marks that are still to be read.
     #[inline]
-    fn string_ends(&mut self, start: usize, end: usize, marked: bool) {
-        self.from = end + 1;
-        let text = self.data.get(start..end).unwrap_or_default();
-        if matches!(self.expect, Expect::Key | Expect::KeyOrEnd)
-            && let Some(Level::Object(key, wanted)) = self.levels.last_mut()
-        {
-            *key = text;
-            *wanted = self.visit.wants(text, self.escapes);
+    fn string_ends(&mut self, start: usize, base: usize, end: u32, marks: Marks) -> u64 {
+        let behind = base + end as usize + 1;
+        self.from = behind;
+        let text = self.data.get(start..behind - 1).unwrap_or_default();
+        if matches!(self.expect, Expect::Key | Expect::KeyOrEnd) && self.inner.kind == Kind::Object {
+            self.inner.key = text;
+            self.inner.wanted = self.visit.wants(text, self.escapes);
+            // Nearly always the colon follows at once.
+            if end < 63 && self.data.get(behind) == Some(&b':') {
+                self.from = behind + 1;
+                self.expect = Expect::Value;
+                return !(2 << end);
+            }
             self.expect = Expect::Colon;
-            return;
+            return u64::MAX;
         }
         self.begin_value();
-        self.give(Scalar::String(text), marked);
+        self.give(Scalar::String(text), marks);
         self.end_value();
+        u64::MAX
     }
 
     /// What stands between two marks: white space, a number or a word.
@@ -315,25 +352,40 @@ impl<'a, V: Visit<'a>> Walk<'a, '_, V> {
         let Some(&first) = text.first() else { return };
         self.begin_value();
         let number = first == b'-' || first.is_ascii_digit();
-        let one = !text.iter().any(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n' | b'\\'));
-        self.sound &= one && (number || matches!(text, b"true" | b"false" | b"null"));
+        let sound = if number {
+            text.iter().all(|byte| IN_NUMBER.get(usize::from(*byte)).copied().unwrap_or(false))
+        } else {
+            matches!(text, b"true" | b"false" | b"null")
+        };
+        self.sound &= sound;
         // A number at the end of a body that was cut may be cut itself.
         if number && end < self.data.len() {
-            self.give(Scalar::Number(text), text.len() >= RUN_MIN);
+            self.give(Scalar::Number(text), if text.len() >= RUN_MIN { Marks::DIGITS } else { Marks::default() });
         } else {
-            self.give(Scalar::Word, false);
+            self.give(Scalar::Word, Marks::default());
         }
         self.end_value();
     }
 
     #[inline]
-    fn give(&mut self, value: Scalar<'a>, marked: bool) {
-        let wanted = self.levels.last().is_some_and(|level| level.wanted());
-        if (marked || wanted) && matches!(self.expect, Expect::Value | Expect::ValueOrEnd) {
-            self.visit.value(&Place { levels: &self.levels }, value, marked);
+    fn give(&mut self, value: Scalar<'a>, marks: Marks) {
+        if (self.inner.wanted || marks.any()) && matches!(self.expect, Expect::Value | Expect::ValueOrEnd) {
+            self.visit.value(&Place { outer: &self.outer, inner: &self.inner }, value, marks);
         }
     }
 }
+
+/// Characters of numbers (RFC 8259 §6).
+const IN_NUMBER: [bool; 256] = {
+    let mut all = [false; 256];
+    let characters = b"0123456789+-.eE";
+    let mut at = 0;
+    while at < characters.len() {
+        all[characters[at] as usize] = true;
+        at += 1;
+    }
+    all
+};
 
 /// Which bytes are escaped: those behind an odd number of backslashes. `carry`: the first byte of the next block is.
 #[inline]

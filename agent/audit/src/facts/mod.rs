@@ -14,7 +14,7 @@ mod names;
 mod percent;
 pub(crate) mod proof;
 pub(crate) mod redact;
-mod scan;
+pub(crate) mod scan;
 pub(crate) mod target;
 mod xml;
 

@@ -198,7 +198,7 @@ impl<'a> json::Visit<'a> for Algorithm {
         key == b"alg"
     }
 
-    fn value(&mut self, place: &json::Place<'_, 'a>, value: json::Scalar<'a>, _: bool) {
+    fn value(&mut self, place: &json::Place<'_, 'a>, value: json::Scalar<'a>, _: super::scan::Marks) {
         if let json::Scalar::String(name) = value
             && place.depth() == 1
             && place.key() == b"alg"

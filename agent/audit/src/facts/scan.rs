@@ -69,20 +69,143 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    /// What is marked in the next block: each `@`, and each character that ends (or goes on) a run of at least [`RUN_MIN`].
+    /// What is marked in the next block.
     #[inline]
-    pub(super) fn marked(&mut self, classes: &Classes) -> u64 {
-        let marked = classes.at | long(self.token, classes.token) | long(self.digit, classes.digit);
+    pub(super) fn marked(&mut self, classes: &Classes) -> Marked {
+        let token = long(self.token, classes.token);
+        let digits = long(self.digit, classes.digit);
         (self.token, self.digit) = (classes.token, classes.digit);
-        marked
+        Marked { at: classes.at, token, digits }
     }
 }
 
-/// Whether a value holds a mark.
+/// The marks of a block, one bit a byte: each `@`, and each character that ends (or goes on) a run of at least [`RUN_MIN`].
+#[derive(Clone, Copy, Default)]
+pub(super) struct Marked {
+    at: u64,
+    token: u64,
+    digits: u64,
+}
+
+impl Marked {
+    /// All of them.
+    #[inline]
+    pub(super) fn bits(&self) -> u64 {
+        self.at | self.token | self.digits
+    }
+
+    /// What kinds there are from one bit to before another; both at most 64.
+    #[inline]
+    pub(super) fn within(&self, from: u32, to: u32) -> Marks {
+        let bits = u64::MAX.checked_shl(from).unwrap_or(0) & !u64::MAX.checked_shl(to).unwrap_or(0);
+        if self.bits() & bits == 0 {
+            return Marks(0);
+        }
+        let kind = |class: u64, kind: Marks| if class & bits == 0 { 0 } else { kind.0 };
+        Marks(kind(self.at, Marks::AT) | kind(self.token, Marks::TOKEN) | kind(self.digits, Marks::DIGITS))
+    }
+}
+
+/// Kinds of marks that a value holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks(u8);
+
+impl Marks {
+    /// An `@`.
+    pub(crate) const AT: Self = Self(1);
+    /// A run of token characters.
+    pub(crate) const TOKEN: Self = Self(2);
+    /// A run of digits and separators.
+    pub(crate) const DIGITS: Self = Self(4);
+
+    /// There is one.
+    #[inline]
+    pub(crate) fn any(self) -> bool {
+        self.0 != 0
+    }
+
+    /// Of this kind.
+    #[inline]
+    pub(crate) fn has(self, kind: Self) -> bool {
+        self.0 & kind.0 != 0
+    }
+
+    /// Those that a value holds.
+    pub(super) fn of(value: &[u8]) -> Self {
+        let mut runs = Runs::default();
+        Blocks::new(value, 0).fold(Self(0), |marks, (_, classes)| marks | runs.marked(&classes).within(0, 64))
+    }
+}
+
+impl std::ops::BitOr for Marks {
+    type Output = Self;
+
+    #[inline]
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// Where words begin in a block: letters and digits behind what is neither. `before`: the last block's last byte was one.
 #[inline]
-pub(super) fn is_marked(value: &[u8]) -> bool {
-    let mut runs = Runs::default();
-    Blocks::new(value, 0).any(|(_, classes)| runs.marked(&classes) != 0)
+fn word_starts(block: &[u8; BLOCK], before: &mut u64) -> u64 {
+    let mut word = 0;
+    for (part, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
+        let x = u8x16::new(*bytes);
+        let letter = at_most((x | u8x16::splat(0x20)) - u8x16::splat(b'a'), 25);
+        let class = letter | at_most(x - u8x16::splat(b'0'), 9);
+        word |= u64::from(class.to_bitmask() & 0xffff) << (part * 16);
+    }
+    let starts = word & !(word << 1 | *before);
+    *before = word >> 63;
+    starts
+}
+
+/// Where words of letters and digits begin in `text`.
+pub(crate) struct Words<'t> {
+    text: &'t [u8],
+    base: usize,
+    starts: u64,
+    before: u64,
+}
+
+impl<'t> Words<'t> {
+    pub(crate) fn new(text: &'t [u8]) -> Self {
+        let mut words = Self { text, base: 0, starts: 0, before: 0 };
+        words.read();
+        words
+    }
+
+    fn read(&mut self) {
+        let rest = self.text.get(self.base..).unwrap_or_default();
+        if let Some(block) = rest.first_chunk::<BLOCK>() {
+            self.starts = word_starts(block, &mut self.before);
+            return;
+        }
+        let mut last = [b' '; BLOCK];
+        if let Some(part) = last.get_mut(..rest.len()) {
+            part.copy_from_slice(rest);
+        }
+        self.starts = word_starts(&last, &mut self.before);
+    }
+}
+
+impl Iterator for Words<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.starts == 0 {
+            self.base += BLOCK;
+            if self.base >= self.text.len() {
+                return None;
+            }
+            self.read();
+        }
+        let bit = self.starts.trailing_zeros();
+        self.starts &= self.starts - 1;
+        Some(self.base + bit as usize)
+    }
 }
 
 #[inline]
@@ -148,7 +271,7 @@ pub(super) mod tests {
         let mut runs = Runs::default();
         let mut all = Vec::new();
         for (at, classes) in Blocks::new(data, 0) {
-            let bits = runs.marked(&classes);
+            let bits = runs.marked(&classes).bits();
             all.extend((0..64).filter(|bit| bits >> bit & 1 == 1).map(|bit| at + bit));
         }
         all
@@ -183,6 +306,25 @@ pub(super) mod tests {
     }
 
     proptest! {
+        #[test]
+        fn words_begin_behind_what_is_none(text in "[a1 _-]{0,200}") {
+            let is = |at: usize| text.as_bytes()[at].is_ascii_alphanumeric();
+            let expected: Vec<usize> = (0..text.len()).filter(|at| is(*at) && (*at == 0 || !is(at - 1))).collect();
+            prop_assert_eq!(Words::new(text.as_bytes()).collect::<Vec<_>>(), expected);
+        }
+
+        #[test]
+        fn kinds_of_marks_are_those_of_the_range(text in "[a1 @]{0,64}", from in 0..64_u32, to in 0..65_u32) {
+            let mut block = [0; BLOCK];
+            block[..text.len()].copy_from_slice(text.as_bytes());
+            let marked = Runs::default().marked(&classify(&block));
+            let bits = (from..to).fold(0_u64, |bits, bit| bits | 1 << bit);
+            let marks = marked.within(from, to);
+            prop_assert_eq!(marks.has(Marks::AT), marked.at & bits != 0);
+            prop_assert_eq!(marks.has(Marks::TOKEN), marked.token & bits != 0);
+            prop_assert_eq!(marks.has(Marks::DIGITS), marked.digits & bits != 0);
+        }
+
         #[test]
         fn runs_are_met_at_any_place(runs in prop::collection::vec((0..40_usize, prop::sample::select(b"a1-_ @\"\xff".to_vec())), 0..30)) {
             let data: Vec<u8> = runs.iter().flat_map(|(length, byte)| vec![*byte; *length]).collect();

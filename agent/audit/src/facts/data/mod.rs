@@ -22,6 +22,7 @@ use smallvec::SmallVec;
 use crate::secret::{Fingerprint, FingerprintKey, Secret};
 
 use super::Place;
+use super::scan::Marks;
 use topic::Topic;
 
 /// What kind of data a value is.
@@ -220,8 +221,8 @@ impl<'k> Finder<'k> {
         Self { key, fields: Vec::new(), card_parts: false, dropped: 0 }
     }
 
-    /// A plain value. `topic` is what its name promises, `marked` that it holds a mark, so that it may be something without a name.
-    pub(super) fn value(&mut self, topic: Option<Topic>, value: &[u8], marked: bool, at: &At<'_>) {
+    /// A plain value. `topic` is what its name promises; by its `marks` it may be something without a name.
+    pub(super) fn value(&mut self, topic: Option<Topic>, value: &[u8], marks: Marks, at: &At<'_>) {
         if value.is_empty() {
             return;
         }
@@ -233,19 +234,19 @@ impl<'k> Finder<'k> {
         if topic.is_some_and(Topic::is_counted) {
             self.wrong(at);
         }
-        if marked {
-            self.unnamed(topic, value, at);
+        if marks.any() || topic.is_some_and(Topic::is_secret) {
+            self.unnamed(topic, value, marks, at);
         }
     }
 
     /// Without a name, or in spite of it.
-    fn unnamed(&mut self, topic: Option<Topic>, value: &[u8], at: &At<'_>) {
+    fn unnamed(&mut self, topic: Option<Topic>, value: &[u8], marks: Marks, at: &At<'_>) {
         if let Some(proof) = judge::unnamed(value) {
             return self.add(proof, value, at);
         }
         self.wrong(at);
         let promised = topic.is_some_and(Topic::is_secret);
-        text::search(value, promised, &mut |proof, found| self.add(proof, found, at));
+        text::search(value, marks, promised, &mut |proof, found| self.add(proof, found, at));
     }
 
     /// Text without fields.

@@ -4,7 +4,7 @@ use crate::secret::format;
 
 use super::super::percent;
 use super::super::proof;
-use super::super::scan::{Blocks, RUN_MIN, Runs};
+use super::super::scan::{Blocks, Marks, RUN_MIN, Runs};
 use super::judge;
 use super::{DataClass, Grade, Proof, What, card, person};
 
@@ -19,15 +19,19 @@ const CARD_WORDS: &[&[u8]] =
 /// Takes what is proven, and its text.
 pub(super) type Add<'a> = &'a mut dyn FnMut(Proof, &[u8]);
 
-/// Looks through a value. `promised`: its name promises a secret.
-pub(super) fn search(text: &[u8], promised: bool, add: Add<'_>) {
-    secrets(text, promised, add);
+/// Looks through a value that holds `marks`. `promised`: its name promises a secret.
+pub(super) fn search(text: &[u8], marks: Marks, promised: bool, add: Add<'_>) {
+    if promised || marks.has(Marks::TOKEN) {
+        secrets(text, promised, add);
+    }
     let mut at = 0;
-    while let Some(next) = text.get(at..).and_then(|rest| memchr::memchr(b'@', rest)) {
+    while marks.has(Marks::AT)
+        && let Some(next) = text.get(at..).and_then(|rest| memchr::memchr(b'@', rest))
+    {
         around(text, at + next, add);
         at += next + 1;
     }
-    if text.len() > 15 {
+    if marks.has(Marks::DIGITS) && text.len() > RUN_MIN {
         cards(text, add);
     }
 }
@@ -37,7 +41,7 @@ pub(super) fn search_marked(text: &[u8], add: Add<'_>) {
     let mut runs = Runs::default();
     let mut done = 0;
     for (base, classes) in Blocks::new(text, 0) {
-        let mut marked = runs.marked(&classes);
+        let mut marked = runs.marked(&classes).bits();
         while marked != 0 {
             let at = base + marked.trailing_zeros() as usize;
             marked &= marked - 1;
@@ -46,9 +50,10 @@ pub(super) fn search_marked(text: &[u8], add: Add<'_>) {
             }
             let start = at.saturating_sub(BEFORE_MAX + RUN_MIN).max(done);
             let rest = text.get(at..).unwrap_or_default();
-            let end = at
-                + rest.iter().take(AFTER_MAX).position(|byte| ends_window(*byte)).unwrap_or(rest.len().min(AFTER_MAX));
-            search(text.get(start..end).unwrap_or_default(), false, add);
+            let reach = rest.iter().take(AFTER_MAX).position(|byte| ends_window(*byte));
+            let end = at + reach.unwrap_or(rest.len().min(AFTER_MAX));
+            let window = text.get(start..end).unwrap_or_default();
+            search(window, Marks::of(window), false, add);
             done = end.max(at + 1);
         }
     }
@@ -96,7 +101,7 @@ fn around(text: &[u8], at: usize, add: Add<'_>) {
     }
     let local = reach.take_while(|byte| person::is_local_byte(**byte)).count();
     let start = at - local;
-    if left.get(start.saturating_sub(1)).is_some_and(|byte| *byte == b'/' && start > 0) {
+    if left.get(..start).is_some_and(|before| before.ends_with(b"//")) {
         return;
     }
     let end = at

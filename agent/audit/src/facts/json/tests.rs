@@ -12,7 +12,7 @@ impl<'a> Visit<'a> for Members {
         true
     }
 
-    fn value(&mut self, place: &Place<'_, 'a>, value: Scalar<'a>, _: bool) {
+    fn value(&mut self, place: &Place<'_, 'a>, value: Scalar<'a>, _: Marks) {
         let value = match value {
             Scalar::String(text) => format!("\"{}", String::from_utf8_lossy(&unescape(text))),
             Scalar::Number(text) => String::from_utf8_lossy(text).into_owned(),

@@ -10,6 +10,10 @@ mod table;
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
+
+use crate::facts::scan::Words;
+
 pub(crate) use pattern::Pattern;
 
 /// One line of the table.
@@ -59,6 +63,8 @@ pub(crate) struct Hit {
 }
 
 struct Compiled {
+    /// The first characters of the anchor, at most four, and which bits of them there are.
+    head: (u32, u32),
     format: &'static Format,
     pattern: Pattern,
 }
@@ -69,11 +75,14 @@ struct Index {
     formats: Vec<(u16, Compiled)>,
     /// Which first two characters there are.
     starts: Box<[u64; 1024]>,
+    /// Anchors that may stand inside a word.
+    inner: AhoCorasick,
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
     let mut formats: Vec<(u16, Compiled)> = Vec::with_capacity(table::FORMATS.len());
     let mut starts = Box::new([0; 1024]);
+    let mut inner = Vec::new();
     for format in table::FORMATS {
         let pattern = Pattern::new(format.pattern);
         let [first, second, ..] = pattern.anchor() else { continue };
@@ -81,11 +90,26 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
         if let Some(word) = starts.get_mut(usize::from(start >> 6)) {
             *word |= 1_u64 << (start & 63);
         }
-        formats.push((start, Compiled { format, pattern }));
+        if pattern.has_lead() && first.is_ascii_alphanumeric() {
+            inner.push(pattern.anchor().to_vec());
+        }
+        let length = pattern.anchor().len().min(4);
+        let mask = u32::MAX << (8 * (4 - length));
+        formats.push((start, Compiled { head: (head(pattern.anchor(), 0) & mask, mask), format, pattern }));
     }
     formats.sort_by_key(|(start, _)| *start);
-    Index { formats, starts }
+    let inner = AhoCorasick::new(inner).expect("a few short words are within its limits");
+    Index { formats, starts, inner }
 });
+
+/// The four characters at `at` as a number.
+#[inline]
+fn head(text: &[u8], at: usize) -> u32 {
+    match text.get(at..).unwrap_or_default() {
+        [a, b, c, d, ..] => u32::from_be_bytes([*a, *b, *c, *d]),
+        rest => (0..4).fold(0, |number, at| number << 8 | u32::from(rest.get(at).copied().unwrap_or(0))),
+    }
+}
 
 /// Makes the index, so that the first message does not wait for it.
 pub(crate) fn load() {
@@ -108,50 +132,92 @@ pub(crate) fn has_token(text: &[u8]) -> bool {
     Search::new(text).next().is_some()
 }
 
-/// The tokens in a text, one after the other.
+/// The tokens in a text, one after the other; those whose anchor stands inside a word last.
 pub(crate) struct Search<'t> {
     text: &'t [u8],
-    at: usize,
+    words: Words<'t>,
+    /// Tokens before have been given.
+    done: usize,
     /// No long format begins before: one that began earlier in the same run was none.
     long_from: usize,
+    /// Where to go on looking inside of words; `None` before the last word.
+    inner: Option<usize>,
 }
+
+/// Shortest text with an anchor inside of a word.
+const INNER_MIN: usize = 36;
 
 impl<'t> Search<'t> {
     pub(crate) fn new(text: &'t [u8]) -> Self {
-        Self { text, at: 0, long_from: 0 }
+        Self { text, words: Words::new(text), done: 0, long_from: 0, inner: None }
     }
 
-    /// The format whose anchor stands at `at`. A format that begins there does not begin inside a word. Of several the best proven one,
-    /// then the first.
-    fn hit_at(&mut self, index: &Index, at: usize, start: u16, inside: bool) -> Option<Hit> {
+    /// The format whose anchor stands at `at`. Of several the best proven one, then the first.
+    #[inline]
+    fn hit_at(&mut self, index: &Index, at: usize, led: bool) -> Option<Hit> {
+        let head = head(self.text, at);
+        let start = u16::try_from(head >> 16).unwrap_or(0);
+        if index.starts.get(usize::from(start >> 6)).is_none_or(|word| word >> (start & 63) & 1 == 0) {
+            return None;
+        }
+        self.best_at(index, at, start, head, led)
+    }
+
+    fn best_at(&mut self, index: &Index, at: usize, start: u16, head: u32, led: bool) -> Option<Hit> {
         let first = index.formats.partition_point(|(known, _)| *known < start);
         let mut best: Option<Hit> = None;
+        let long_from = self.long_from;
         for (_, compiled) in index.formats.get(first..)?.iter().take_while(|(known, _)| *known == start) {
-            let long = compiled.pattern.most() >= LONG_MIN || compiled.format.check == Check::Jwt;
-            if (inside && !compiled.pattern.has_lead()) || (long && at < self.long_from) {
+            let (wanted, mask) = compiled.head;
+            if head & mask != wanted || (led && !compiled.pattern.has_lead()) {
                 continue;
             }
-            let range = match compiled.format.check {
-                Check::Jwt => check::jwt(self.text, at),
-                Check::PrivateKey => check::private_key(self.text, at),
-                _ => compiled.pattern.matches(self.text, at),
-            };
-            let Some(range) = range else {
-                if long && self.text.get(at..).is_some_and(|rest| rest.starts_with(compiled.pattern.anchor())) {
-                    self.long_from = at + check::reach(self.text.get(at..)?, LONG_MAX);
-                }
-                continue;
-            };
-            let Some(token) = self.text.get(range.clone()) else { continue };
-            if !check::is_varied(token, compiled.pattern.fixed()) {
-                continue;
-            }
-            let proof = check::prove(compiled.format.check, token);
-            if best.as_ref().is_none_or(|best| rank(proof) > rank(best.proof)) {
-                best = Some(Hit { name: compiled.format.name, proof, at: range });
+            let Some(hit) = self.hit_of(compiled, at, long_from) else { continue };
+            if best.as_ref().is_none_or(|best| rank(hit.proof) > rank(best.proof)) {
+                best = Some(hit);
             }
         }
         best
+    }
+
+    fn hit_of(&mut self, compiled: &Compiled, at: usize, long_from: usize) -> Option<Hit> {
+        let check = compiled.format.check;
+        let long = compiled.pattern.most() >= LONG_MIN || check == Check::Jwt;
+        if (long && at < long_from) || !self.text.get(at..)?.starts_with(compiled.pattern.anchor()) {
+            return None;
+        }
+        let range = match check {
+            Check::Jwt => check::jwt(self.text, at),
+            Check::PrivateKey => check::private_key(self.text, at),
+            _ => compiled.pattern.matches(self.text, at),
+        };
+        let Some(range) = range.filter(|range| range.start >= self.done) else {
+            if long {
+                self.long_from = at + check::reach(self.text.get(at..)?, LONG_MAX);
+            }
+            return None;
+        };
+        let token = self.text.get(range.clone())?;
+        check::is_varied(token, compiled.pattern.fixed()).then(|| Hit {
+            name: compiled.format.name,
+            proof: check::prove(check, token),
+            at: range,
+        })
+    }
+
+    /// Anchors inside of words.
+    fn next_inner(&mut self, index: &Index) -> Option<Hit> {
+        let mut from = self.inner.filter(|_| self.text.len() >= INNER_MIN)?;
+        while let Some(found) = index.inner.find(self.text.get(from..)?) {
+            let at = from + found.start();
+            from = at + 1;
+            if let Some(hit) = self.hit_at(index, at, true) {
+                self.inner = Some(hit.at.end.max(from));
+                return Some(hit);
+            }
+        }
+        self.inner = Some(self.text.len());
+        None
     }
 }
 
@@ -160,23 +226,24 @@ impl Iterator for Search<'_> {
 
     fn next(&mut self) -> Option<Hit> {
         let index = &*INDEX;
-        let from = self.at;
-        let mut before = from.checked_sub(1).and_then(|at| self.text.get(at)).copied().unwrap_or(b' ');
-        for (at, pair) in self.text.get(from..)?.windows(2).enumerate() {
-            let [first, second] = *pair else { break };
-            let inside = before.is_ascii_alphanumeric() && first.is_ascii_alphanumeric();
-            before = first;
-            let start = u16::from_be_bytes([first, second]);
-            if index.starts.get(usize::from(start >> 6)).is_none_or(|word| word >> (start & 63) & 1 == 0) {
+        while self.inner.is_none() {
+            let Some(at) = self.words.next() else {
+                self.inner = Some(0);
+                self.done = 0;
+                break;
+            };
+            if at < self.done {
                 continue;
             }
-            if let Some(hit) = self.hit_at(index, from + at, start, inside) {
-                self.at = hit.at.end.max(from + at + 1);
+            // An anchor may begin with the sign before the word.
+            let sign = at.checked_sub(1).filter(|sign| *sign >= self.done);
+            let hit = sign.and_then(|sign| self.hit_at(index, sign, false)).or_else(|| self.hit_at(index, at, false));
+            if let Some(hit) = hit {
+                self.done = hit.at.end;
                 return Some(hit);
             }
         }
-        self.at = self.text.len();
-        None
+        self.next_inner(index)
     }
 }
 

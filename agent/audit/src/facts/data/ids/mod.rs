@@ -149,8 +149,11 @@ pub(super) fn named(kind: Kind, value: &[u8]) -> Option<Proof> {
     if separators > 4 || is_row(plain) {
         return None;
     }
-    let fits =
-        |id: &&Id| id.length.contains(&plain.len()) && (id.right)(if id.kind == Kind::Finland { value } else { plain });
+    let fits = |id: &&Id| {
+        // Finland's sign is a part of the number.
+        let text = if id.kind == Kind::Finland { value } else { plain };
+        id.length.contains(&text.len()) && (id.right)(text)
+    };
     let class = |id: &Id| What::Data(DataClass::NationalId, id.name);
     if kind != Kind::Any {
         // `nif` is Spain's and Portugal's, `tax id` anybody's: the very name counts first.
