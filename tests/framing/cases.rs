@@ -2,11 +2,31 @@
 
 use std::collections::HashSet;
 
+use apiscope_wire::AmbiguityKind::{
+    self, EmptyLine, Folded, LengthAndChunked, LongHead, OddChunk, OddFirstLine, OddHost, OddLength, OddLineEnd,
+    OddName, OddTarget, OddTransferEncoding, OddValue, OddVersion, SeveralLengths,
+};
+
 /// Bytes to send on one connection.
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,
+    /// If wire calls its first message ambiguous, then of one of these kinds; none: of any.
+    pub(crate) kinds: Kinds,
 }
+
+type Kinds = &'static [AmbiguityKind];
+
+const OF_LENGTHS: Kinds = &[OddLength, SeveralLengths, OddValue];
+const OF_CODINGS: Kinds = &[OddTransferEncoding, OddValue, OddChunk];
+const OF_BOTH: Kinds = &[LengthAndChunked, OddTransferEncoding, OddValue];
+const OF_CHUNKS: Kinds =
+    &[OddChunk, OddLineEnd, OddTransferEncoding, OddName, OddValue, LengthAndChunked, Folded, EmptyLine];
+const OF_TARGETS: Kinds = &[OddTarget, OddFirstLine, OddVersion, OddHost, LongHead];
+const OF_HOSTS: Kinds = &[OddHost, OddName, OddLineEnd, OddValue, Folded];
+const OF_LONG: Kinds = &[LongHead];
+const OF_LEADS: Kinds = &[EmptyLine, OddFirstLine];
+const ANY: Kinds = &[];
 
 /// What follows the request under test: whether the server reads it as a request shows where it ended the one before.
 const AFTER: &str = "GET /after HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -293,15 +313,113 @@ const HEADS: [&str; 35] = [
     "Host: a\r\nX: \u{e9}\r\n\r\n",
 ];
 
+/// Targets behind `GET`.
+const TARGETS: [&str; 46] = [
+    "/",
+    "/a/b?c=d&e",
+    "/a%20b",
+    "/a%2fb",
+    "/%zz",
+    "/%",
+    "/%00",
+    "/%0d%0a",
+    "/a?%zz",
+    "//a",
+    "/a//b",
+    "/./a",
+    "/a/../b",
+    "/../a",
+    "/a;b=c",
+    "/a:b@c",
+    "/~a!$&'()*+,=",
+    "/a\"b",
+    "/a<b>",
+    "/a\\b",
+    "/a^b",
+    "/a`b",
+    "/a{b}",
+    "/a|b",
+    "/[a]",
+    "/a#b",
+    "/a?b#c",
+    "/a?b?c",
+    "/\u{e9}",
+    "/\u{80}",
+    "/\x7f",
+    "/\x01",
+    "/\t",
+    "?a",
+    "a/b",
+    "*",
+    "*/a",
+    "http://a/b?c",
+    "HTTP://a/b",
+    "http://a:80/b",
+    "http://b@a/b",
+    "http://a?b",
+    "http:///b",
+    "http:/a/b",
+    "ftp://a/b",
+    "a:80",
+];
+
+/// Host fields.
+const HOSTS: [&str; 34] = [
+    "Host: a\r\n",
+    "host: a\r\n",
+    "HOST:a\r\n",
+    "Host:  a  \r\n",
+    "Host:\ta\r\n",
+    "Host: a\t\r\n",
+    "Host: a.example\r\n",
+    "Host: a:80\r\n",
+    "Host: a:8080\r\n",
+    "Host: a:\r\n",
+    "Host: a:x\r\n",
+    "Host: a:99999\r\n",
+    "Host: :80\r\n",
+    "Host: a_b\r\n",
+    "Host: a-b\r\n",
+    "Host: -a\r\n",
+    "Host: a.\r\n",
+    "Host: .\r\n",
+    "Host: ..\r\n",
+    "Host: a..b\r\n",
+    "Host: 127.0.0.1\r\n",
+    "Host: [::1]\r\n",
+    "Host: [::1]:80\r\n",
+    "Host: [::1\r\n",
+    "Host: ::1\r\n",
+    "Host: a/b\r\n",
+    "Host: b@a\r\n",
+    "Host: a%20b\r\n",
+    "Host: a,b\r\n",
+    "Host: a;b\r\n",
+    "Host: http://a\r\n",
+    "Host: a\r\nHost: a\r\n",
+    "Host: a\r\nHost:\r\n",
+    "Host: \u{e9}\r\n",
+];
+
+/// What may stand before a request line, or between two requests.
+const LEADS: [&str; 8] = ["\r\n", "\r\n\r\n", "\r\n\r\n\r\n\r\n", "\n", "\n\n", "\r", " \r\n", "\r\n\n"];
+
+/// Lengths of targets and values, and numbers of fields.
+const LONG: [usize; 9] = [1000, 4000, 4090, 8000, 8300, 14_000, 17_000, 40_000, 70_000];
+const MANY: [usize; 5] = [90, 99, 101, 200, 300];
+
 /// All of them, without doubles.
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = Cases::default();
     framing(&mut cases);
+    heads(&mut cases);
     for chunks in CHUNKS {
         for method in ["POST", "GET"] {
             for (version, after) in [("1.1", AFTER), ("1.1", ""), ("1.0", AFTER)] {
                 let head = format!("{method} /x HTTP/{version}\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
-                cases.add(format!("chunks {method} {version} {chunks:?}"), format!("{head}{chunks}{after}").as_bytes());
+                let behind = if after.is_empty() { "" } else { " and a request" };
+                let name = format!("chunks {method} {version} {chunks:?}{behind}");
+                cases.add(name, format!("{head}{chunks}{after}").as_bytes(), OF_CHUNKS);
             }
         }
     }
@@ -309,7 +427,7 @@ pub(crate) fn all() -> Vec<Case> {
         for (m, head) in HEADS.iter().enumerate() {
             // The plain first line with every head, the plain head with every first line, and a third of the rest.
             if n < 2 || m == 0 || (n + m) % 3 == 0 {
-                cases.add(format!("head {first:?} {head:?}"), format!("{first}{head}{AFTER}").as_bytes());
+                cases.add(format!("head {first:?} {head:?}"), format!("{first}{head}{AFTER}").as_bytes(), ANY);
             }
         }
     }
@@ -317,17 +435,61 @@ pub(crate) fn all() -> Vec<Case> {
     cases.list
 }
 
+/// Targets, hosts, empty lines, and what is long.
+fn heads(cases: &mut Cases) {
+    for target in TARGETS {
+        for method in ["GET", "POST"] {
+            let text = format!("{method} {target} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n{AFTER}");
+            cases.add(format!("target {method} {target:?}"), &latin(&text), OF_TARGETS);
+        }
+    }
+    for host in HOSTS {
+        for first in
+            ["GET /x HTTP/1.1\r\n", "GET http://a/x HTTP/1.1\r\n", "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n"]
+        {
+            let text = format!("{first}{host}\r\n{AFTER}");
+            cases.add(format!("host {:?} {host:?}", first.trim_end()), &latin(&text), OF_HOSTS);
+        }
+    }
+    for lead in LEADS {
+        let get = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+        let post = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+        cases.add(format!("lead {lead:?}"), format!("{lead}{get}{AFTER}").as_bytes(), OF_LEADS);
+        cases.add(format!("lead after GET {lead:?}"), format!("{get}{lead}{AFTER}").as_bytes(), OF_LEADS);
+        cases.add(format!("lead after POST {lead:?}"), format!("{post}{lead}{AFTER}").as_bytes(), OF_LEADS);
+        cases.add(format!("lead at the end {lead:?}"), format!("{get}{AFTER}{lead}").as_bytes(), OF_LEADS);
+    }
+    for n in LONG {
+        let long = "a".repeat(n);
+        let target = format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n{AFTER}");
+        cases.add(format!("target of {n}"), target.as_bytes(), OF_LONG);
+        let field = format!("GET /x HTTP/1.1\r\nHost: a\r\nX: {long}\r\n\r\n{AFTER}");
+        cases.add(format!("field of {n}"), field.as_bytes(), OF_LONG);
+        let name = format!("GET /x HTTP/1.1\r\nHost: a\r\n{long}: x\r\n\r\n{AFTER}");
+        cases.add(format!("name of {n}"), name.as_bytes(), OF_LONG);
+        let fields = format!("X: {}\r\n", "a".repeat(500)).repeat(n / 506);
+        let fields = format!("GET /x HTTP/1.1\r\nHost: a\r\n{fields}\r\n{AFTER}");
+        cases.add(format!("fields of {n}"), fields.as_bytes(), OF_LONG);
+    }
+    for n in MANY {
+        let fields: String = (0..n).map(|n| format!("x{n}: y\r\n")).collect();
+        let text = format!("GET /x HTTP/1.1\r\nHost: a\r\n{fields}\r\n{AFTER}");
+        cases.add(format!("{n} fields"), text.as_bytes(), OF_LONG);
+    }
+}
+
 fn framing(cases: &mut Cases) {
-    let lengths = LENGTHS.iter().map(|value| format!("Content-Length: {value}\r\n"));
-    let codings = CODINGS.iter().map(|value| format!("Transfer-Encoding: {value}\r\n"));
+    let lengths = LENGTHS.iter().map(|value| (format!("Content-Length: {value}\r\n"), OF_LENGTHS));
+    let codings = CODINGS.iter().map(|value| (format!("Transfer-Encoding: {value}\r\n"), OF_CODINGS));
     let both = CODINGS.iter().flat_map(|value| {
         [
-            format!("Content-Length: 5\r\nTransfer-Encoding: {value}\r\n"),
-            format!("Transfer-Encoding: {value}\r\nContent-Length: 5\r\n"),
+            (format!("Content-Length: 5\r\nTransfer-Encoding: {value}\r\n"), OF_BOTH),
+            (format!("Transfer-Encoding: {value}\r\nContent-Length: 5\r\n"), OF_BOTH),
         ]
     });
-    let lines: Vec<_> = LINES.iter().map(|line| (*line).to_owned()).chain(lengths).chain(codings).chain(both).collect();
-    for line in lines {
+    let lines: Vec<_> =
+        LINES.iter().map(|line| ((*line).to_owned(), ANY)).chain(lengths).chain(codings).chain(both).collect();
+    for (line, kinds) in lines {
         for (body_name, body) in BODIES {
             for start in [
                 "POST /x HTTP/1.1\r\nHost: a\r\n",
@@ -337,7 +499,7 @@ fn framing(cases: &mut Cases) {
                 // GET and 1.0 with half of the bodies: those that tell most.
                 if start.starts_with("POST /x HTTP/1.1") || matches!(body_name, "five" | "chunks") {
                     let bytes = format!("{start}{line}\r\n{body}{AFTER}");
-                    cases.add(format!("framing {:?} {line:?} {body_name}", &start[..15]), &latin(&bytes));
+                    cases.add(format!("framing {:?} {line:?} {body_name}", &start[..16]), &latin(&bytes), kinds);
                 }
             }
         }
@@ -371,7 +533,7 @@ fn mutations(cases: &mut Cases) {
         }
         text.extend_from_slice(AFTER.as_bytes());
         let name = format!("mutation {made} {}", text.escape_ascii());
-        made += usize::from(cases.add(name, &text));
+        made += usize::from(cases.add(name, &text, ANY));
     }
 }
 
@@ -387,10 +549,10 @@ struct Cases {
 }
 
 impl Cases {
-    fn add(&mut self, name: String, bytes: &[u8]) -> bool {
+    fn add(&mut self, name: String, bytes: &[u8], kinds: Kinds) -> bool {
         let new = self.known.insert(bytes.to_vec());
         if new {
-            self.list.push(Case { name, bytes: bytes.to_vec() });
+            self.list.push(Case { name, bytes: bytes.to_vec(), kinds });
         }
         new
     }

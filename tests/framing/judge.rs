@@ -1,10 +1,11 @@
 //! wire's reading of a connection, beside the server's own.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use apiscope_wire::{
     AmbiguityKind, CloseReason, Event, FlowId, Hop, Input, Limits, Origin, Payload, Role, Segment, Seq, Side, Start,
-    Timestamp, Wire,
+    Timestamp, Verdict as WireVerdict, Version, Wire,
 };
 
 use super::recorder::{READ, Taken};
@@ -18,30 +19,49 @@ pub(crate) struct Talk {
     pub(crate) server_closed: bool,
 }
 
-/// How wire's reading stands to the server's.
+/// How the server's reading stands to wire's, what wire calls ambiguous left aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Match {
     /// The same requests, whole.
-    Agrees,
-    /// The server refused what it was sent; wire gives no request that the server did not read, but the refused.
-    Refused,
-    /// wire says that the framing is ambiguous.
-    Ambiguous,
-    /// wire gives less, and says so: a message marked incomplete, or bytes counted as unread.
-    Less,
-    /// wire is wrong and does not know.
-    Silent(String),
+    Same,
+    /// The same requests; one of them the server did not pass on, but answered itself, not for its framing (405, say).
+    Own,
+    /// The same whole requests, then one that the client did not send whole: incomplete for both.
+    Cut,
+    /// Not HTTP for wire, and no request for the server.
+    NotHttp,
+    /// Not the same.
+    Differs(String),
 }
 
 /// What wire gave.
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
     requests: Vec<(u32, Taken)>,
-    /// Exchange, status, what the recorder read, and whether it is complete.
-    responses: Vec<(u32, u16, Option<Vec<u8>>, bool)>,
-    kinds: Vec<AmbiguityKind>,
+    responses: Vec<Answer>,
+    pub(crate) kinds: BTreeSet<String>,
+    /// Of these, those of the first message.
+    first: BTreeSet<String>,
+    /// Captured bytes that wire did not read, although the client had not ended its side yet.
     unread: u64,
+    not_http: bool,
+    odd_answer: bool,
 }
+
+/// A response as wire gave it.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    index: u32,
+    status: u16,
+    /// What the recorder read; none of an answer of the server's own.
+    read: Option<Vec<u8>>,
+    complete: bool,
+    /// It says that the server closes.
+    closes: bool,
+}
+
+/// Statuses by which a server says that it could not read a request, or not on; others judge what was read.
+const REJECTIONS: [u16; 8] = [400, 408, 411, 413, 414, 431, 501, 505];
 
 /// Reads a connection with the client's bytes in pieces of `piece`.
 pub(crate) fn read(talk: &Talk, server: SocketAddr, piece: usize) -> Reading {
@@ -58,28 +78,37 @@ pub(crate) fn read(talk: &Talk, server: SocketAddr, piece: usize) -> Reading {
     let mut reading = Reading::default();
     let mut wire = Wire::new(Limits::default());
     let mut time = 0;
-    let mut feed = |input: Input<'_>| wire.handle(input, &mut |event| reading.take(&event));
-    feed(Input::Origin(flow, origin));
-    let mut segment = |side, seq: usize, payload| {
+    wire.handle(Input::Origin(flow, origin), &mut |event| reading.take(&event));
+    let mut segment = |reading: &mut Reading, side, seq: usize, payload| {
         time += 1_000_000;
         let at = Timestamp::from_nanos(time);
         let seq = Seq(u32::try_from(seq).expect("small"));
-        feed(Input::Segment(Segment { flow, side, at, seq, payload }));
+        wire.handle(Input::Segment(Segment { flow, side, at, seq, payload }), &mut |event| reading.take(&event));
+        time
     };
-    segment(Side::Client, 0, Payload::Open);
-    segment(Side::Server, 0, Payload::Open);
+    segment(&mut reading, Side::Client, 0, Payload::Open);
+    segment(&mut reading, Side::Server, 0, Payload::Open);
     for (n, part) in talk.sent.chunks(piece).enumerate() {
-        segment(Side::Client, n * piece, Payload::Bytes(part));
+        segment(&mut reading, Side::Client, n * piece, Payload::Bytes(part));
     }
-    segment(Side::Server, 0, Payload::Bytes(&talk.answered));
+    let late = segment(&mut reading, Side::Server, 0, Payload::Bytes(&talk.answered)) + 2_000_000_000;
+    wire.handle(Input::Tick(Timestamp::from_nanos(late)), &mut |event| reading.take(&event));
+    let unread = reading.unread;
     let mut ends = [(Side::Client, talk.sent.len()), (Side::Server, talk.answered.len())];
     if talk.server_closed {
         ends.reverse();
     }
-    for (side, at) in ends {
-        segment(side, at, Payload::Close(CloseReason::Fin));
+    for (n, (side, at)) in (1..).zip(ends) {
+        let at_end = Segment {
+            flow,
+            side,
+            at: Timestamp::from_nanos(late + n),
+            seq: Seq(u32::try_from(at).expect("small")),
+            payload: Payload::Close(CloseReason::Fin),
+        };
+        wire.handle(Input::Segment(at_end), &mut |event| reading.take(&event));
     }
-    segment(Side::Client, 0, Payload::Close(CloseReason::Gone));
+    reading.unread = unread;
     reading
 }
 
@@ -97,67 +126,112 @@ impl Reading {
                     },
                 )),
                 Start::Response { status } => {
-                    let read = message.headers.first(READ).map(<[u8]>::to_vec);
-                    self.responses.push((message.exchange.index, status, read, message.complete));
+                    let said = |word: &[u8]| message.headers.all("connection").any(|v| v.eq_ignore_ascii_case(word));
+                    self.responses.push(Answer {
+                        index: message.exchange.index,
+                        status,
+                        read: message.headers.first(READ).map(<[u8]>::to_vec),
+                        complete: message.complete,
+                        closes: said(b"close") || (message.version == Version::Http10 && !said(b"keep-alive")),
+                    });
                 }
             },
-            Event::Ambiguous(ambiguity) => self.kinds.push(ambiguity.kind),
-            Event::Coverage(_, coverage) => {
-                self.unread += coverage.unparsed.malformed + coverage.unparsed.not_http + coverage.unparsed.joined_late;
-            }
-            Event::Hello(_) | Event::Over(..) | Event::Verdict(..) | Event::Closed(..) => {}
-        }
-    }
-
-    /// Compares it with what the server took.
-    pub(crate) fn judge(&self, taken: &[Taken]) -> Verdict {
-        if !self.kinds.is_empty() {
-            return Verdict::Ambiguous;
-        }
-        if self.requests.iter().any(|(_, request)| !request.whole) || self.unread > 0 {
-            return self.pairs_hold().unwrap_or(Verdict::Less);
-        }
-        let mut left = taken.iter();
-        let mut refused = false;
-        for (index, request) in &self.requests {
-            let answer = self.responses.iter().find(|answer| answer.0 == *index);
-            // `OPTIONS *` asks the server itself (RFC 9110 §9.3.7): a proxy answers it.
-            let own = request.method == "OPTIONS" && request.target == b"*";
-            let by_server = answer.is_some_and(|(_, status, read, _)| read.is_none() && (own || *status >= 400));
-            match left.as_slice().first() {
-                Some(next) if next.whole && same(next, request) => drop(left.next()),
-                Some(next) if !by_server => {
-                    return Verdict::Silent(format!("wire reads {}, the server {}", show(request), show(next)));
+            Event::Ambiguous(odd) if odd.side == Side::Client => {
+                self.kinds.insert(format!("{:?}", odd.kind));
+                if odd.exchange.index == 0 {
+                    self.first.insert(format!("{:?}", odd.kind));
                 }
-                Some(next) if !next.whole => drop(left.next()),
-                // Sent, and not answered: the server had ended the connection, and no reading of its own is known.
-                None if answer.is_none() && taken.iter().all(|one| one.whole) => {}
-                None if !by_server => return Verdict::Silent(format!("the server did not take {}", show(request))),
-                Some(_) | None => refused = true,
             }
+            // It comes of how many requests there are: that is compared.
+            Event::Ambiguous(odd) if odd.kind == AmbiguityKind::UnaskedResponse => {}
+            // Some servers send content with the refusal of a HEAD.
+            Event::Ambiguous(_) => self.odd_answer = true,
+            Event::Coverage(_, coverage) => self.unread += coverage.unparsed.malformed + coverage.unparsed.joined_late,
+            Event::Verdict(_, verdict) => self.not_http |= *verdict == WireVerdict::IgnoreNotHttp,
+            Event::Hello(_) | Event::Over(..) | Event::Closed(..) => {}
         }
-        if let Some(missed) = left.find(|one| one.whole) {
-            return Verdict::Silent(format!("wire misses {}", show(missed)));
-        }
-        self.pairs_hold().unwrap_or(if refused { Verdict::Refused } else { Verdict::Agrees })
     }
 
-    /// Every answer belongs to the request that the recorder read; else what is wrong.
-    fn pairs_hold(&self) -> Option<Verdict> {
-        self.responses.iter().filter(|answer| answer.3).find_map(|(index, _, read, _)| {
-            let read = read.as_deref()?;
-            let (_, request) = self.requests.iter().find(|(other, request)| other == index && request.whole)?;
+    /// Whether what is told of the first message is of one of these kinds, or nothing is told, or there are none.
+    pub(crate) fn is_of(&self, kinds: &[AmbiguityKind]) -> bool {
+        let of = |told: &String| kinds.iter().any(|kind| format!("{kind:?}") == *told);
+        kinds.is_empty() || self.first.is_empty() || self.first.iter().any(of)
+    }
+
+    /// Whether another reading of the same bytes says the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.requests == other.requests && self.responses == other.responses && self.kinds == other.kinds
+    }
+
+    /// Compares it with what the server took, as if no ambiguity had been told.
+    pub(crate) fn compare(&self, taken: &[Taken], server_closed: bool) -> Match {
+        if self.unread > 0 && !self.odd_answer {
+            return Match::Differs("wire leaves bytes unread".to_owned());
+        }
+        if let Some(wrong) = self.wrong_pair() {
+            return Match::Differs(wrong);
+        }
+        let mut left = taken;
+        let mut result = Match::Same;
+        let mut closes = false;
+        for (index, request) in &self.requests {
+            let answer = self.responses.iter().find(|answer| answer.index == *index);
+            let own = answer.filter(|answer| answer.read.is_none()).map(|answer| answer.status);
+            let begun = left.first().filter(|next| {
+                let whole = if request.whole { !next.whole || next.body == request.body } else { !next.whole };
+                same_line(next.line(), request.line()) && whole
+            });
+            match (begun, own) {
+                (Some(next), _) if next.whole == request.whole => {}
+                // `OPTIONS *` asks the server itself, and CONNECT for what few servers do: the answer is its own, whatever it is.
+                (_, Some(_))
+                    if request.whole && (request.method == "CONNECT" || request.line() == (b"OPTIONS", b"*")) =>
+                {
+                    result = Match::Own;
+                }
+                (_, Some(status)) if request.whole && REJECTIONS.contains(&status) => {
+                    return Match::Differs(format!("the server rejects with {status} {}", show(request)));
+                }
+                (_, Some(_)) if request.whole => result = Match::Own,
+                (Some(next), None) => {
+                    return Match::Differs(format!("wire reads {}, the server {}", show(request), show(next)));
+                }
+                (None, None) if request.whole && closes && server_closed => {}
+                (None, None) if request.whole => {
+                    return Match::Differs(format!("the server did not take {}", show(request)));
+                }
+                (None, _) => {}
+                (Some(_), Some(_)) => {}
+            }
+            if !request.whole {
+                result = Match::Cut;
+            }
+            left = left.get(usize::from(begun.is_some())..).unwrap_or_default();
+            closes |= answer.is_some_and(|answer| answer.closes) || own.is_some();
+        }
+        match left.first() {
+            Some(missed) => Match::Differs(format!("wire misses {}", show(missed))),
+            None if self.requests.is_empty() && self.not_http => Match::NotHttp,
+            None => result,
+        }
+    }
+
+    /// What is wrong if an answer is paired with another request than that which the recorder read.
+    fn wrong_pair(&self) -> Option<String> {
+        self.responses.iter().filter(|answer| answer.complete).find_map(|answer| {
+            let read = answer.read.as_deref()?;
+            let (_, request) = self.requests.iter().find(|(index, one)| *index == answer.index && one.whole)?;
             let (method, target) = read.split_at(read.iter().position(|b| *b == b' ')?);
-            let right = same_line((method, &target[1..]), (request.method.as_bytes(), &request.target));
-            (!right).then(|| {
-                Verdict::Silent(format!("{} is paired with the answer to {}", show(request), read.escape_ascii()))
-            })
+            let right = same_line((method, &target[1..]), request.line());
+            (!right).then(|| format!("{} is paired with the answer to {}", show(request), read.escape_ascii()))
         })
     }
 }
 
-fn same(a: &Taken, b: &Taken) -> bool {
-    same_line((a.method.as_bytes(), &a.target), (b.method.as_bytes(), &b.target)) && a.body == b.body
+impl Taken {
+    fn line(&self) -> (&[u8], &[u8]) {
+        (self.method.as_bytes(), &self.target)
+    }
 }
 
 /// The same method and target. Without case, since gunicorn makes methods upper case; and a target that is no path is
@@ -168,10 +242,11 @@ fn same_line((method, target): (&[u8], &[u8]), (other_method, other_target): (&[
     method.eq_ignore_ascii_case(other_method) && (rewritten || path(target) == path(other_target))
 }
 
-/// The target as proxies pass it on: without scheme, authority and fragment.
+/// The target as proxies pass it on: without scheme, authority and fragment, and from Apache with one slash at its start.
 fn path(target: &[u8]) -> &[u8] {
     let fragment = (0..target.len()).find(|at| target[*at..].starts_with(b"#") || target[*at..].starts_with(b"%23"));
     let target = &target[..fragment.unwrap_or(target.len())];
+    let target = if target.starts_with(b"//") { &target[1..] } else { target };
     let Some(scheme) = target.windows(3).position(|part| part == b"://") else { return target };
     if target[..scheme].contains(&b'/') {
         return target;

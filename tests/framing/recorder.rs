@@ -29,7 +29,8 @@ pub(crate) struct Taken {
 pub(crate) type Log = Arc<Mutex<HashMap<IpAddr, Vec<Taken>>>>;
 
 /// hyper, that records what it reads: a server to test, and what stands behind the proxies. Runs until the runtime ends.
-pub(crate) async fn serve() -> (SocketAddr, Log) {
+/// It takes so many header fields, or as many as hyper does.
+pub(crate) async fn serve(fields_max: Option<usize>) -> (SocketAddr, Log) {
     let log = Log::default();
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free loopback port");
     let address = listener.local_addr().expect("it is bound");
@@ -38,10 +39,12 @@ pub(crate) async fn serve() -> (SocketAddr, Log) {
         while let Ok((stream, peer)) = listener.accept().await {
             let log = Arc::clone(&shared);
             let service = hyper::service::service_fn(move |request| answer(request, peer.ip(), Arc::clone(&log)));
-            let connection = hyper::server::conn::http1::Builder::new()
-                .half_close(true)
-                .serve_connection(TokioIo::new(stream), service);
-            tokio::spawn(connection);
+            let mut builder = hyper::server::conn::http1::Builder::new();
+            builder.half_close(true);
+            if let Some(fields_max) = fields_max {
+                builder.max_headers(fields_max);
+            }
+            tokio::spawn(builder.serve_connection(TokioIo::new(stream), service));
         }
     });
     (address, log)

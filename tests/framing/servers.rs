@@ -12,7 +12,6 @@ use super::support::{Running, wait_for};
 
 /// A server that runs.
 pub(crate) struct Server {
-    pub(crate) name: &'static str,
     pub(crate) address: SocketAddr,
     source: Source,
     _guard: Option<(Running, tempfile::TempDir)>,
@@ -44,6 +43,9 @@ pub(crate) const PLANS: [Plan; 7] = [
     Plan { name: "caddy (Go)", program: Some("caddy"), start: caddy, logs: false },
 ];
 
+/// What stands behind a proxy takes more header fields than any proxy passes on.
+const FIELDS_MAX: usize = 400;
+
 impl Plan {
     pub(crate) fn is_installed(&self) -> bool {
         let found = |program| Command::new("which").arg(program).stdout(Stdio::null()).status();
@@ -51,9 +53,9 @@ impl Plan {
     }
 
     pub(crate) async fn start(&self) -> Server {
-        let (behind, log) = recorder::serve().await;
+        let (behind, log) = recorder::serve(self.program.map(|_| FIELDS_MAX)).await;
         if self.program.is_none() {
-            return Server { name: self.name, address: behind, source: Source::Recorder(log), _guard: None };
+            return Server { address: behind, source: Source::Recorder(log), _guard: None };
         }
         let folder = tempfile::tempdir().expect("a temporary directory");
         let port = free_port();
@@ -71,7 +73,7 @@ impl Plan {
             std::net::TcpStream::connect(address).ok()
         });
         let source = if self.logs { Source::File(folder.path().join("log")) } else { Source::Recorder(log) };
-        Server { name: self.name, address, source, _guard: Some((running, folder)) }
+        Server { address, source, _guard: Some((running, folder)) }
     }
 }
 
@@ -217,6 +219,7 @@ Group www-data
 KeepAliveTimeout 60
 MaxKeepAliveRequests 0
 AllowEncodedSlashes NoDecode
+MergeSlashes Off
 ProxyPass / http://{behind}/ nocanon
 RequestHeader set {PEER} expr=%{{REMOTE_ADDR}}
 "

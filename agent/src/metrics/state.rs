@@ -328,14 +328,24 @@ fn count(keys: &mut Counts, key: (u8, u8), room: bool, series: &mut usize) -> bo
     room
 }
 
-const AMBIGUITIES: [AmbiguityKind; 9] = [
+const AMBIGUITIES: [AmbiguityKind; 19] = [
+    AmbiguityKind::BehindSwitch,
     AmbiguityKind::ConflictingBytes,
+    AmbiguityKind::EmptyLine,
+    AmbiguityKind::Folded,
     AmbiguityKind::LengthAndChunked,
+    AmbiguityKind::LongHead,
     AmbiguityKind::OddChunk,
+    AmbiguityKind::OddFirstLine,
+    AmbiguityKind::OddHost,
     AmbiguityKind::OddLength,
     AmbiguityKind::OddLineEnd,
+    AmbiguityKind::OddMethod,
     AmbiguityKind::OddName,
+    AmbiguityKind::OddTarget,
     AmbiguityKind::OddTransferEncoding,
+    AmbiguityKind::OddValue,
+    AmbiguityKind::OddVersion,
     AmbiguityKind::SeveralLengths,
     AmbiguityKind::UnaskedResponse,
 ];
@@ -343,15 +353,25 @@ const AMBIGUITIES: [AmbiguityKind; 9] = [
 /// Values of `kind` of ambiguities.
 fn ambiguity_word(kind: AmbiguityKind) -> &'static str {
     match kind {
-        AmbiguityKind::LengthAndChunked => "length_and_chunked",
-        AmbiguityKind::SeveralLengths => "several_lengths",
-        AmbiguityKind::OddLength => "odd_length",
-        AmbiguityKind::OddTransferEncoding => "odd_transfer_encoding",
-        AmbiguityKind::OddLineEnd => "odd_line_end",
-        AmbiguityKind::OddName => "odd_name",
-        AmbiguityKind::OddChunk => "odd_chunk",
-        AmbiguityKind::UnaskedResponse => "unasked_response",
+        AmbiguityKind::BehindSwitch => "behind_switch",
         AmbiguityKind::ConflictingBytes => "conflicting_bytes",
+        AmbiguityKind::EmptyLine => "empty_line",
+        AmbiguityKind::Folded => "folded",
+        AmbiguityKind::LengthAndChunked => "length_and_chunked",
+        AmbiguityKind::LongHead => "long_head",
+        AmbiguityKind::OddChunk => "odd_chunk",
+        AmbiguityKind::OddFirstLine => "odd_first_line",
+        AmbiguityKind::OddHost => "odd_host",
+        AmbiguityKind::OddLength => "odd_length",
+        AmbiguityKind::OddLineEnd => "odd_line_end",
+        AmbiguityKind::OddMethod => "odd_method",
+        AmbiguityKind::OddName => "odd_name",
+        AmbiguityKind::OddTarget => "odd_target",
+        AmbiguityKind::OddTransferEncoding => "odd_transfer_encoding",
+        AmbiguityKind::OddValue => "odd_value",
+        AmbiguityKind::OddVersion => "odd_version",
+        AmbiguityKind::SeveralLengths => "several_lengths",
+        AmbiguityKind::UnaskedResponse => "unasked_response",
     }
 }
 

@@ -129,7 +129,7 @@ pub struct Message<'a> {
     pub complete: bool,
 }
 
-/// Framing that servers read differently, or that is forbidden.
+/// What servers or clients read differently, or refuse. What each kind is proven with: `tests/framing`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AmbiguityKind {
     /// Both Content-Length and Transfer-Encoding (RFC 9112 §6.3).
@@ -142,8 +142,28 @@ pub enum AmbiguityKind {
     OddTransferEncoding,
     /// CR or NUL where it has no business, or a bare LF as line end.
     OddLineEnd,
-    /// White space before the colon, or a name that is no token.
+    /// An empty line before a message (RFC 9112 §2.2: servers should skip one; some skip any number, some none).
+    EmptyLine,
+    /// A field continued on the next line (RFC 9112 §5.2).
+    Folded,
+    /// Bytes that are no first line where a message must begin, or a first line with other spaces than the two it must have.
+    OddFirstLine,
+    /// A version other than 1.0 and 1.1. A higher minor version is read as 1.1 (RFC 9110 §2.5), any other is refused.
+    OddVersion,
+    /// A method that is no token, or none that is registered.
+    OddMethod,
+    /// A target in none of the four forms (RFC 9112 §3.2), or with bytes that none may have.
+    OddTarget,
+    /// No Host in HTTP/1.1, several, one that is no host, or another one than the target's.
+    OddHost,
+    /// White space before the colon, or a name that is no token, or no colon.
     OddName,
+    /// A control byte in a field's value.
+    OddValue,
+    /// A head longer, or with more fields, than servers take by default.
+    LongHead,
+    /// Bytes of the client behind a request for a tunnel or another protocol, before the answer.
+    BehindSwitch,
     /// A chunk size that is not plain hexadecimal, or a chunk that does not end where it must.
     OddChunk,
     /// A response that no request asked for.

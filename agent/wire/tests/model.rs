@@ -104,7 +104,7 @@ fn talk(exchanges: &[Exchange], late: bool) -> Transcript {
             answer(exchanges, &mut unanswered, &mut transcript);
         }
         let mut bytes = Vec::new();
-        let start = format!("{} /{mark} HTTP/1.1", exchange.method);
+        let start = format!("{} /{mark} HTTP/1.1\r\nHost: a", exchange.method);
         message(&mut bytes, &start, mark, exchange.request, true);
         transcript.push(Side::Client, &bytes);
         unanswered.push(mark);
@@ -222,7 +222,8 @@ fn mark_of(content: &str) -> Option<usize> {
 
 /// What is claimed must be true: complete messages are those that were sent, and answers belong to their requests.
 fn check_claims(got: &Outcome, truth: &Outcome) -> Result<(), TestCaseError> {
-    prop_assert!(got.odd.is_empty(), "{}", got.render());
+    // With small limits a head may be too long.
+    prop_assert!(got.odd.iter().all(|odd| odd.ends_with(" LongHead")), "{}", got.render());
     prop_assert!(got.verdicts.is_empty(), "{}", got.render());
     let mut asked = HashMap::new();
     for line in got.lines.iter().filter(|line| line.client) {

@@ -164,15 +164,25 @@ pub(crate) enum Hole {
 
 /// A set of ambiguities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Odds(u16);
+pub(crate) struct Odds(u32);
 
-const KINDS: [AmbiguityKind; 9] = [
+const KINDS: [AmbiguityKind; 19] = [
     AmbiguityKind::LengthAndChunked,
     AmbiguityKind::SeveralLengths,
     AmbiguityKind::OddLength,
     AmbiguityKind::OddTransferEncoding,
     AmbiguityKind::OddLineEnd,
+    AmbiguityKind::EmptyLine,
+    AmbiguityKind::Folded,
+    AmbiguityKind::OddFirstLine,
+    AmbiguityKind::OddVersion,
+    AmbiguityKind::OddMethod,
+    AmbiguityKind::OddTarget,
+    AmbiguityKind::OddHost,
     AmbiguityKind::OddName,
+    AmbiguityKind::OddValue,
+    AmbiguityKind::LongHead,
+    AmbiguityKind::BehindSwitch,
     AmbiguityKind::OddChunk,
     AmbiguityKind::UnaskedResponse,
     AmbiguityKind::ConflictingBytes,

@@ -32,8 +32,6 @@ pub(crate) enum Asked {
     Head,
     /// CONNECT: a 2xx makes it a tunnel.
     Connect,
-    /// With an Upgrade field: a 101 ends HTTP/1.
-    Upgrade,
     /// The request is not known.
     Unknown,
 }
@@ -55,6 +53,8 @@ pub(crate) enum StartsAt {
 pub(crate) struct Waiting {
     pub(crate) index: u32,
     pub(crate) asked: Asked,
+    /// The answer may end HTTP/1 on this connection.
+    pub(crate) switches: bool,
 }
 
 /// Whom a response answers.
@@ -103,7 +103,7 @@ impl Pairs {
     }
 
     /// A request's head has ended. Gives its index, and whether pairing broke because too many wait.
-    pub(crate) fn request(&mut self, asked: Asked, start: StartsAt, waiting_max: usize) -> (u32, bool) {
+    pub(crate) fn request(&mut self, asked: Asked, switches: bool, start: StartsAt, waiting_max: usize) -> (u32, bool) {
         let index = self.take_index();
         if std::mem::take(&mut self.early) {
             return (index, false);
@@ -116,7 +116,7 @@ impl Pairs {
             self.break_client();
             return (index, true);
         }
-        self.waiting.push(Waiting { index, asked });
+        self.waiting.push(Waiting { index, asked, switches });
         (index, false)
     }
 
@@ -208,12 +208,17 @@ impl Pairs {
 
     /// Whether a request waits that may end HTTP/1 on this connection.
     pub(crate) fn may_switch(&self) -> bool {
-        self.waiting.iter().any(|waiting| matches!(waiting.asked, Asked::Connect | Asked::Upgrade))
+        self.waiting.iter().any(|waiting| waiting.switches)
     }
 
     /// The index of the exchange under way, for what belongs to no message.
     pub(crate) fn current(&self) -> u32 {
         self.waiting.first().map_or(self.next_index, |waiting| waiting.index)
+    }
+
+    /// The index of the next request, for what should have been one.
+    pub(crate) fn coming(&self) -> u32 {
+        self.next_index
     }
 }
 
@@ -223,7 +228,7 @@ mod tests {
     use super::*;
 
     fn ask(pairs: &mut Pairs, start: StartsAt) -> u32 {
-        pairs.request(Asked::Other, start, 8).0
+        pairs.request(Asked::Other, false, start, 8).0
     }
 
     fn answer(pairs: &mut Pairs) -> Option<u32> {

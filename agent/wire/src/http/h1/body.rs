@@ -95,6 +95,14 @@ impl Reader {
         }
     }
 
+    /// The direction ends in a chunked body. Behind the last chunk gunicorn takes it for whole.
+    pub(crate) fn end_in_chunks(&mut self, chunks: Chunks, talk: &mut Talk, cx: &mut Cx<'_>) {
+        if chunks.is_in_trailers() {
+            self.odd_chunk(AmbiguityKind::OddChunk, cx);
+        }
+        self.finish(false, talk, cx);
+    }
+
     fn odd_chunk(&mut self, kind: AmbiguityKind, cx: &mut Cx<'_>) {
         let side = self.side();
         if let Some(work) = self.work.as_deref_mut()

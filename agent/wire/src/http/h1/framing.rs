@@ -33,7 +33,7 @@ enum Length {
     #[default]
     None,
     Plain(u64),
-    /// A list of equal values.
+    /// Several equal values.
     Listed(u64),
     Differing,
     Odd,
@@ -73,9 +73,13 @@ impl Fields {
     }
 
     /// The framing of a request.
-    pub(crate) fn of_request(self, version: Version, asked: Asked) -> (Framing, Odds) {
+    pub(crate) fn of_request(self, version: Version, method: &str) -> (Framing, Odds) {
         let (framing, mut odds) = self.of_plain_request(version);
-        if asked == Asked::Connect {
+        if version == Version::Http10 && matches!(method, "GET" | "HEAD" | "DELETE") {
+            // HAProxy takes content only of methods for which HTTP/1.0 knew it.
+            odds.add_if(!matches!(self.length, Length::None | Length::Plain(0)), AmbiguityKind::OddLength);
+        }
+        if method == "CONNECT" {
             // Content of a CONNECT means nothing (RFC 9110 §9.3.6): haproxy passes none on.
             odds.add_if(!matches!(self.length, Length::None | Length::Plain(0)), AmbiguityKind::OddLength);
             odds.add_if(self.coding != Coding::None, AmbiguityKind::OddTransferEncoding);
@@ -154,7 +158,6 @@ impl Length {
             (Self::None, other) | (other, Self::None) => other,
             (Self::Differing, _) | (_, Self::Differing) => Self::Differing,
             (Self::Odd, _) | (_, Self::Odd) => Self::Odd,
-            (Self::Plain(a), Self::Plain(b)) if a == b => Self::Plain(a),
             (Self::Plain(a) | Self::Listed(a), Self::Plain(b) | Self::Listed(b)) if a == b => Self::Listed(a),
             (Self::Plain(_) | Self::Listed(_), Self::Plain(_) | Self::Listed(_)) => Self::Differing,
         }
@@ -196,7 +199,7 @@ mod tests {
 
     fn request(fields: &[(&str, &str)]) -> (Framing, Vec<AmbiguityKind>) {
         let headers: Vec<_> = fields.iter().map(|(name, value)| Header { name, value: value.as_bytes() }).collect();
-        let (framing, odds) = Fields::of(&headers).of_request(Version::Http11, Asked::Other);
+        let (framing, odds) = Fields::of(&headers).of_request(Version::Http11, "POST");
         (framing, odds.iter().collect())
     }
 
@@ -205,7 +208,7 @@ mod tests {
         use AmbiguityKind::{OddLength, SeveralLengths};
         assert_eq!(request(&[]), (Framing::Length(0), vec![]));
         assert_eq!(request(&[("Content-Length", "007")]), (Framing::Length(7), vec![]));
-        assert_eq!(request(&[("content-length", "7"), ("Content-Length", "7")]), (Framing::Length(7), vec![]));
+        assert_eq!(request(&[("content-length", "7"), ("Content-Length", "7")]), (Framing::Length(7), vec![OddLength]));
         assert_eq!(request(&[("Content-Length", "7, 7")]), (Framing::Length(7), vec![OddLength]));
         assert_eq!(request(&[("Content-Length", "7, 8")]), (Framing::Unknown, vec![SeveralLengths]));
         assert_eq!(

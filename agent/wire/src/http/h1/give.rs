@@ -1,9 +1,9 @@
 //! Messages begin and are given.
 
-use crate::event::{Body, Event, Header, Headers, Message, Start};
+use crate::event::{AmbiguityKind, Body, Event, Header, Headers, Message, Start, Version};
 use crate::http::h1::framing::{Fields, Framing};
 use crate::http::h1::head::{self, Fault, Head, HeaderVec, Parsed};
-use crate::http::h1::{Chunks, Reader, State, chunked, switch};
+use crate::http::h1::{Chunks, Reader, State, chunked, request, switch};
 use crate::http::h2::Connection;
 use crate::http::pairs::{Answer, Asked, StartsAt};
 use crate::http::work::{Begun, Work};
@@ -12,11 +12,10 @@ use crate::input::{Origin, Side};
 use crate::time::Timestamp;
 
 /// What a method means for its response.
-pub(crate) fn asked(method: &[u8], upgrade: bool) -> Asked {
+pub(crate) fn asked(method: &[u8]) -> Asked {
     match method {
         b"HEAD" => Asked::Head,
         b"CONNECT" => Asked::Connect,
-        _ if upgrade => Asked::Upgrade,
         _ => Asked::Other,
     }
 }
@@ -74,7 +73,7 @@ impl Reader {
         &mut self,
         head: &Head<'_>,
         headers: &[Header<'_>],
-        odd_fold: bool,
+        folded: bool,
         fault: Option<Fault>,
         talk: &mut Talk,
         cx: &mut Cx<'_>,
@@ -82,17 +81,22 @@ impl Reader {
         talk.kind = Kind::Http;
         let fields = Fields::of(headers);
         let (index, sure, framing, mut odds) = match head.start {
-            Start::Request { method, .. } => {
-                let asked = asked(method.as_bytes(), fields.upgrade);
+            Start::Request { method, target } => {
+                let behind_switch = talk.pairs.may_switch();
+                let asked = asked(method.as_bytes());
+                // HTTP/1.0 has no Upgrade (RFC 9110 §7.8).
+                let switches = asked == Asked::Connect || (fields.upgrade && head.version == Version::Http11);
                 let start = match (self.starts, talk.server_busy) {
                     (Fresh::Turn, false) => StartsAt::CleanTurn,
                     (Fresh::Turn, true) | (Fresh::Held, _) => StartsAt::Turn,
                     (Fresh::No, _) => StartsAt::Anywhere,
                 };
-                let (index, too_many) = talk.pairs.request(asked, start, cx.limits.pipeline_max);
+                let (index, too_many) = talk.pairs.request(asked, switches, start, cx.limits.pipeline_max);
                 cx.counters.pipelines_too_long += u64::from(too_many);
                 cx.counters.pairings_broken += u64::from(too_many);
-                let (framing, odds) = fields.of_request(head.version, asked);
+                let (framing, mut odds) = fields.of_request(head.version, method);
+                odds = odds.union(request::odds(method, target, head, headers, fault.is_none()));
+                odds.add_if(behind_switch, AmbiguityKind::BehindSwitch);
                 (index, true, framing, odds)
             }
             Start::Response { status: 101 } if fault.is_none() && switch::is_to_h2(headers) => {
@@ -115,8 +119,9 @@ impl Reader {
             }
         };
         odds = odds.union(head.odds);
-        odds.add_if(odd_fold, crate::event::AmbiguityKind::OddLineEnd);
-        if let Some(Fault::Line(Some(kind))) = fault {
+        odds.add_if(folded, AmbiguityKind::Folded);
+        odds.add_if(self.led, AmbiguityKind::EmptyLine);
+        if let Some(Fault::Line(kind)) = fault {
             odds.add(kind);
         }
         cx.all_ambiguous(index, self.side, odds);

@@ -38,8 +38,8 @@ pub(crate) struct Head<'a> {
 pub(crate) enum Fault {
     /// The bytes ended before the empty line.
     Ended,
-    /// A line breaks the rules; of this kind, if it is one.
-    Line(Option<AmbiguityKind>),
+    /// A line breaks the rules, in this way.
+    Line(AmbiguityKind),
 }
 
 /// What httparse found.
@@ -80,27 +80,47 @@ pub(crate) fn parse<'a>(bytes: &'a [u8], side: Side, headers: &mut HeaderVec<'a>
     Parsed::Whole(Head { version, start, len, odds: oddities(head, headers) })
 }
 
-/// What httparse lets pass: bare LF, white space before the colon (in responses), and a tab after a transfer coding (node
-/// refuses the body).
+/// What httparse lets pass: bare LF, white space before the colon (in responses), and what [`tabs`] finds.
 fn oddities(head: &[u8], headers: &[Header<'_>]) -> Odds {
-    let mut odds = Odds::default();
+    let mut odds = tabs(head, headers);
     let mut bare = !head.ends_with(b"\r\n\r\n");
     let mut spaced = false;
-    let mut tab = false;
-    let place = |bytes: &[u8]| bytes.as_ptr().addr().wrapping_sub(head.as_ptr().addr());
     for header in headers {
-        let at = place(header.name.as_bytes());
+        let at = place(header.name.as_bytes(), head);
         bare |= at.checked_sub(2).and_then(|before| head.get(before)) != Some(&b'\r');
         spaced |= head.get(at.saturating_add(header.name.len())) != Some(&b':');
-        if header.name.len() == 17 && header.name.eq_ignore_ascii_case("transfer-encoding") {
-            let after = head.get(place(header.value).saturating_add(header.value.len())..).unwrap_or_default();
-            tab |= after.iter().take_while(|b| !matches!(b, b'\r' | b'\n')).any(|b| *b == b'\t');
-        }
     }
     odds.add_if(bare, AmbiguityKind::OddLineEnd);
     odds.add_if(spaced, AmbiguityKind::OddName);
-    odds.add_if(tab, AmbiguityKind::OddTransferEncoding);
     odds
+}
+
+/// Tabs around a value that decides: nginx takes one before it for a part of it, node one behind it.
+fn tabs(head: &[u8], headers: &[Header<'_>]) -> Odds {
+    let mut odds = Odds::default();
+    for header in headers {
+        let Some(kind) = deciding(header.name) else { continue };
+        let name_end = place(header.name.as_bytes(), head).saturating_add(header.name.len());
+        let line = head.get(name_end..).unwrap_or_default();
+        let line = line.get(..memchr::memchr(b'\n', line).unwrap_or(line.len())).unwrap_or_default();
+        odds.add_if(memchr::memchr(b'\t', line).is_some() && memchr::memchr(b'\t', header.value).is_none(), kind);
+    }
+    odds
+}
+
+/// Of a field that decides how the message is read: the kind of what is odd about it.
+fn deciding(name: &str) -> Option<AmbiguityKind> {
+    match name.len() {
+        4 if name.eq_ignore_ascii_case("host") => Some(AmbiguityKind::OddHost),
+        14 if name.eq_ignore_ascii_case("content-length") => Some(AmbiguityKind::OddLength),
+        17 if name.eq_ignore_ascii_case("transfer-encoding") => Some(AmbiguityKind::OddTransferEncoding),
+        _ => None,
+    }
+}
+
+/// Where bytes lie that are a part of `whole`.
+fn place(part: &[u8], whole: &[u8]) -> usize {
+    part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr())
 }
 
 /// Where the head in `buf` ends: after the first empty line. `scan` is where the search goes on next time, so that no
@@ -145,7 +165,7 @@ pub(crate) fn sign(bytes: &[u8], side: Side) -> Sign {
         },
         Side::Server => {
             let matches = bytes.iter().zip(b"HTTP/1.0 ").enumerate().all(|(i, (b, sign))| match i {
-                7 => matches!(b, b'0' | b'1'),
+                7 => b.is_ascii_digit(),
                 _ => b == sign,
             });
             let digits = bytes.iter().skip(9).take(3).all(u8::is_ascii_digit);
@@ -160,28 +180,28 @@ pub(crate) fn sign(bytes: &[u8], side: Side) -> Sign {
 
 /// Whether a first line begins with a method in common use (RFC 9110 §9, RFC 5789, the QUERY draft).
 pub(crate) fn is_usual(bytes: &[u8]) -> bool {
-    let methods = [
-        &b"GET "[..],
-        b"POST ",
-        b"PUT ",
-        b"DELETE ",
-        b"HEAD ",
-        b"OPTIONS ",
-        b"PATCH ",
-        b"CONNECT ",
-        b"TRACE ",
-        b"QUERY ",
-    ];
-    methods.iter().any(|method| bytes.starts_with(method))
+    begins_usual(bytes).is_some_and(|rest| rest.first() == Some(&b' '))
+}
+
+/// Whether a tab follows such a method: HAProxy reads a request in it.
+pub(crate) fn is_usual_but_for_a_tab(bytes: &[u8]) -> bool {
+    begins_usual(bytes).is_some_and(|rest| rest.first() == Some(&b'\t'))
+}
+
+/// What follows a method in common use.
+fn begins_usual(bytes: &[u8]) -> Option<&[u8]> {
+    let methods =
+        [&b"GET"[..], b"POST", b"PUT", b"DELETE", b"HEAD", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE", b"QUERY"];
+    methods.iter().find_map(|method| bytes.strip_prefix(*method))
 }
 
 /// What a whole first line is that has the right [`sign`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// Of HTTP/1.0 or 1.1.
+    /// Of HTTP/1.0, 1.1 or a higher minor version.
     Http,
     /// Of HTTP, in a version or a form that is none.
-    OddHttp,
+    Odd(AmbiguityKind),
     /// `GET target`, without a version.
     Http09,
     Other,
@@ -195,26 +215,29 @@ pub(crate) fn line(line: &[u8], side: Side) -> Line {
     }
     let last = line.rsplit(|b| *b == b' ').next().unwrap_or_default();
     match last {
-        b"HTTP/1.0" | b"HTTP/1.1" => Line::Http,
+        _ if version_of(last).is_some() => Line::Http,
         b"HTTP/2.0" if line.starts_with(b"PRI * ") => Line::Other,
-        _ if last.get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"HTTP/")) => Line::OddHttp,
+        _ if last.get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"HTTP/")) => {
+            Line::Odd(AmbiguityKind::OddVersion)
+        }
         _ if line.starts_with(b"GET /") && !line[5..].contains(&b' ') => Line::Http09,
+        _ if is_usual(line) && line.split(|b| *b == b' ').nth(1).is_some_and(|target| target.starts_with(b"/")) => {
+            Line::Odd(AmbiguityKind::OddFirstLine)
+        }
         _ => Line::Other,
     }
 }
 
-/// Replaces obsolete line folding by spaces, in place (RFC 9112 §5.2). Whether a field that decides the framing was
-/// folded: servers that do not know folding read it differently.
+/// Replaces obsolete line folding by spaces, in place (RFC 9112 §5.2). Whether there was any.
 pub(crate) fn unfold(head: &mut [u8]) -> bool {
-    let mut odd = false;
+    let mut folded = false;
     let mut first_line = true;
-    let mut framing = false;
     let mut at = 0;
     while let Some(line_end) = head.get(at..).and_then(|rest| memchr::memchr(b'\n', rest)).map(|n| at + n) {
         at = line_end + 1;
         let folds = matches!(head.get(at), Some(b' ' | b'\t'));
         if folds && !first_line {
-            odd |= framing;
+            folded = true;
             if let Some(b) = head.get_mut(line_end) {
                 *b = b' ';
             }
@@ -224,12 +247,9 @@ pub(crate) fn unfold(head: &mut [u8]) -> bool {
                 *b = b' ';
             }
         }
-        if !folds {
-            framing = head.get(at..).is_some_and(decides_framing);
-        }
         first_line = false;
     }
-    odd
+    folded
 }
 
 /// Removes the last field of a head that ends with it: what is missing may have been more of its value, folded.
@@ -240,12 +260,6 @@ pub(crate) fn drop_open_field(head: &mut Vec<u8>) {
     }
 }
 
-fn decides_framing(line: &[u8]) -> bool {
-    [&b"content-length"[..], b"transfer-encoding"]
-        .iter()
-        .any(|name| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)))
-}
-
 /// Reads what is in order: the first line, or nothing is; then fields until the first fault.
 pub(crate) fn walk<'a>(bytes: &'a [u8], side: Side, headers: &mut HeaderVec<'a>) -> (Option<Head<'a>>, Option<Fault>) {
     let Some((first, mut len)) = next_line(bytes, 0) else { return (None, Some(Fault::Ended)) };
@@ -254,7 +268,7 @@ pub(crate) fn walk<'a>(bytes: &'a [u8], side: Side, headers: &mut HeaderVec<'a>)
         Side::Client => request_line(text),
         Side::Server => status_line(text),
     };
-    let Some((version, start)) = first else { return (None, Some(Fault::Line(fault_kind(text, None)))) };
+    let Some((version, start)) = first else { return (None, Some(Fault::Line(first_fault(text, side)))) };
     let fault = loop {
         let Some((line, after)) = next_line(bytes, len) else { break Some(Fault::Ended) };
         let (text, bare_here) = without_end(line);
@@ -265,14 +279,15 @@ pub(crate) fn walk<'a>(bytes: &'a [u8], side: Side, headers: &mut HeaderVec<'a>)
         }
         match field(text) {
             Some(header) if headers.len() < HEADERS_MAX => headers.push(header),
-            Some(_) => break Some(Fault::Line(None)),
-            None => break Some(Fault::Line(fault_kind(text, Some(AmbiguityKind::OddName)))),
+            Some(_) => break Some(Fault::Line(AmbiguityKind::LongHead)),
+            None => break Some(Fault::Line(fault_kind(text))),
         }
         bare |= bare_here;
         len = after;
     };
-    let mut odds = Odds::default();
+    let mut odds = tabs(bytes, headers);
     odds.add_if(bare, AmbiguityKind::OddLineEnd);
+    odds.add_if(is_odd_version(bytes, side), AmbiguityKind::OddVersion);
     (Some(Head { version, start, len, odds }), fault)
 }
 
@@ -300,8 +315,8 @@ pub(crate) fn trailer_odds(bytes: &[u8]) -> Odds {
             continue;
         }
         let kind = match field(text) {
-            _ if text.starts_with(b" ") || text.starts_with(b"\t") => Some(AmbiguityKind::OddLineEnd),
-            None => fault_kind(text, Some(AmbiguityKind::OddName)),
+            _ if text.starts_with(b" ") || text.starts_with(b"\t") => Some(AmbiguityKind::Folded),
+            None => Some(fault_kind(text)),
             Some(header) if header.name.eq_ignore_ascii_case("content-length") => Some(AmbiguityKind::LengthAndChunked),
             Some(header) if header.name.eq_ignore_ascii_case("transfer-encoding") => {
                 Some(AmbiguityKind::OddTransferEncoding)
@@ -354,18 +369,28 @@ fn status_line(line: &[u8]) -> Option<(Version, Start<'_>)> {
     (status >= 100 && ends).then_some((version, Start::Response { status }))
 }
 
+/// A higher minor version is read as the highest that is known (RFC 9110 §2.5).
 fn version_of(bytes: &[u8]) -> Option<Version> {
-    match bytes {
-        b"HTTP/1.0" => Some(Version::Http10),
-        b"HTTP/1.1" => Some(Version::Http11),
+    match bytes.strip_prefix(b"HTTP/1.") {
+        Some(b"0") => Some(Version::Http10),
+        Some([minor]) if minor.is_ascii_digit() => Some(Version::Http11),
         _ => None,
     }
+}
+
+fn is_odd_version(head: &[u8], side: Side) -> bool {
+    let (line, _) = without_end(head.split_inclusive(|b| *b == b'\n').next().unwrap_or_default());
+    let version = match side {
+        Side::Client => line.rsplit(|b| *b == b' ').next().unwrap_or_default(),
+        Side::Server => line.get(..8).unwrap_or_default(),
+    };
+    !matches!(version, b"HTTP/1.0" | b"HTTP/1.1")
 }
 
 fn field(line: &[u8]) -> Option<Header<'_>> {
     let colon = memchr::memchr(b':', line)?;
     let name = token(line.get(..colon)?)?;
-    let value = line.get(colon + 1..)?.trim_ascii();
+    let value = trim(line.get(colon + 1..)?);
     value.iter().all(|b| is_text(*b)).then_some(Header { name, value })
 }
 
@@ -376,9 +401,42 @@ fn token(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
 
-/// What is wrong with a line: a control byte before all.
-fn fault_kind(line: &[u8], other: Option<AmbiguityKind>) -> Option<AmbiguityKind> {
-    if line.iter().any(|b| matches!(b, b'\r' | 0)) { Some(AmbiguityKind::OddLineEnd) } else { other }
+/// Without white space around it, which is not what Rust means by it: servers differ on any but space and tab.
+fn trim(value: &[u8]) -> &[u8] {
+    let is_space = |b: &u8| matches!(b, b' ' | b'\t');
+    let start = value.iter().position(|b| !is_space(b)).unwrap_or(value.len());
+    let end = value.iter().rposition(|b| !is_space(b)).map_or(start, |last| last + 1);
+    value.get(start..end).unwrap_or_default()
+}
+
+/// What is wrong with a line that is no field: a control byte before all.
+fn fault_kind(line: &[u8]) -> AmbiguityKind {
+    let name = memchr::memchr(b':', line).and_then(|colon| token(line.get(..colon)?));
+    match name {
+        _ if has_odd_end(line) => AmbiguityKind::OddLineEnd,
+        Some(_) => AmbiguityKind::OddValue,
+        None => AmbiguityKind::OddName,
+    }
+}
+
+/// What is wrong with a line that is no first line.
+fn first_fault(line: &[u8], side: Side) -> AmbiguityKind {
+    let words: SmallVec<[&[u8]; 4]> = line.split(|b| *b == b' ').take(4).collect();
+    match (side, &words[..]) {
+        _ if has_odd_end(line) => AmbiguityKind::OddLineEnd,
+        (Side::Client, [method, _, _]) if token(method).is_none_or(|method| method.len() > METHOD_BYTES_MAX) => {
+            AmbiguityKind::OddMethod
+        }
+        (Side::Client, [_, target, version]) if !target.is_empty() && version_of(version).is_some() => {
+            AmbiguityKind::OddTarget
+        }
+        (Side::Client, [_, target, _]) if !target.is_empty() => AmbiguityKind::OddVersion,
+        (Side::Client | Side::Server, _) => AmbiguityKind::OddFirstLine,
+    }
+}
+
+fn has_odd_end(line: &[u8]) -> bool {
+    line.iter().any(|b| matches!(b, b'\r' | 0))
 }
 
 /// `tchar` of RFC 9110 §5.6.2.
@@ -428,16 +486,16 @@ mod tests {
     #[test]
     fn folding_becomes_spaces() {
         let mut head = *b"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n";
-        assert!(!unfold(&mut head));
+        assert!(unfold(&mut head));
         assert_eq!(&head, b"GET / HTTP/1.1\r\nA: b   c\r\n\r\n");
-        assert!(unfold(&mut b"GET / HTTP/1.1\r\nContent-Length:\r\n 1\r\n\r\n".to_vec()));
+        assert!(!unfold(&mut head));
     }
 
     #[test]
     fn what_stands_before_the_fault_is_kept() {
         let mut headers = HeaderVec::new();
         let (head, fault) = walk(b"GET / HTTP/1.1\r\nA: b\r\nB : c\r\n\r\n", Side::Client, &mut headers);
-        assert_eq!(fault, Some(Fault::Line(Some(AmbiguityKind::OddName))));
+        assert_eq!(fault, Some(Fault::Line(AmbiguityKind::OddName)));
         assert_eq!(head.map(|head| head.len), Some(22));
         assert_eq!(headers.len(), 1);
     }

@@ -9,9 +9,11 @@ mod chunked;
 pub(crate) mod framing;
 mod give;
 mod head;
+mod request;
 mod secure;
 mod switch;
 
+use crate::event::AmbiguityKind;
 use crate::http::h2::{Connection, frame};
 use crate::http::work::Work;
 use crate::http::{Cx, Fresh, Hole, Kind, Talk, Unread};
@@ -37,6 +39,8 @@ pub(crate) struct Reader {
     state: State,
     /// Whether the message at hand begins where a turn begins.
     pub(crate) starts: Fresh,
+    /// Empty lines came before the message at hand.
+    led: bool,
     /// When the message at hand began, no request waited.
     pub(crate) unawaited: bool,
     /// The message at hand, unless it was given in place.
@@ -59,7 +63,7 @@ enum State {
 
 impl Reader {
     pub(crate) fn new(side: Side) -> Self {
-        Self { side, state: State::Head(None), starts: Fresh::No, unawaited: false, work: None }
+        Self { side, state: State::Head(None), starts: Fresh::No, led: false, unawaited: false, work: None }
     }
 
     /// The stream's beginning was not seen.
@@ -166,6 +170,7 @@ impl Reader {
     ) -> &'d [u8] {
         if self.work.is_none() {
             self.starts = fresh;
+            self.led = false;
             self.unawaited = talk.pairs.is_idle();
         }
         let mut lead = 0;
@@ -173,6 +178,7 @@ impl Reader {
         if self.work.as_deref().is_none_or(|work| work.buf.is_empty()) && after.is_none() {
             let text = data.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(data.len());
             (lead, rest) = (text as u64, data.get(text..).unwrap_or_default());
+            self.led |= lead > 0;
         }
         if self.work.is_none() && !rest.is_empty() && (after.is_none() || sign(rest, self.side, true) == Sign::Yes) {
             let mut headers = HeaderVec::new();
@@ -187,7 +193,7 @@ impl Reader {
         work.lead += lead;
         if rest.is_empty() {
             if work.lead > LEAD_BYTES_MAX {
-                self.refuse(Unread::Malformed, talk, cx);
+                self.refuse_head(AmbiguityKind::EmptyLine, talk, cx);
             }
             return rest;
         }
@@ -232,13 +238,15 @@ impl Reader {
             let line = work.buf.get(..work.scan + line_end).unwrap_or_default();
             match head::line(line, self.side) {
                 Line::Http => work.line_read = true,
-                Line::OddHttp => {
-                    cx.counters.malformed_heads += 1;
-                    self.refuse(Unread::Malformed, talk, cx);
+                Line::Odd(kind) => {
+                    self.refuse_head(kind, talk, cx);
                     return rest;
                 }
                 Line::Http09 => {
                     cx.counters.http09_requests += 1;
+                    if after.is_none() && talk.kind == Kind::Unknown {
+                        self.tell_unread(AmbiguityKind::OddVersion, talk, cx);
+                    }
                     return self.no_head(rest, after, talk, cx);
                 }
                 Line::Other => return self.no_head(rest, after, talk, cx),
@@ -258,7 +266,7 @@ impl Reader {
 
     fn too_long<'d>(&mut self, rest: &'d [u8], talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
         cx.counters.heads_too_long += 1;
-        self.cut_head(Unread::Malformed, talk, cx);
+        self.cut_head(Unread::Malformed, Fault::Line(AmbiguityKind::LongHead), talk, cx);
         // Taken here, so that there is progress whatever the bound.
         Unread::Malformed.count(&mut talk.coverage, rest.len() as u64);
         &[]
@@ -279,14 +287,17 @@ impl Reader {
         }
         if talk.kind == Kind::Http && !(self.side == Side::Client && talk.pairs.may_switch()) {
             cov_mark::hit!(garbage_after_http);
-            cx.counters.malformed_heads += 1;
-            self.refuse(Unread::Malformed, talk, cx);
+            self.refuse_head(AmbiguityKind::OddFirstLine, talk, cx);
             return rest;
         }
         if self.may_be_tls(talk) {
             talk.speak_tls(cx.at);
             self.tls_bytes(rest, talk, cx);
             return &[];
+        }
+        let begun = self.work.as_deref().map(|work| &work.buf[..]).unwrap_or_default();
+        if talk.kind == Kind::Unknown && self.side == Side::Client && head::is_usual_but_for_a_tab(begun) {
+            self.tell_unread(AmbiguityKind::OddFirstLine, talk, cx);
         }
         talk.ignore(Kind::NotHttp, cx);
         self.drop_all(talk, cx);
@@ -309,7 +320,7 @@ impl Reader {
     fn begin_gathered(&mut self, talk: &mut Talk, cx: &mut Cx<'_>) {
         let Some(mut work) = self.work.take() else { return };
         talk.coverage.parsed += std::mem::take(&mut work.lead);
-        let odd_fold = head::unfold(&mut work.buf);
+        let folded = head::unfold(&mut work.buf);
         let mut fault = None;
         let mut headers = HeaderVec::new();
         let head = match head::parse(&work.buf, self.side, &mut headers) {
@@ -324,11 +335,11 @@ impl Reader {
         let Some(head) = head else {
             drop(headers);
             self.work = Some(work);
-            self.refuse_line(fault, talk, cx);
-            return;
+            let kind = if let Some(Fault::Line(kind)) = fault { kind } else { AmbiguityKind::OddFirstLine };
+            return self.refuse_head(kind, talk, cx);
         };
         let len = head.len;
-        let begun = self.begin(&head, &headers, odd_fold, fault, talk, cx);
+        let begun = self.begin(&head, &headers, folded, fault, talk, cx);
         drop(headers);
         talk.coverage.parsed += len as u64;
         talk.coverage.unparsed.malformed += (work.buf.len() - len) as u64;
@@ -338,13 +349,20 @@ impl Reader {
         self.follow(begun, talk, cx);
     }
 
-    /// A first line that no reading of HTTP/1 allows.
-    fn refuse_line(&mut self, fault: Option<Fault>, talk: &mut Talk, cx: &mut Cx<'_>) {
+    /// What was gathered is no head, in this way.
+    fn refuse_head(&mut self, kind: AmbiguityKind, talk: &mut Talk, cx: &mut Cx<'_>) {
         cx.counters.malformed_heads += 1;
-        if let Some(Fault::Line(Some(kind))) = fault {
-            cx.ambiguous(talk.pairs.current(), self.side, kind);
-        }
+        self.tell_unread(kind, talk, cx);
         self.refuse(Unread::Malformed, talk, cx);
+    }
+
+    /// Tells of an ambiguity that belongs to no message.
+    fn tell_unread(&self, kind: AmbiguityKind, talk: &Talk, cx: &mut Cx<'_>) {
+        let index = match self.side {
+            Side::Client => talk.pairs.coming(),
+            Side::Server => talk.pairs.current(),
+        };
+        cx.ambiguous(index, self.side, kind);
     }
 
     /// What was gathered breaks the rules, and no message can be made of it.
@@ -384,7 +402,7 @@ impl Reader {
     }
 
     /// A head ends here although it is not whole: what is known of it is given.
-    fn cut_head(&mut self, why: Unread, talk: &mut Talk, cx: &mut Cx<'_>) {
+    fn cut_head(&mut self, why: Unread, fault: Fault, talk: &mut Talk, cx: &mut Cx<'_>) {
         let Some(mut work) = self.work.take() else { return self.lose_step(why, talk, cx) };
         head::unfold(&mut work.buf);
         let whole = work.buf.len();
@@ -395,10 +413,13 @@ impl Reader {
             drop(headers);
             why.count(&mut talk.coverage, (whole - work.buf.len()) as u64);
             self.work = Some(work);
+            if let Fault::Line(kind) = fault {
+                self.tell_unread(kind, talk, cx);
+            }
             return self.refuse(why, talk, cx);
         };
         let len = head.len;
-        let begun = self.begin(&head, &headers, false, Some(Fault::Ended), talk, cx);
+        let begun = self.begin(&head, &headers, false, Some(fault), talk, cx);
         drop(headers);
         talk.coverage.parsed += work.lead + len as u64;
         why.count(&mut talk.coverage, (whole - len) as u64);
@@ -423,7 +444,7 @@ impl Reader {
             State::Head(None) => {
                 let half = self.work.as_deref().is_some_and(|work| !work.buf.is_empty());
                 if half {
-                    self.cut_head(Unread::JoinedLate, talk, cx);
+                    self.cut_head(Unread::JoinedLate, Fault::Ended, talk, cx);
                 } else {
                     self.refuse(Unread::JoinedLate, talk, cx);
                 }
@@ -449,12 +470,13 @@ impl Reader {
             State::Head(None) => match self.work.as_deref() {
                 Some(work) if !work.buf.is_empty() => {
                     cov_mark::hit!(closed_in_head);
-                    self.cut_head(Unread::Malformed, talk, cx);
+                    self.cut_head(Unread::Malformed, Fault::Ended, talk, cx);
                 }
                 Some(_) => self.unread(Unread::Malformed, talk, cx),
                 None => {}
             },
-            State::Length { .. } | State::Chunked(_) => self.finish(false, talk, cx),
+            State::Chunked(chunks) => self.end_in_chunks(chunks, talk, cx),
+            State::Length { .. } => self.finish(false, talk, cx),
             State::UntilClose => self.finish(reason == CloseReason::Fin, talk, cx),
             State::Resync(_) => {}
         }

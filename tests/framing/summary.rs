@@ -1,0 +1,138 @@
+//! What the servers' readings say together.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::cases::Case;
+use super::judge::Match;
+use super::recorder::Taken;
+
+/// One case at one server.
+pub(crate) struct Verdict {
+    pub(crate) matches: Match,
+    /// The ambiguities that wire told.
+    pub(crate) kinds: BTreeSet<String>,
+    pub(crate) sent: Vec<u8>,
+    pub(crate) answered: Vec<u8>,
+    pub(crate) taken: Vec<Taken>,
+}
+
+impl Verdict {
+    /// wire reads it otherwise than the server, and does not know.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.kinds.is_empty() && self.differs()
+    }
+
+    fn differs(&self) -> bool {
+        matches!(self.matches, Match::Differs(_))
+    }
+}
+
+/// All servers and cases.
+pub(crate) struct Summary {
+    cases: usize,
+    servers: Vec<(&'static str, Vec<Verdict>)>,
+}
+
+/// So many disagreements are shown in full.
+const SHOWN: usize = 40;
+
+/// So many cases may be called ambiguous although every server reads them as wire does: whoever tells of these cries wolf.
+/// May only fall.
+const NEEDLESS_MAX: usize = 1000;
+
+/// So many cases may be ambiguous at all. May only fall.
+const AMBIGUOUS_MAX: usize = 3000;
+
+impl Summary {
+    pub(crate) fn new(cases: usize) -> Self {
+        Self { cases, servers: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, server: &'static str, verdicts: Vec<Verdict>) {
+        self.servers.push((server, verdicts));
+    }
+
+    fn of_case(&self, case: usize) -> impl Iterator<Item = &Verdict> {
+        self.servers.iter().map(move |(_, verdicts)| &verdicts[case])
+    }
+
+    /// Cases that wire calls ambiguous and that every server reads as wire does.
+    fn needless(&self) -> Vec<usize> {
+        (0..self.cases).filter(|case| self.of_case(*case).all(|one| !one.kinds.is_empty() && !one.differs())).collect()
+    }
+
+    fn ambiguous(&self) -> usize {
+        (0..self.cases).filter(|case| self.of_case(*case).any(|one| !one.kinds.is_empty())).count()
+    }
+
+    fn silent(&self) -> impl Iterator<Item = (&'static str, usize, &Verdict)> {
+        self.servers.iter().flat_map(|(server, verdicts)| {
+            verdicts.iter().enumerate().filter(|(_, one)| one.is_silent()).map(|(case, one)| (*server, case, one))
+        })
+    }
+
+    /// Prints it; `FRAMING_DUMP=file` gets each case's readings.
+    pub(crate) fn tell(&self, cases: &[Case]) {
+        for (server, case, one) in self.silent().take(SHOWN) {
+            let Match::Differs(why) = &one.matches else { continue };
+            eprintln!(
+                "{server}: {}\n  {why}\n  > {}\n  < {}\n  the server took {:?}",
+                cases[case].name,
+                one.sent.escape_ascii(),
+                one.answered.escape_ascii(),
+                one.taken
+            );
+        }
+        let mut table = format!(
+            "{:<12}{:>7}{:>8}{:>8}{:>6}{:>10}{:>11}{:>8}\n",
+            "server", "cases", "agree", "own", "cut", "not http", "ambiguous", "silent"
+        );
+        for (server, verdicts) in &self.servers {
+            let count = |wanted: &dyn Fn(&Match) -> bool| {
+                verdicts.iter().filter(|one| one.kinds.is_empty() && wanted(&one.matches)).count()
+            };
+            let ambiguous = verdicts.iter().filter(|one| !one.kinds.is_empty()).count();
+            writeln!(
+                table,
+                "{server:<12}{:>7}{:>8}{:>8}{:>6}{:>10}{ambiguous:>11}{:>8}",
+                verdicts.len(),
+                count(&|one| *one == Match::Same),
+                count(&|one| *one == Match::Own),
+                count(&|one| *one == Match::Cut),
+                count(&|one| *one == Match::NotHttp),
+                count(&|one| matches!(one, Match::Differs(_))),
+            )
+            .expect("a string");
+        }
+        let needless = self.needless();
+        let (ambiguous, all) = (self.ambiguous(), self.cases);
+        eprintln!("\n{table}ambiguous {ambiguous} of {all}; needlessly {} of {all}\n", needless.len());
+        if let Ok(path) = std::env::var("FRAMING_DUMP") {
+            std::fs::write(path, self.dump(cases)).expect("the file can be written");
+        }
+    }
+
+    /// Of each case the kinds, and whether each server reads it as wire does.
+    fn dump(&self, cases: &[Case]) -> String {
+        let mut text = String::new();
+        for (n, case) in cases.iter().enumerate() {
+            let kinds: BTreeSet<_> = self.of_case(n).flat_map(|one| &one.kinds).collect();
+            write!(text, "{kinds:?}\t{}", case.name).expect("a string");
+            for (server, verdicts) in &self.servers {
+                write!(text, "\t{server}: {:?}", verdicts[n].matches).expect("a string");
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Fails on any silent disagreement, and where more is called ambiguous than before.
+    pub(crate) fn check(&self) {
+        assert_eq!(self.silent().count(), 0, "silent disagreements");
+        let needless = self.needless().len();
+        assert!(needless <= NEEDLESS_MAX, "{needless} cases are needlessly called ambiguous, {NEEDLESS_MAX} before");
+        let ambiguous = self.ambiguous();
+        assert!(ambiguous <= AMBIGUOUS_MAX, "{ambiguous} cases are called ambiguous, {AMBIGUOUS_MAX} before");
+    }
+}
