@@ -13,6 +13,8 @@ pub(crate) struct Case {
     pub(crate) bytes: Vec<u8>,
     /// If wire calls its first message ambiguous, then of one of these kinds; none: of any.
     pub(crate) kinds: Kinds,
+    /// What clients send every day: nothing in it may be called ambiguous.
+    pub(crate) plain: bool,
 }
 
 type Kinds = &'static [AmbiguityKind];
@@ -411,6 +413,7 @@ const MANY: [usize; 5] = [90, 99, 101, 200, 300];
 /// All of them, without doubles.
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = Cases::default();
+    plain(&mut cases);
     framing(&mut cases);
     heads(&mut cases);
     for chunks in CHUNKS {
@@ -433,6 +436,35 @@ pub(crate) fn all() -> Vec<Case> {
     }
     mutations(&mut cases);
     cases.list
+}
+
+/// What clients send every day.
+fn plain(cases: &mut Cases) {
+    let fields = [
+        "Host: a\r\n",
+        "Host: a:8080\r\nUser-Agent: x/1.0 (y; z)\r\nAccept: */*\r\n",
+        "Host: [::1]:8080\r\nCookie: a=b; c=\"d\"; e={f}\r\nAccept-Encoding: gzip, deflate, br\r\n",
+        "host:a.example\r\nX-Empty:\r\nAuthorization: Bearer aGVsbG8=\r\nConnection: keep-alive\r\n",
+        "Host: a\r\nIf-None-Match: W/\"x\"\r\nTE: trailers\r\nX-Forwarded-For: 10.0.0.1, ::1\r\n",
+    ];
+    let bodies = [
+        "\r\n",
+        "Content-Length: 0\r\n\r\n",
+        "Content-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"a\":1}",
+        "Transfer-Encoding: chunked\r\n\r\n7\r\n{\"a\":1}\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\nX-Sum: 1\r\n\r\n",
+    ];
+    for (n, method) in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "PROPFIND"].iter().enumerate() {
+        let target = ["/", "/v1/users/42?a=b&c=%20d", "/a/b.json", "/~x/a;b=c,d", "/a:b@c/(d)!$*'", "/?q=a+b"][n % 6];
+        for field in fields {
+            for body in bodies {
+                let text = format!("{method} {target} HTTP/1.1\r\n{field}{body}{AFTER}");
+                if cases.add(format!("plain {}", text.escape_debug()), text.as_bytes(), ANY) {
+                    cases.list.last_mut().expect("it was added").plain = true;
+                }
+            }
+        }
+    }
 }
 
 /// Targets, hosts, empty lines, and what is long.
@@ -552,7 +584,7 @@ impl Cases {
     fn add(&mut self, name: String, bytes: &[u8], kinds: Kinds) -> bool {
         let new = self.known.insert(bytes.to_vec());
         if new {
-            self.list.push(Case { name, bytes: bytes.to_vec(), kinds });
+            self.list.push(Case { name, bytes: bytes.to_vec(), kinds, plain: false });
         }
         new
     }

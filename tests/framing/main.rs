@@ -73,7 +73,7 @@ async fn servers_and_wire_read_the_same() {
     }
     summary.tell(&cases);
     if only.is_none() {
-        summary.check();
+        summary.check(&cases);
     }
 }
 

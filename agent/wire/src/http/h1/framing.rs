@@ -76,7 +76,7 @@ impl Fields {
     pub(crate) fn of_request(self, version: Version, method: &str) -> (Framing, Odds) {
         let (framing, mut odds) = self.of_plain_request(version);
         if version == Version::Http10 && matches!(method, "GET" | "HEAD" | "DELETE") {
-            // HAProxy takes content only of methods for which HTTP/1.0 knew it.
+            // haproxy takes content only of methods for which HTTP/1.0 knew it.
             odds.add_if(!matches!(self.length, Length::None | Length::Plain(0)), AmbiguityKind::OddLength);
         }
         if method == "CONNECT" {

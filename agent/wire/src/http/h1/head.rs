@@ -183,7 +183,7 @@ pub(crate) fn is_usual(bytes: &[u8]) -> bool {
     begins_usual(bytes).is_some_and(|rest| rest.first() == Some(&b' '))
 }
 
-/// Whether a tab follows such a method: HAProxy reads a request in it.
+/// Whether a tab follows such a method: haproxy reads a request in it.
 pub(crate) fn is_usual_but_for_a_tab(bytes: &[u8]) -> bool {
     begins_usual(bytes).is_some_and(|rest| rest.first() == Some(&b'\t'))
 }

@@ -8,16 +8,16 @@ use crate::http::h1::head::Head;
 const FIRST_LINE_BYTES_MAX: usize = 4094;
 const FIELD_BYTES_MAX: usize = 8190;
 
-/// node and HAProxy take heads up to 16 KiB, less what HAProxy reserves of it.
+/// node and haproxy take heads up to 16 KiB, less what haproxy reserves of it.
 const HEAD_BYTES_MAX: usize = 15 * 1024;
 
 /// hyper, Apache and gunicorn take so many fields.
 const FIELDS_MAX: usize = 100;
 
-/// HAProxy takes names up to so many bytes.
+/// haproxy takes names up to so many bytes.
 const NAME_BYTES_MAX: usize = 255;
 
-/// The registered methods that node knows (RFC 9110 §16.1, and WebDAV's): it refuses all others.
+/// The registered methods that node knows (RFC 9110 §16.1, RFC 4918 and its kin): it refuses all others.
 const METHODS: [&str; 34] = [
     "GET",
     "POST",
