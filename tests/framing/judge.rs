@@ -1,7 +1,7 @@
 //! wire's reading of a connection, beside the server's own.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use apiscope_wire::{
     AmbiguityKind, CloseReason, Event, FlowId, Hop, Input, Limits, Origin, Payload, Role, Segment, Seq, Side, Start,
@@ -63,50 +63,64 @@ struct Answer {
 /// Statuses by which a server says that it could not read a request, or not on; others judge what was read.
 const REJECTIONS: [u16; 8] = [400, 408, 411, 413, 414, 431, 501, 505];
 
-/// Reads a connection with the client's bytes in pieces of `piece`.
-pub(crate) fn read(talk: &Talk, server: SocketAddr, piece: usize) -> Reading {
-    let flow = FlowId::new(1);
-    let origin = Origin {
-        client: SocketAddr::new(talk.client, 1024),
-        server,
-        role: Role::Served,
-        hop: Hop::Loopback,
-        interface: None,
-        workload: None,
-        encrypted: false,
-    };
-    let mut reading = Reading::default();
-    let mut wire = Wire::new(Limits::default());
-    let mut time = 0;
-    wire.handle(Input::Origin(flow, origin), &mut |event| reading.take(&event));
-    let mut segment = |reading: &mut Reading, side, seq: usize, payload| {
-        time += 1_000_000;
-        let at = Timestamp::from_nanos(time);
-        let seq = Seq(u32::try_from(seq).expect("small"));
-        wire.handle(Input::Segment(Segment { flow, side, at, seq, payload }), &mut |event| reading.take(&event));
-        time
-    };
-    segment(&mut reading, Side::Client, 0, Payload::Open);
-    segment(&mut reading, Side::Server, 0, Payload::Open);
-    for (n, part) in talk.sent.chunks(piece).enumerate() {
-        segment(&mut reading, Side::Client, n * piece, Payload::Bytes(part));
+/// A connection as it is put into wire.
+pub(crate) struct Feed {
+    wire: Wire,
+    time: u64,
+}
+
+const FLOW: FlowId = FlowId::new(1);
+
+impl Feed {
+    pub(crate) fn new() -> Self {
+        let origin = Origin {
+            client: ([127, 0, 0, 1], 1024).into(),
+            server: ([127, 0, 0, 1], 80).into(),
+            role: Role::Served,
+            hop: Hop::Loopback,
+            interface: None,
+            workload: None,
+            encrypted: false,
+        };
+        let mut wire = Wire::new(Limits::default());
+        wire.handle(Input::Origin(FLOW, origin), &mut |_| {});
+        Self { wire, time: 0 }
     }
-    let late = segment(&mut reading, Side::Server, 0, Payload::Bytes(&talk.answered)) + 2_000_000_000;
-    wire.handle(Input::Tick(Timestamp::from_nanos(late)), &mut |event| reading.take(&event));
+
+    /// The byte at `seq` of a side, or an act there.
+    pub(crate) fn segment(&mut self, side: Side, seq: usize, payload: Payload<'_>, take: &mut dyn FnMut(&Event<'_>)) {
+        self.time += 1_000_000;
+        let seq = Seq(u32::try_from(seq).expect("small"));
+        let segment = Segment { flow: FLOW, side, at: Timestamp::from_nanos(self.time), seq, payload };
+        self.wire.handle(Input::Segment(segment), &mut |event| take(&event));
+    }
+
+    /// Seconds pass: the account is given.
+    fn pause(&mut self, take: &mut dyn FnMut(&Event<'_>)) {
+        self.time += 2_000_000_000;
+        self.wire.handle(Input::Tick(Timestamp::from_nanos(self.time)), &mut |event| take(&event));
+    }
+}
+
+/// Reads a connection with the client's bytes in pieces of `piece`.
+pub(crate) fn read(talk: &Talk, piece: usize) -> Reading {
+    let mut reading = Reading::default();
+    let mut feed = Feed::new();
+    let mut take = |event: &Event<'_>| reading.take(event);
+    feed.segment(Side::Client, 0, Payload::Open, &mut take);
+    feed.segment(Side::Server, 0, Payload::Open, &mut take);
+    for (n, part) in talk.sent.chunks(piece).enumerate() {
+        feed.segment(Side::Client, n * piece, Payload::Bytes(part), &mut take);
+    }
+    feed.segment(Side::Server, 0, Payload::Bytes(&talk.answered), &mut take);
+    feed.pause(&mut take);
     let unread = reading.unread;
     let mut ends = [(Side::Client, talk.sent.len()), (Side::Server, talk.answered.len())];
     if talk.server_closed {
         ends.reverse();
     }
-    for (n, (side, at)) in (1..).zip(ends) {
-        let at_end = Segment {
-            flow,
-            side,
-            at: Timestamp::from_nanos(late + n),
-            seq: Seq(u32::try_from(at).expect("small")),
-            payload: Payload::Close(CloseReason::Fin),
-        };
-        wire.handle(Input::Segment(at_end), &mut |event| reading.take(&event));
+    for (side, at) in ends {
+        feed.segment(side, at, Payload::Close(CloseReason::Fin), &mut |event| reading.take(event));
     }
     reading.unread = unread;
     reading
@@ -200,8 +214,7 @@ impl Reading {
                 (None, None) if request.whole => {
                     return Match::Differs(format!("the server did not take {}", show(request)));
                 }
-                (None, _) => {}
-                (Some(_), Some(_)) => {}
+                (None, _) | (Some(_), Some(_)) => {}
             }
             if !request.whole {
                 result = Match::Cut;

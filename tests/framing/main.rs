@@ -1,27 +1,35 @@
-//! wire beside real servers: what they read of odd framing, wire reads too, or says that it is ambiguous.
+//! wire beside real servers and clients: what they read of odd framing, wire reads too, or says that it is ambiguous.
 //!
 //! Every case of [`cases`] is sent to every server of [`servers`] on a connection of its own. What went over the
 //! connection is given to wire; what the server read is known from an application inside or behind it. No BPF, no root.
-//! Entry: [`servers_and_wire_read_the_same`]. `FRAMING_SERVER=nginx` runs one server only.
+//! Every answer of [`answers`] is likewise given to every client of [`clients`], proxies among them.
+//! Entry: [`servers_and_wire_read_the_same`], [`clients_and_wire_read_the_same`]. `FRAMING_PEER=nginx` runs one peer only.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod answers;
 mod cases;
+mod clients;
 mod judge;
+mod origin;
 mod recorder;
+mod replies;
 mod servers;
 mod summary;
+mod tables;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use answers::Answer;
 use cases::Case;
+use clients::Got;
 use judge::{Match, Talk};
 use recorder::Taken;
-use summary::{Summary, Verdict};
+use summary::{Named, Summary, Verdict};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 use tokio::sync::Semaphore;
@@ -47,34 +55,98 @@ const AGAIN: usize = 30_000;
 
 /// The issue asks for so many.
 const CASES_MIN: usize = 2000;
+const ANSWERS_MIN: usize = 300;
+
+/// So many may be called ambiguous needlessly, see [`Summary`].
+const NEEDLESS_MAX: usize = 20;
+const NEEDLESS_ANSWERS_MAX: usize = 8;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_and_wire_read_the_same() {
     let cases = Arc::new(cases::all());
     assert!(cases.len() >= CASES_MIN, "{} cases", cases.len());
-    let only = std::env::var("FRAMING_SERVER").ok();
-    let mut summary = Summary::new(cases.len());
-    for plan in &servers::PLANS {
-        if only.as_deref().is_some_and(|only| !plan.name.starts_with(only)) {
-            continue;
-        }
-        if !plan.is_installed() {
-            let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-            assert!(!in_ci, "{} must run in CI, but it is not installed: run cargo xtask setup", plan.name);
-            eprintln!("\n*** SKIPPED {}: it is not installed: run cargo xtask setup ***\n", plan.name);
-            continue;
-        }
+    let names = cases.iter().map(|case| Named { name: &case.name, plain: case.plain }).collect();
+    let mut summary = Summary::new(names, NEEDLESS_MAX);
+    for plan in servers::PLANS.iter().filter(|plan| is_wanted(plan.name) && is_there(plan.name, plan.is_installed())) {
         let server = plan.start().await;
         let mut talks = talk_all(server.address, &cases).await;
         talk_again(&server, &cases, &mut talks).await;
         let taken = server.taken();
-        let verdicts = cases.iter().zip(&talks).map(|(case, talk)| verdict(&server, case, talk, &taken)).collect();
-        summary.add(plan.name, verdicts);
+        summary.add(plan.name, cases.iter().zip(&talks).map(|(case, talk)| verdict(case, talk, &taken)).collect());
     }
-    summary.tell(&cases);
-    if only.is_none() {
-        summary.check(&cases);
+    summary.tell();
+    summary.check();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_and_wire_read_the_same() {
+    let answers = Arc::new(answers::all());
+    assert!(answers.len() >= ANSWERS_MIN, "{} answers", answers.len());
+    let origin = origin::serve(Arc::clone(&answers)).await;
+    let names = answers.iter().map(|answer| Named { name: &answer.name, plain: answer.plain }).collect();
+    let mut summary = Summary::new(names, NEEDLESS_ANSWERS_MAX);
+    let mut explained = BTreeSet::new();
+    let mut add = |name, got: Vec<Got>| {
+        let verdicts = answers.iter().zip(&got).map(|(answer, got)| {
+            let mut verdict = reply(answer, got);
+            let known = answers::EXPLAINED.iter().position(|(peer, of, _)| *peer == name && of(answer));
+            if let Some(known) = known.filter(|_| verdict.is_silent()) {
+                explained.insert(known);
+                verdict.matches = Match::Own;
+            }
+            verdict
+        });
+        summary.add(name, verdicts.collect());
+    };
+    if is_wanted("hyper") {
+        add("hyper", clients::hyper(origin, &answers, false).await);
     }
+    for client in clients::CLIENTS.iter().filter(|one| is_wanted(one.name) && is_there(one.name, one.is_installed())) {
+        let list = Arc::clone(&answers);
+        let got = tokio::task::spawn_blocking(move || client.ask(origin, &list)).await;
+        add(client.name, got.expect("it does not panic"));
+    }
+    for plan in servers::PLANS.iter().filter(|plan| plan.is_proxy() && is_wanted(plan.name)) {
+        if is_there(plan.name, plan.is_installed()) {
+            let proxy = plan.start_before(origin, recorder::Log::default());
+            add(plan.name, clients::hyper(proxy.address, &answers, true).await);
+        }
+    }
+    summary.tell();
+    summary.check();
+    let stale =
+        (0..answers::EXPLAINED.len()).filter(|n| !explained.contains(n) && std::env::var("FRAMING_PEER").is_err());
+    let stale: Vec<_> = stale.map(|n| answers::EXPLAINED[n].2).collect();
+    assert!(stale.is_empty(), "no longer so: {stale:?}");
+}
+
+fn is_wanted(peer: &str) -> bool {
+    std::env::var("FRAMING_PEER").map_or(true, |only| peer.starts_with(&only))
+}
+
+/// Whether a peer can run. In CI it must; elsewhere its absence is told.
+fn is_there(peer: &str, is_installed: bool) -> bool {
+    if !is_installed {
+        let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+        assert!(!in_ci, "{peer} must run in CI, but it is not installed: run cargo xtask setup");
+        eprintln!("\n*** SKIPPED {peer}: it is not installed: run cargo xtask setup ***\n");
+    }
+    is_installed
+}
+
+fn reply(answer: &Answer, got: &Got) -> Verdict {
+    let [whole, bytes, pieces] = [usize::MAX, 1, 7].map(|n| replies::read(answer, n.min(answer.bytes.len()).max(1)));
+    let mut matches = whole.compare(got);
+    let mut kinds = whole.kinds.clone();
+    if let Some(other) = [bytes, pieces].iter().find(|other| whole != **other) {
+        matches = Match::Differs(format!("in pieces it is read otherwise: {whole:?} and {other:?}"));
+        kinds.clear();
+    }
+    if !whole.is_of(answer.kinds) {
+        matches = Match::Differs(format!("of the wrong kind: {kinds:?}"));
+        kinds.clear();
+    }
+    Verdict { matches, kinds, shown: String::new() }
 }
 
 /// The client's address of a case: it tells the connections apart.
@@ -106,7 +178,7 @@ async fn talk_all(server: SocketAddr, cases: &Arc<Vec<Case>>) -> Vec<Talk> {
 /// a disagreement is tried once more, alone and with patience. A true one stays.
 async fn talk_again(server: &servers::Server, cases: &[Case], talks: &mut [Talk]) {
     let taken = server.taken();
-    let silent = |(n, talk): &(usize, &mut Talk)| verdict(server, &cases[*n], talk, &taken).is_silent();
+    let silent = |(n, talk): &(usize, &mut Talk)| verdict(&cases[*n], talk, &taken).is_silent();
     for (n, again) in talks.iter_mut().enumerate().filter(silent).take(AGAIN_MAX) {
         *again = talk(server.address, client(AGAIN + n), &cases[n].bytes, IDLE_AGAIN).await;
     }
@@ -134,10 +206,9 @@ async fn talk(server: SocketAddr, client: IpAddr, bytes: &[u8], idle: Duration) 
     Talk { client, sent: bytes.to_vec(), answered, server_closed }
 }
 
-fn verdict(server: &servers::Server, case: &Case, talk: &Talk, taken: &HashMap<IpAddr, Vec<Taken>>) -> Verdict {
+fn verdict(case: &Case, talk: &Talk, taken: &HashMap<IpAddr, Vec<Taken>>) -> Verdict {
     let taken = taken.get(&talk.client).map_or(&[][..], Vec::as_slice);
-    let [whole, bytes, pieces] =
-        [usize::MAX, 1, 7].map(|piece| judge::read(talk, server.address, piece.min(talk.sent.len())));
+    let [whole, bytes, pieces] = [usize::MAX, 1, 7].map(|piece| judge::read(talk, piece.min(talk.sent.len())));
     let mut matches = whole.compare(taken, talk.server_closed);
     let mut kinds = whole.kinds.clone();
     if let Some(other) = [bytes, pieces].iter().find(|other| !whole.is_same(other)) {
@@ -148,5 +219,10 @@ fn verdict(server: &servers::Server, case: &Case, talk: &Talk, taken: &HashMap<I
         matches = Match::Differs(format!("of the wrong kind: {kinds:?}"));
         kinds.clear();
     }
-    Verdict { matches, kinds, sent: talk.sent.clone(), answered: talk.answered.clone(), taken: taken.to_vec() }
+    let shown = || {
+        let (sent, answered) = (talk.sent.escape_ascii(), talk.answered.escape_ascii());
+        format!("  > {sent}\n  < {answered}\n  the server took {taken:?}")
+    };
+    let shown = if kinds.is_empty() && matches!(matches, Match::Differs(_)) { shown() } else { String::new() };
+    Verdict { matches, kinds, shown }
 }

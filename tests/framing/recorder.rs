@@ -103,7 +103,7 @@ pub(crate) fn from_file(path: &Path) -> HashMap<IpAddr, Vec<Taken>> {
     log
 }
 
-fn unhex(text: &str) -> Vec<u8> {
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     let digit = |b: u8| char::from(b).to_digit(16).and_then(|n| u8::try_from(n).ok()).expect("hexadecimal");
     text.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }

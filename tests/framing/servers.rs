@@ -52,11 +52,21 @@ impl Plan {
         self.program.is_none_or(|program| found(program).is_ok_and(|status| status.success()))
     }
 
+    /// Whether it passes on what it reads.
+    pub(crate) fn is_proxy(&self) -> bool {
+        self.program.is_some() && !self.logs
+    }
+
     pub(crate) async fn start(&self) -> Server {
         let (behind, log) = recorder::serve(self.program.map(|_| FIELDS_MAX)).await;
         if self.program.is_none() {
             return Server { address: behind, source: Source::Recorder(log), _guard: None };
         }
+        self.start_before(behind, log)
+    }
+
+    /// Starts the program, before a server of which this is the log.
+    pub(crate) fn start_before(&self, behind: SocketAddr, log: Log) -> Server {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let port = free_port();
         let mut command = (self.start)(folder.path(), port, behind);
@@ -220,7 +230,7 @@ KeepAliveTimeout 60
 MaxKeepAliveRequests 0
 AllowEncodedSlashes NoDecode
 MergeSlashes Off
-ProxyPass / http://{behind}/ nocanon
+ProxyPass / http://{behind}/ nocanon disablereuse=On
 RequestHeader set {PEER} expr=%{{REMOTE_ADDR}}
 "
     );

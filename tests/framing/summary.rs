@@ -3,18 +3,21 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::cases::Case;
 use super::judge::Match;
-use super::recorder::Taken;
 
-/// One case at one server.
+/// One case at one peer.
 pub(crate) struct Verdict {
     pub(crate) matches: Match,
     /// The ambiguities that wire told.
     pub(crate) kinds: BTreeSet<String>,
-    pub(crate) sent: Vec<u8>,
-    pub(crate) answered: Vec<u8>,
-    pub(crate) taken: Vec<Taken>,
+    /// What is shown of a silent disagreement.
+    pub(crate) shown: String,
+}
+
+/// A case as far as the summary knows it.
+pub(crate) struct Named<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) plain: bool,
 }
 
 impl Verdict {
@@ -28,22 +31,21 @@ impl Verdict {
     }
 }
 
-/// All servers and cases.
-pub(crate) struct Summary {
-    cases: usize,
+/// All peers and cases.
+pub(crate) struct Summary<'a> {
+    cases: Vec<Named<'a>>,
     servers: Vec<(&'static str, Vec<Verdict>)>,
+    /// So many cases may be called ambiguous although every peer reads them as wire does: whoever tells of these cries wolf.
+    /// May only fall.
+    needless_max: usize,
 }
 
 /// So many disagreements are shown in full.
 const SHOWN: usize = 40;
 
-/// So many cases may be called ambiguous although every server reads them as wire does: whoever tells of these cries wolf.
-/// May only fall.
-const NEEDLESS_MAX: usize = 20;
-
-impl Summary {
-    pub(crate) fn new(cases: usize) -> Self {
-        Self { cases, servers: Vec::new() }
+impl<'a> Summary<'a> {
+    pub(crate) fn new(cases: Vec<Named<'a>>, needless_max: usize) -> Self {
+        Self { cases, servers: Vec::new(), needless_max }
     }
 
     pub(crate) fn add(&mut self, server: &'static str, verdicts: Vec<Verdict>) {
@@ -56,11 +58,13 @@ impl Summary {
 
     /// Cases that wire calls ambiguous and that every server reads as wire does.
     fn needless(&self) -> Vec<usize> {
-        (0..self.cases).filter(|case| self.of_case(*case).all(|one| !one.kinds.is_empty() && !one.differs())).collect()
+        (0..self.cases.len())
+            .filter(|case| self.of_case(*case).all(|one| !one.kinds.is_empty() && !one.differs()))
+            .collect()
     }
 
     fn ambiguous(&self) -> Vec<usize> {
-        (0..self.cases).filter(|case| self.of_case(*case).any(|one| !one.kinds.is_empty())).collect()
+        (0..self.cases.len()).filter(|case| self.of_case(*case).any(|one| !one.kinds.is_empty())).collect()
     }
 
     /// Of the ambiguous cases those that the servers read in different ways, as far as wire's reading tells them apart; and
@@ -80,16 +84,10 @@ impl Summary {
     }
 
     /// Prints it; `FRAMING_DUMP=file` gets each case's readings.
-    pub(crate) fn tell(&self, cases: &[Case]) {
+    pub(crate) fn tell(&self) {
         for (server, case, one) in self.silent().take(SHOWN) {
             let Match::Differs(why) = &one.matches else { continue };
-            eprintln!(
-                "{server}: {}\n  {why}\n  > {}\n  < {}\n  the server took {:?}",
-                cases[case].name,
-                one.sent.escape_ascii(),
-                one.answered.escape_ascii(),
-                one.taken
-            );
+            eprintln!("{server}: {}\n  {why}\n{}", self.cases[case].name, one.shown);
         }
         let mut table = format!(
             "{:<12}{:>7}{:>8}{:>8}{:>6}{:>10}{:>11}{:>8}\n",
@@ -113,7 +111,7 @@ impl Summary {
             .expect("a string");
         }
         let needless = self.needless();
-        let (ambiguous, all) = (self.ambiguous().len(), self.cases);
+        let (ambiguous, all) = (self.ambiguous().len(), self.cases.len());
         let (some, none) = self.split();
         eprintln!(
             "\n{table}ambiguous {ambiguous} of {all}: {some} read as wire does by some servers only, {none} by none (most are \
@@ -121,14 +119,14 @@ impl Summary {
             needless.len()
         );
         if let Ok(path) = std::env::var("FRAMING_DUMP") {
-            std::fs::write(path, self.dump(cases)).expect("the file can be written");
+            std::fs::write(path, self.dump()).expect("the file can be written");
         }
     }
 
     /// Of each case the kinds, and whether each server reads it as wire does.
-    fn dump(&self, cases: &[Case]) -> String {
+    fn dump(&self) -> String {
         let mut text = String::new();
-        for (n, case) in cases.iter().enumerate() {
+        for (n, case) in self.cases.iter().enumerate() {
             let kinds: BTreeSet<_> = self.of_case(n).flat_map(|one| &one.kinds).collect();
             write!(text, "{kinds:?}\t{}", case.name).expect("a string");
             for (server, verdicts) in &self.servers {
@@ -140,11 +138,16 @@ impl Summary {
     }
 
     /// Fails on any silent disagreement, and where more is called ambiguous than before.
-    pub(crate) fn check(&self, cases: &[Case]) {
+    pub(crate) fn check(&self) {
         assert_eq!(self.silent().count(), 0, "silent disagreements");
         let needless = self.needless().len();
-        assert!(needless <= NEEDLESS_MAX, "{needless} cases are needlessly called ambiguous, {NEEDLESS_MAX} before");
-        let plain = self.ambiguous().into_iter().filter(|case| cases[*case].plain).map(|case| &cases[case].name);
-        assert_eq!(plain.collect::<Vec<_>>(), Vec::<&String>::new(), "what is plain is called ambiguous");
+        assert!(
+            needless <= self.needless_max,
+            "{needless} cases are called ambiguous needlessly, {} before",
+            self.needless_max
+        );
+        let plain =
+            self.ambiguous().into_iter().filter(|case| self.cases[*case].plain).map(|case| self.cases[case].name);
+        assert_eq!(plain.collect::<Vec<_>>(), Vec::<&str>::new(), "what is plain is called ambiguous");
     }
 }

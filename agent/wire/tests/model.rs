@@ -123,7 +123,14 @@ fn answer(exchanges: &[Exchange], unanswered: &mut Vec<usize>, transcript: &mut 
             bytes.extend_from_slice(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
         }
         let empty = exchange.method == "HEAD" || matches!(exchange.status, 204 | 304);
-        let framed = if exchange.response == Framed::None { Framed::Length(0) } else { exchange.response };
+        let framed = match exchange.response {
+            Framed::None => Framed::Length(0),
+            // Clients read these differently.
+            Framed::Chunked(..) if matches!(exchange.status, 204 | 304) && exchange.method != "HEAD" => {
+                Framed::Length(0)
+            }
+            framed => framed,
+        };
         message(&mut bytes, &format!("HTTP/1.1 {} Fine", exchange.status), mark, framed, !empty);
         transcript.push(Side::Server, &bytes);
     }

@@ -104,17 +104,29 @@ impl Fields {
         if status == 101 || (asked == Asked::Connect && (200..300).contains(&status)) {
             return (Framing::Switched, Odds::default());
         }
+        let mut odds = Odds::default();
         if asked == Asked::Head || status == 204 || status == 304 {
-            return (Framing::Length(0), Odds::default());
+            odds.add_if(asked == Asked::Other && self.coding != Coding::None, AmbiguityKind::OddTransferEncoding);
+            return (Framing::Length(0), odds);
         }
         let framing = match (self.coding, self.length) {
-            (Coding::None, Length::None) => return (Framing::UntilClose, Odds::default()),
             (Coding::None, Length::Plain(n) | Length::Listed(n)) => Framing::Length(n),
             (Coding::None, Length::Differing | Length::Odd) => Framing::Unknown,
             (Coding::Chunked | Coding::OddChunked, _) => Framing::Chunked,
-            (Coding::Other, _) => Framing::UntilClose,
+            (Coding::Other, _) | (Coding::None, Length::None) => Framing::UntilClose,
         };
-        (framing, self.odds(version))
+        // It has no content (RFC 9110 §15.3.6), which the fetch standard takes at its word.
+        odds.add_if(status == 205 && framing != Framing::Length(0), AmbiguityKind::OddLength);
+        (framing, odds.union(self.odds(version)))
+    }
+
+    /// What is odd about an interim response: it has no framing (RFC 9110 §8.6, RFC 9112 §6.1), and HTTP/1.0 has none.
+    pub(crate) fn of_interim(self, version: Version) -> Odds {
+        let mut odds = Odds::default();
+        odds.add_if(version == Version::Http10, AmbiguityKind::OddVersion);
+        odds.add_if(self.length != Length::None, AmbiguityKind::OddLength);
+        odds.add_if(self.coding != Coding::None, AmbiguityKind::OddTransferEncoding);
+        odds
     }
 
     fn odds(self, version: Version) -> Odds {
@@ -164,14 +176,14 @@ impl Length {
     }
 }
 
-/// Plain digits that fit.
+/// Plain digits of a number that fits in 63 bits: a larger one is endless for some.
 fn digits(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
     }
     value.iter().try_fold(0_u64, |n, b| {
         let digit = b.is_ascii_digit().then(|| u64::from(b - b'0'))?;
-        n.checked_mul(10)?.checked_add(digit)
+        n.checked_mul(10)?.checked_add(digit).filter(|n| i64::try_from(*n).is_ok())
     })
 }
 

@@ -110,6 +110,10 @@ impl Reader {
                     talk.pairs.told_to_continue();
                 }
                 cx.counters.interim_responses += 1;
+                let mut odds = head.odds.union(fields.of_interim(head.version));
+                odds.add_if(folded, AmbiguityKind::Folded);
+                odds.add_if(self.led, AmbiguityKind::EmptyLine);
+                cx.all_ambiguous(talk.pairs.current(), self.side, odds);
                 return None;
             }
             Start::Response { status } => {

@@ -77,12 +77,12 @@ pub(crate) fn parse<'a>(bytes: &'a [u8], side: Side, headers: &mut HeaderVec<'a>
     let version = if version == Some(0) { Version::Http10 } else { Version::Http11 };
     let Some(head) = bytes.get(..len) else { return Parsed::Not };
     headers.extend(fields.iter().map(|field| Header { name: field.name, value: field.value }));
-    Parsed::Whole(Head { version, start, len, odds: oddities(head, headers) })
+    Parsed::Whole(Head { version, start, len, odds: oddities(head, side, headers) })
 }
 
 /// What httparse lets pass: bare LF, white space before the colon (in responses), and what [`tabs`] finds.
-fn oddities(head: &[u8], headers: &[Header<'_>]) -> Odds {
-    let mut odds = tabs(head, headers);
+fn oddities(head: &[u8], side: Side, headers: &[Header<'_>]) -> Odds {
+    let mut odds = tabs(head, side, headers);
     let mut bare = !head.ends_with(b"\r\n\r\n");
     let mut spaced = false;
     for header in headers {
@@ -95,8 +95,9 @@ fn oddities(head: &[u8], headers: &[Header<'_>]) -> Odds {
     odds
 }
 
-/// Tabs around a value that decides: nginx takes one before it for a part of it, node one behind it.
-fn tabs(head: &[u8], headers: &[Header<'_>]) -> Odds {
+/// Tabs around a value that decides: nginx takes one before it for a part of it, node one behind it. And in responses a space
+/// behind a coding: Python takes it for a part of it.
+fn tabs(head: &[u8], side: Side, headers: &[Header<'_>]) -> Odds {
     let mut odds = Odds::default();
     for header in headers {
         let Some(kind) = deciding(header.name) else { continue };
@@ -104,6 +105,8 @@ fn tabs(head: &[u8], headers: &[Header<'_>]) -> Odds {
         let line = head.get(name_end..).unwrap_or_default();
         let line = line.get(..memchr::memchr(b'\n', line).unwrap_or(line.len())).unwrap_or_default();
         odds.add_if(memchr::memchr(b'\t', line).is_some() && memchr::memchr(b'\t', header.value).is_none(), kind);
+        let spaced = line.trim_ascii_end().len() < line.strip_suffix(b"\r").unwrap_or(line).len();
+        odds.add_if(spaced && side == Side::Server && kind == AmbiguityKind::OddTransferEncoding, kind);
     }
     odds
 }
@@ -285,7 +288,7 @@ pub(crate) fn walk<'a>(bytes: &'a [u8], side: Side, headers: &mut HeaderVec<'a>)
         bare |= bare_here;
         len = after;
     };
-    let mut odds = tabs(bytes, headers);
+    let mut odds = tabs(bytes, side, headers);
     odds.add_if(bare, AmbiguityKind::OddLineEnd);
     odds.add_if(is_odd_version(bytes, side), AmbiguityKind::OddVersion);
     (Some(Head { version, start, len, odds }), fault)

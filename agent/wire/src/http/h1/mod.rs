@@ -470,7 +470,10 @@ impl Reader {
             State::Head(None) => match self.work.as_deref() {
                 Some(work) if !work.buf.is_empty() => {
                     cov_mark::hit!(closed_in_head);
-                    self.cut_head(Unread::Malformed, Fault::Ended, talk, cx);
+                    // curl and Python take a head that ends so for a whole one.
+                    let answer = self.side == Side::Server && reason == CloseReason::Fin;
+                    let fault = if answer { Fault::Line(AmbiguityKind::OddLineEnd) } else { Fault::Ended };
+                    self.cut_head(Unread::Malformed, fault, talk, cx);
                 }
                 Some(_) => self.unread(Unread::Malformed, talk, cx),
                 None => {}
