@@ -36,6 +36,8 @@ pub struct Audit {
     detectors: Vec<Box<dyn Detector>>,
     ledger: Ledger,
     tls: Book,
+    /// What the detectors found in the case at hand; empty between two.
+    found: Vec<Finding>,
     flushed: Timestamp,
 }
 
@@ -49,6 +51,7 @@ impl Audit {
             detectors: settings.detect.detectors(),
             ledger: Ledger::new(&settings.environment, settings.resolve_after, restored.findings),
             tls: Book::default(),
+            found: Vec::new(),
             flushed: Timestamp::EPOCH,
         }
     }
@@ -68,9 +71,9 @@ impl Audit {
             Record::Exchange(exchange) => self.exchange(exchange, emit),
             Record::Hello { api, origin, hello, at } => self.hello(api, &origin, *hello, at, emit),
             Record::Ambiguous(ambiguity) => {
-                let findings = judge(&mut self.detectors, &Case::Ambiguous(&ambiguity));
+                judge(&mut self.detectors, &Case::Ambiguous(&ambiguity), &mut self.found);
                 emit(Change::Ambiguous(ambiguity));
-                self.record(findings, emit);
+                self.record(emit);
             }
             Record::Coverage(api, coverage) => emit(Change::Coverage(api, coverage)),
             Record::Closed(..) => {}
@@ -102,10 +105,10 @@ impl Audit {
     }
 
     fn exchange(&mut self, exchange: Box<Exchange>, emit: &mut dyn FnMut(Change)) {
-        let (mut endpoint, mut findings) = (None, Vec::new());
+        let mut endpoint = None;
         if let Some(sighting) = self.inventory.observe(&exchange) {
-            findings = judge(&mut self.detectors, &Case::Call(&sighting));
-            endpoint = Some((sighting.endpoint.id, sighting.endpoint.route.clone()));
+            judge(&mut self.detectors, &Case::Call(&sighting), &mut self.found);
+            endpoint = Some((sighting.endpoint.id, Arc::clone(&sighting.endpoint.route)));
         }
         if self.inventory.has_gone() {
             self.give_gone(emit);
@@ -114,20 +117,20 @@ impl Audit {
             self.ledger.called(id);
         }
         emit(Change::Call(CallRow { exchange, route: endpoint.map(|(_, route)| route) }));
-        self.record(findings, emit);
+        self.record(emit);
     }
 
     fn hello(&mut self, api: ApiId, origin: &Origin, hello: HelloFacts, at: Timestamp, emit: &mut dyn FnMut(Change)) {
-        let findings = judge(&mut self.detectors, &Case::Hello { origin, hello: &hello, at });
+        judge(&mut self.detectors, &Case::Hello { origin, hello: &hello, at }, &mut self.found);
         for key in self.tls.add(&api, origin.server.port(), hello, at) {
             emit(Change::TlsGone(Box::new(key)));
         }
         emit(Change::TlsUnobserved(api, at));
-        self.record(findings, emit);
+        self.record(emit);
     }
 
-    fn record(&mut self, findings: Vec<Finding>, emit: &mut dyn FnMut(Change)) {
-        for finding in findings {
+    fn record(&mut self, emit: &mut dyn FnMut(Change)) {
+        for finding in self.found.drain(..) {
             self.ledger.record(finding, emit);
         }
     }
@@ -160,11 +163,8 @@ impl Audit {
     }
 }
 
-fn judge(detectors: &mut [Box<dyn Detector>], case: &Case<'_>) -> Vec<Finding> {
-    // Nearly always empty, and then it allocates nothing.
-    let mut findings = Vec::new();
+fn judge(detectors: &mut [Box<dyn Detector>], case: &Case<'_>, found: &mut Vec<Finding>) {
     for detector in detectors {
-        detector.judge(case, &mut |finding| findings.push(finding));
+        detector.judge(case, &mut |finding| found.push(finding));
     }
-    findings
 }

@@ -1,5 +1,7 @@
 //! All that leaves the core: owned, small, free of secrets. The border of a later sandbox.
 
+use std::sync::Arc;
+
 use apiscope_wire::{Coverage, Timestamp};
 
 use crate::exchange::{ApiId, Exchange};
@@ -13,7 +15,7 @@ pub struct CallRow {
     /// The exchange.
     pub exchange: Box<Exchange>,
     /// Its endpoint's template; `None` where it belongs to no endpoint.
-    pub route: Option<Box<str>>,
+    pub route: Option<Arc<str>>,
 }
 
 /// What changed.

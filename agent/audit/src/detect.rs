@@ -115,19 +115,20 @@ pub fn kind_named(name: &str) -> Option<&'static Kind> {
 
 impl Sighting<'_> {
     /// A finding on this call's endpoint. `because` and `what` hold no secret: they are made of masked parts.
-    pub(crate) fn finding(&self, kind: &'static Kind, severity: Severity, because: &str, what: &str) -> Finding {
+    pub(crate) fn finding(&self, kind: &'static Kind, severity: Severity, because: Masked, what: Masked) -> Finding {
         Finding {
             kind,
             api: self.endpoint.api.clone(),
+            endpoint: self.endpoint.id,
             method: self.endpoint.method.clone(),
             route: self.endpoint.route.clone(),
             severity,
-            because: Masked::vouched(because),
+            because,
             evidence: Evidence {
                 at: self.exchange.ended,
                 call: self.exchange.id,
                 consumer: self.exchange.consumer.clone(),
-                what: Masked::vouched(what),
+                what,
             },
         }
     }

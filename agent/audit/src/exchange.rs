@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use apiscope_wire::{Ambiguity, Coverage, ExchangeId, FlowId, Origin, Timestamp, Version};
+use smol_str::SmolStr;
 
 use crate::facts::Facts;
 use crate::secret::{Fingerprint, Masked};
@@ -33,7 +34,7 @@ impl fmt::Display for ApiId {
 
 /// A request's method: a token as sent (methods are case-sensitive, RFC 9110 §9.1), at most 24 characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Method(Box<str>);
+pub struct Method(SmolStr);
 
 impl Method {
     /// Longest method kept; a longer one is cut.
@@ -44,7 +45,7 @@ impl Method {
         if token.len() <= Self::LENGTH_MAX && token.bytes().all(|b| b.is_ascii_graphic()) {
             return Self(token.into());
         }
-        Self(token.chars().filter(char::is_ascii_graphic).take(Self::LENGTH_MAX).collect::<String>().into())
+        Self(token.chars().filter(char::is_ascii_graphic).take(Self::LENGTH_MAX).collect())
     }
 
     /// The token.

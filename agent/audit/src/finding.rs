@@ -1,11 +1,13 @@
 //! Findings: one thing on one endpoint, with a life.
 
 use std::fmt;
+use std::sync::Arc;
 
 use apiscope_wire::{ExchangeId, Timestamp};
 
 use crate::detect::Kind;
 use crate::exchange::{ApiId, ConsumerId, Method};
+use crate::inventory::EndpointId;
 use crate::secret::Masked;
 
 /// How bad.
@@ -92,10 +94,12 @@ pub struct Finding {
     pub kind: &'static Kind,
     /// The API.
     pub api: ApiId,
+    /// The endpoint.
+    pub endpoint: EndpointId,
     /// The endpoint's method.
     pub method: Method,
     /// The endpoint's template.
-    pub route: Box<str>,
+    pub route: Arc<str>,
     /// How bad, by this sighting's facts.
     pub severity: Severity,
     /// Why this severity, in words.
@@ -125,7 +129,7 @@ pub struct FindingRow {
     /// Method.
     pub method: Method,
     /// Template.
-    pub route: Box<str>,
+    pub route: Arc<str>,
     /// Worst severity since it opened.
     pub severity: Severity,
     /// Why that severity.

@@ -15,6 +15,7 @@ mod trie;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use apiscope_wire::Timestamp;
 
@@ -78,7 +79,7 @@ pub struct EndpointRow {
     /// Method.
     pub method: Method,
     /// Template, such as `/orders/{id}`.
-    pub route: Box<str>,
+    pub route: Arc<str>,
     /// Why the template is as it is.
     pub template: TemplateState,
     /// Compared with the document.

@@ -99,7 +99,7 @@ impl Ledger {
 
     /// A sighting. Gives the row and the alert where it changes the finding's life.
     pub(crate) fn record(&mut self, finding: Finding, emit: &mut dyn FnMut(Change)) {
-        let id = FindingId::of(&self.environment, &finding.api, finding.kind.name, &finding.method, &finding.route);
+        let id = self.id_of(&finding);
         let Some(entry) = self.entries.get_mut(&id) else {
             return self.open(id, finding, emit);
         };
@@ -127,6 +127,16 @@ impl Ledger {
             Some(transition) => turn(entry, transition, emit),
             None => mark(&mut self.dirty, entry),
         }
+    }
+
+    /// Its id: nearly always that of a finding that the endpoint has, which is found sooner than the id is computed.
+    fn id_of(&self, finding: &Finding) -> FindingId {
+        let of_endpoint = self.by_endpoint.get(&finding.endpoint).map_or(&[][..], |ids| ids);
+        let is_same =
+            |id: &&FindingId| self.entries.get(id).is_some_and(|entry| std::ptr::eq(entry.row.kind, finding.kind));
+        of_endpoint.iter().find(is_same).copied().unwrap_or_else(|| {
+            FindingId::of(&self.environment, &finding.api, finding.kind.name, &finding.method, &finding.route)
+        })
     }
 
     /// An endpoint was joined into another: its findings are that one's from now on.
@@ -200,7 +210,7 @@ impl Ledger {
             self.overflowed += 1;
             return;
         }
-        let Finding { kind, api, method, route, severity, because, evidence } = finding;
+        let Finding { kind, api, endpoint: _, method, route, severity, because, evidence } = finding;
         let at = evidence.at;
         let row = FindingRow {
             id,

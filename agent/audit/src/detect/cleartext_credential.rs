@@ -5,14 +5,17 @@
 //! network, loopback only by this host (the usual place behind a TLS terminator). A credential that the server refused crossed the wire
 //! all the same.
 
+use std::collections::VecDeque;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use apiscope_wire::{Hop, Origin};
 
 use super::setting::settings;
 use super::{Case, Detector, Kind, place};
-use crate::facts::Credential;
+use crate::facts::{Credential, Place};
 use crate::finding::{Finding, Severity};
+use crate::secret::Masked;
 
 /// What it is.
 pub static KIND: Kind = Kind {
@@ -46,11 +49,12 @@ settings! {
 #[derive(Debug)]
 pub(crate) struct Judge {
     config: Config,
+    said: Said,
 }
 
 impl Judge {
     pub(crate) fn new(config: Config) -> Self {
-        Self { config }
+        Self { config, said: Said::default() }
     }
 
     fn severity(&self, hop: Hop) -> Option<Severity> {
@@ -72,17 +76,78 @@ impl Detector for Judge {
             return;
         }
         let Some(severity) = self.severity(exchange.origin.hop) else { return };
-        let mut what = described(first);
-        if !more.is_empty() {
-            let _ = write!(what, " and {} more", more.len());
-        }
-        let _ = write!(what, ", {}", way(&exchange.origin));
-        if let Some(status @ (401 | 403)) = exchange.status {
-            let _ = write!(what, ", refused with {status}");
-        }
-        found(sighting.finding(&KIND, severity, &reason(&exchange.origin), &what));
+        let refused = exchange.status.filter(|status| matches!(status, 401 | 403));
+        let (because, what) = self.said.texts(&exchange.origin, first, more.len(), refused);
+        found(sighting.finding(&KIND, severity, because, what));
     }
 }
+
+/// The texts of the last cases: the calls of a client nearly always have the same, and to write them costs more than all the rest.
+#[derive(Debug, Default)]
+struct Said {
+    cases: VecDeque<SaidOf>,
+}
+
+/// What the texts are made of, and the texts.
+#[derive(Debug)]
+struct SaidOf {
+    origin: Arc<Origin>,
+    place: Place,
+    masked: Masked,
+    more: usize,
+    refused: Option<u16>,
+    because: Masked,
+    what: Masked,
+}
+
+impl SaidOf {
+    fn is_of(&self, origin: &Arc<Origin>, credential: &Credential, more: usize, refused: Option<u16>) -> bool {
+        let same_way = |ours: &Origin, theirs: &Origin| {
+            ours.client.ip() == theirs.client.ip()
+                && ours.server == theirs.server
+                && ours.hop == theirs.hop
+                && ours.interface == theirs.interface
+        };
+        (Arc::ptr_eq(&self.origin, origin) || same_way(&self.origin, origin))
+            && self.masked == credential.masked
+            && self.place == credential.place
+            && (self.more, self.refused) == (more, refused)
+    }
+}
+
+impl Said {
+    /// Why and what.
+    fn texts(
+        &mut self,
+        origin: &Arc<Origin>,
+        credential: &Credential,
+        more: usize,
+        refused: Option<u16>,
+    ) -> (Masked, Masked) {
+        if let Some(said) = self.cases.iter().find(|said| said.is_of(origin, credential, more, refused)) {
+            return (said.because.clone(), said.what.clone());
+        }
+        let mut what = described(credential);
+        if more > 0 {
+            let _ = write!(what, " and {more} more");
+        }
+        let _ = write!(what, ", {}", way(origin));
+        if let Some(status) = refused {
+            let _ = write!(what, ", refused with {status}");
+        }
+        let (because, what) = (Masked::from_clean(reason(origin)), Masked::from_clean(what));
+        if self.cases.len() >= SAID_MAX {
+            self.cases.pop_back();
+        }
+        let (place, masked) = (credential.place.clone(), credential.masked.clone());
+        let (origin, texts) = (Arc::clone(origin), (because.clone(), what.clone()));
+        self.cases.push_front(SaidOf { origin, place, masked, more, refused, because, what });
+        texts
+    }
+}
+
+/// Cases whose texts are kept.
+const SAID_MAX: usize = 8;
 
 /// Where it stood and its masked form.
 fn described(credential: &Credential) -> String {

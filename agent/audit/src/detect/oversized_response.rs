@@ -7,6 +7,7 @@ use super::setting::settings;
 use super::{Case, Detector, Kind, grouped};
 use crate::facts::{Facts, MediaKind};
 use crate::finding::{Finding, Severity};
+use crate::secret::Masked;
 
 /// What it is.
 pub static KIND: Kind = Kind {
@@ -86,7 +87,7 @@ impl Detector for Judge {
                 format!("over the limit of {} {}", grouped(excess.limit), excess.unit)
             }
         };
-        found(sighting.finding(&KIND, severity, &because, &what));
+        found(sighting.finding(&KIND, severity, Masked::from_clean(because), Masked::from_clean(what)));
     }
 }
 

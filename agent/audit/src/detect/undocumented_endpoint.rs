@@ -8,6 +8,7 @@ use super::setting::settings;
 use super::{Case, Detector, Kind};
 use crate::finding::{Finding, Severity};
 use crate::inventory::{DocumentState, status_proves_endpoint};
+use crate::secret::Masked;
 
 /// What it is.
 pub static KIND: Kind = Kind {
@@ -93,7 +94,7 @@ impl Detector for Judge {
         };
         let Some(severity) = severity else { return };
         let what = format!("{} {} answered {status}, not in the document", endpoint.method, endpoint.route);
-        found(sighting.finding(&KIND, severity, because, &what));
+        found(sighting.finding(&KIND, severity, Masked::vouched(because), Masked::from_clean(what)));
     }
 }
 

@@ -31,6 +31,26 @@ pub(super) struct Flow {
     pub last: Timestamp,
 }
 
+impl Flow {
+    /// Takes the first half for which `wanted` holds. `waiting` counts all that wait.
+    pub(super) fn take(&mut self, waiting: &mut usize, wanted: impl Fn(&Exchange) -> bool) -> Option<Box<Exchange>> {
+        let at = self.waiting.iter().position(|half| wanted(half))?;
+        let half = self.waiting.remove(at)?;
+        *waiting -= 1;
+        Some(half)
+    }
+
+    /// Lets a half wait, if there is room; or else gives it back.
+    pub(super) fn wait(&mut self, waiting: &mut usize, half: Box<Exchange>) -> Option<Box<Exchange>> {
+        if *waiting >= WAITING_MAX || self.waiting.len() >= WAITING_PER_FLOW_MAX {
+            return Some(half);
+        }
+        self.waiting.push_back(half);
+        *waiting += 1;
+        None
+    }
+}
+
 /// The flows, bounded.
 #[derive(Debug, Default)]
 pub(super) struct Flows {
@@ -40,8 +60,8 @@ pub(super) struct Flows {
 }
 
 impl Flows {
-    /// The flow, made where it is new. `origin` may have become better known.
-    pub(super) fn enter(&mut self, id: FlowId, origin: &Origin) -> &mut Flow {
+    /// The flow, made where it is new, and the number of all halves that wait. `origin` may have become better known.
+    pub(super) fn enter(&mut self, id: FlowId, origin: &Origin) -> (&mut Flow, &mut usize) {
         let flow = self.flows.entry(id).or_insert_with(|| Flow {
             origin: Arc::new(origin.clone()),
             api: None,
@@ -53,7 +73,7 @@ impl Flows {
             flow.origin = Arc::new(origin.clone());
             flow.named = None;
         }
-        flow
+        (flow, &mut self.waiting)
     }
 
     /// Whether the flow is known.
@@ -66,30 +86,20 @@ impl Flows {
         self.flows.len() >= FLOWS_MAX && !self.flows.contains_key(&id)
     }
 
-    /// Lets a half wait.
-    pub(super) fn wait(&mut self, id: FlowId, half: Box<Exchange>) {
-        if let Some(flow) = self.flows.get_mut(&id) {
-            flow.waiting.push_back(half);
-            self.waiting += 1;
-        }
+    /// Lets a half wait for which room was made.
+    pub(super) fn wait(&mut self, id: FlowId, half: Box<Exchange>) -> Option<Box<Exchange>> {
+        let Some(flow) = self.flows.get_mut(&id) else { return Some(half) };
+        flow.wait(&mut self.waiting, half)
     }
 
     /// Takes the half of `index` if it waits.
     pub(super) fn take(&mut self, id: FlowId, index: u32) -> Option<Box<Exchange>> {
-        let flow = self.flows.get_mut(&id)?;
-        let at = flow.waiting.iter().position(|half| half.id.index == index)?;
-        let half = flow.waiting.remove(at)?;
-        self.waiting -= 1;
-        Some(half)
+        self.flows.get_mut(&id)?.take(&mut self.waiting, |half| half.id.index == index)
     }
 
-    /// Takes the first half for which `over` holds.
-    pub(super) fn take_first(&mut self, id: FlowId, over: impl Fn(&Exchange) -> bool) -> Option<Box<Exchange>> {
-        let flow = self.flows.get_mut(&id)?;
-        let at = flow.waiting.iter().position(|half| over(half))?;
-        let half = flow.waiting.remove(at)?;
-        self.waiting -= 1;
-        Some(half)
+    /// Takes the oldest half of a flow.
+    pub(super) fn take_oldest(&mut self, id: FlowId) -> Option<Box<Exchange>> {
+        self.flows.get_mut(&id)?.take(&mut self.waiting, |_| true)
     }
 
     /// Forgets a flow and gives its halves, oldest first.

@@ -118,174 +118,67 @@ impl Gather {
         self.counters.messages += 1;
         let id = message.exchange;
         self.make_room(id.flow, emit);
-        self.flows.enter(id.flow, message.origin).last = message.ended;
-        self.give_overtaken(message, emit);
-        let half = self.flows.take(id.flow, id.index);
-        match message.start {
-            Start::Request { method, target } => {
-                let response = self.unless_seen(half, |half| half.request.is_some(), emit);
-                let exchange = self.request(message, method, target, response);
-                self.give_or_wait(exchange, emit);
-            }
-            Start::Response { status } => {
-                let request = self.unless_seen(half, |half| half.response.is_some(), emit);
-                let exchange = self.response(message, status, request);
-                self.give_or_wait(exchange, emit);
+        let Self { key, settings, flows, namer, decoder, counters } = self;
+        let (flow, waiting) = flows.enter(id.flow, message.origin);
+        flow.last = message.ended;
+        let is_request = matches!(message.start, Start::Request { .. });
+        if is_ordered(message.version) {
+            // HTTP/1 keeps the order of each side: what this message has overtaken will not be completed any more.
+            let lacks = |half: &Exchange| if is_request { half.request.is_none() } else { half.response.is_none() };
+            while let Some(half) = flow.take(waiting, |half| half.id.index < id.index && lacks(half)) {
+                give(counters, half, emit);
             }
         }
-    }
-
-    /// A half that already has this side is another exchange, although `wire` promises that there is none.
-    fn unless_seen(
-        &mut self,
-        half: Option<Box<Exchange>>,
-        seen: impl Fn(&Exchange) -> bool,
-        emit: &mut dyn FnMut(Record),
-    ) -> Option<Box<Exchange>> {
-        let half = half?;
-        if seen(&half) {
-            self.give(half, emit);
-            return None;
+        let mut half = flow.take(waiting, |half| half.id.index == id.index);
+        // A half that already has this side is another exchange, although `wire` promises that there is none.
+        let seen = |half: &mut Box<Exchange>| if is_request { half.request.is_some() } else { half.response.is_some() };
+        if let Some(other) = half.take_if(seen) {
+            give(counters, other, emit);
         }
-        Some(half)
-    }
-
-    fn request(
-        &mut self,
-        message: &Message<'_>,
-        method: &str,
-        target: &[u8],
-        half: Option<Box<Exchange>>,
-    ) -> Box<Exchange> {
-        let target = target::split(method, target);
-        let taken = self.take(message, &target);
-        // The absolute form wins over the Host header (RFC 9112 §3.2.2).
-        let (host, api) = self.name(message, target.authority.or_else(|| message.headers.first("host")));
-        let known = Known { key: &self.key, values: &taken.known };
-        let path = redact::path(target.path, known);
-        let query_keys = redact::query_keys(target.query, Exchange::QUERY_KEYS_MAX);
-        let mut exchange = half.unwrap_or_else(|| self.blank(message, api.clone()));
-        exchange.began = message.began;
-        exchange.version = message.version;
-        exchange.api = api;
-        exchange.method = Some(Method::new(redact::method(method)));
-        (exchange.host, exchange.path, exchange.query_keys) = (host, path, query_keys);
-        if let Some(fingerprint) = taken.consumer {
-            exchange.consumer = ConsumerId::Credential(fingerprint);
+        let mut pass = Pass { key, settings, namer, decoder, counters, flow, message };
+        let exchange = match message.start {
+            Start::Request { method, target } => pass.request(method, target, half),
+            Start::Response { status } => pass.response(status, half),
+        };
+        if exchange.request.is_some() && exchange.response.is_some() {
+            return give(counters, exchange, emit);
         }
-        exchange.request = Some(taken.facts);
-        exchange
-    }
-
-    fn response(&mut self, message: &Message<'_>, status: u16, half: Option<Box<Exchange>>) -> Box<Exchange> {
-        let facts = self.take(message, &Target::default()).facts;
-        let mut exchange = half.unwrap_or_else(|| {
-            let api = self.api_of(message.exchange.flow);
-            self.blank(message, api)
-        });
-        exchange.ended = message.ended;
-        exchange.status = Some(status);
-        exchange.response = Some(facts);
-        exchange
-    }
-
-    fn take(&mut self, message: &Message<'_>, target: &Target<'_>) -> Taken {
-        let plain = self.decoder.decode(message.headers, message.body);
-        let taken = facts::take(message, plain, target, &self.key, &self.settings.api_key_headers);
-        self.counters.credentials_dropped += taken.dropped;
-        taken
-    }
-
-    /// An exchange of which only flow and times are known.
-    fn blank(&mut self, message: &Message<'_>, api: ApiId) -> Box<Exchange> {
-        let origin = Arc::clone(&self.flows.enter(message.exchange.flow, message.origin).origin);
-        Box::new(Exchange {
-            id: message.exchange,
-            began: message.began,
-            ended: message.ended,
-            consumer: ConsumerId::Address(origin.client.ip().to_canonical()),
-            origin,
-            version: message.version,
-            api,
-            method: None,
-            host: None,
-            path: Masked::vouched(""),
-            query_keys: Vec::new(),
-            status: None,
-            request: None,
-            response: None,
-        })
-    }
-
-    /// The authority as it may be shown, and the API. Kept with the flow for its next request.
-    fn name(&mut self, message: &Message<'_>, authority: Option<&[u8]>) -> (Option<Masked>, ApiId) {
-        let flow = self.flows.enter(message.exchange.flow, message.origin);
-        let authority = authority.filter(|authority| !authority.is_empty());
-        if let Some((host, api)) = &flow.named
-            && authority.is_some_and(|authority| host.as_str().as_bytes().eq_ignore_ascii_case(authority))
-        {
-            return (Some(host.clone()), api.clone());
+        if let Some(exchange) = flow.wait(waiting, exchange) {
+            self.make_room_for_half(id.flow, emit);
+            if let Some(exchange) = self.flows.wait(id.flow, exchange) {
+                self.give(exchange, emit);
+            }
         }
-        let host = authority.map(redact::host);
-        let shown = host.as_ref().map(Masked::as_str);
-        let api = self.namer.name(&self.settings, &flow.origin, shown, message.ended);
-        flow.api = Some(api.clone());
-        flow.named = host.clone().map(|host| (host, api.clone()));
-        (host, api)
     }
 
-    /// The API to which a flow's bytes belong.
     fn api_of(&mut self, id: FlowId) -> ApiId {
         let Some(flow) = self.flows.get(id) else { return ApiId::new(UNKNOWN_API) };
-        flow.api.get_or_insert_with(|| self.namer.by_address(&self.settings, &flow.origin, flow.last)).clone()
+        api_of(flow, &mut self.namer, &self.settings)
     }
 
-    fn give_or_wait(&mut self, exchange: Box<Exchange>, emit: &mut dyn FnMut(Record)) {
-        if exchange.request.is_some() && exchange.response.is_some() {
-            return self.give(exchange, emit);
-        }
-        let flow = exchange.id.flow;
+    /// Gives halves before their time, so that one more may wait in this flow.
+    fn make_room_for_half(&mut self, id: FlowId, emit: &mut dyn FnMut(Record)) {
         if self.flows.waiting() >= WAITING_MAX {
             for silent in self.flows.most_silent(true) {
                 self.evict_halves(silent, emit);
             }
         }
-        if self.flows.get(flow).is_some_and(|flow| flow.waiting.len() >= WAITING_PER_FLOW_MAX)
-            && let Some(oldest) = self.flows.take_first(flow, |_| true)
+        if self.flows.get(id).is_some_and(|flow| flow.waiting.len() >= WAITING_PER_FLOW_MAX)
+            && let Some(oldest) = self.flows.take_oldest(id)
         {
             self.counters.halves_evicted += 1;
             self.give(oldest, emit);
         }
-        self.flows.wait(flow, exchange);
     }
 
     fn give(&mut self, exchange: Box<Exchange>, emit: &mut dyn FnMut(Record)) {
-        self.counters.exchanges += 1;
-        self.counters.halves += u64::from(exchange.request.is_none() || exchange.response.is_none());
-        emit(Record::Exchange(exchange));
-    }
-
-    /// HTTP/1 keeps the order of each side: what this message has overtaken will not be completed any more.
-    fn give_overtaken(&mut self, message: &Message<'_>, emit: &mut dyn FnMut(Record)) {
-        match message.version {
-            Version::H2 => return,
-            Version::Http10 | Version::Http11 => {}
-        }
-        let id = message.exchange;
-        let request = matches!(message.start, Start::Request { .. });
-        let overtaken = |half: &Exchange| {
-            let lacks = if request { half.request.is_none() } else { half.response.is_none() };
-            half.id.index < id.index && lacks
-        };
-        while let Some(half) = self.flows.take_first(id.flow, overtaken) {
-            self.give(half, emit);
-        }
+        give(&mut self.counters, exchange, emit);
     }
 
     fn hello(&mut self, hello: &Hello<'_>, emit: &mut dyn FnMut(Record)) {
         self.make_room(hello.flow, emit);
         let facts = Box::new(HelloFacts::of(hello));
-        let flow: &mut Flow = self.flows.enter(hello.flow, hello.origin);
+        let (flow, _) = self.flows.enter(hello.flow, hello.origin);
         let shown = facts.server_name.as_ref().map(Masked::as_str);
         let api = self.namer.name(&self.settings, &flow.origin, shown, hello.at);
         flow.api = Some(api.clone());
@@ -312,11 +205,122 @@ impl Gather {
     }
 
     fn evict_halves(&mut self, id: FlowId, emit: &mut dyn FnMut(Record)) {
-        while let Some(half) = self.flows.take_first(id, |_| true) {
+        while let Some(half) = self.flows.take_oldest(id) {
             self.counters.halves_evicted += 1;
             self.give(half, emit);
         }
     }
+}
+
+/// Whether messages of a version come in the order of their exchanges.
+const fn is_ordered(version: Version) -> bool {
+    match version {
+        Version::H2 => false,
+        Version::Http10 | Version::Http11 => true,
+    }
+}
+
+fn give(counters: &mut GatherCounters, exchange: Box<Exchange>, emit: &mut dyn FnMut(Record)) {
+    counters.exchanges += 1;
+    counters.halves += u64::from(exchange.request.is_none() || exchange.response.is_none());
+    emit(Record::Exchange(exchange));
+}
+
+/// The pass over a message, with its flow at hand.
+struct Pass<'g, 'm> {
+    key: &'g FingerprintKey,
+    settings: &'g Settings,
+    namer: &'g mut Namer,
+    decoder: &'g mut Decoder,
+    counters: &'g mut GatherCounters,
+    flow: &'g mut Flow,
+    message: &'g Message<'m>,
+}
+
+impl Pass<'_, '_> {
+    fn request(&mut self, method: &str, target: &[u8], half: Option<Box<Exchange>>) -> Box<Exchange> {
+        let message = self.message;
+        let target = target::split(method, target);
+        let taken = self.take(&target);
+        // The absolute form wins over the Host header (RFC 9112 §3.2.2).
+        let (host, api) = self.name(target.authority.or_else(|| message.headers.first("host")));
+        let known = Known { key: self.key, values: &taken.known };
+        let path = redact::path(target.path, known);
+        let query_keys = redact::query_keys(target.query, Exchange::QUERY_KEYS_MAX);
+        let mut exchange = half.unwrap_or_else(|| self.blank(api.clone()));
+        exchange.began = message.began;
+        exchange.version = message.version;
+        exchange.api = api;
+        exchange.method = Some(Method::new(redact::method(method)));
+        (exchange.host, exchange.path, exchange.query_keys) = (host, path, query_keys);
+        if let Some(fingerprint) = taken.consumer {
+            exchange.consumer = ConsumerId::Credential(fingerprint);
+        }
+        exchange.request = Some(taken.facts);
+        exchange
+    }
+
+    fn response(&mut self, status: u16, half: Option<Box<Exchange>>) -> Box<Exchange> {
+        let facts = self.take(&Target::default()).facts;
+        let mut exchange = half.unwrap_or_else(|| {
+            let api = api_of(self.flow, self.namer, self.settings);
+            self.blank(api)
+        });
+        exchange.ended = self.message.ended;
+        exchange.status = Some(status);
+        exchange.response = Some(facts);
+        exchange
+    }
+
+    fn take(&mut self, target: &Target<'_>) -> Taken {
+        let plain = self.decoder.decode(self.message.headers, self.message.body);
+        let taken = facts::take(self.message, plain, target, self.key, &self.settings.api_key_headers);
+        self.counters.credentials_dropped += taken.dropped;
+        taken
+    }
+
+    /// An exchange of which only flow and times are known.
+    fn blank(&self, api: ApiId) -> Box<Exchange> {
+        let (message, origin) = (self.message, Arc::clone(&self.flow.origin));
+        Box::new(Exchange {
+            id: message.exchange,
+            began: message.began,
+            ended: message.ended,
+            consumer: ConsumerId::Address(origin.client.ip().to_canonical()),
+            origin,
+            version: message.version,
+            api,
+            method: None,
+            host: None,
+            path: Masked::vouched(""),
+            query_keys: Vec::new(),
+            status: None,
+            request: None,
+            response: None,
+        })
+    }
+
+    /// The authority as it may be shown, and the API. Kept with the flow for its next request.
+    fn name(&mut self, authority: Option<&[u8]>) -> (Option<Masked>, ApiId) {
+        let flow = &mut *self.flow;
+        let authority = authority.filter(|authority| !authority.is_empty());
+        if let Some((host, api)) = &flow.named
+            && authority.is_some_and(|authority| host.as_str().as_bytes().eq_ignore_ascii_case(authority))
+        {
+            return (Some(host.clone()), api.clone());
+        }
+        let host = authority.map(redact::host);
+        let shown = host.as_ref().map(Masked::as_str);
+        let api = self.namer.name(self.settings, &flow.origin, shown, self.message.ended);
+        flow.api = Some(api.clone());
+        flow.named = host.clone().map(|host| (host, api.clone()));
+        (host, api)
+    }
+}
+
+/// The API to which a flow's bytes belong.
+fn api_of(flow: &mut Flow, namer: &mut Namer, settings: &Settings) -> ApiId {
+    flow.api.get_or_insert_with(|| namer.by_address(settings, &flow.origin, flow.last)).clone()
 }
 
 #[cfg(test)]

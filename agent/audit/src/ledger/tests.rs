@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use apiscope_wire::{ExchangeId, FlowId};
 use expect_test::expect;
@@ -14,10 +15,12 @@ use crate::exchange::{ApiId, Method};
 use crate::secret::Masked;
 
 fn finding(route: &str, severity: Severity, second: u64, consumer: u8) -> Finding {
+    let (api, method) = (ApiId::new("orders"), Method::new("GET"));
     Finding {
         kind: kinds()[0],
-        api: ApiId::new("orders"),
-        method: Method::new("GET"),
+        endpoint: EndpointId::of("test", &api, &method, route),
+        api,
+        method,
         route: route.into(),
         severity,
         because: Masked::from_stored(&format!("{severity} at {second}")),
@@ -298,7 +301,7 @@ proptest! {
         const ROUTES: [&str; 3] = ["/a", "/b", "/c"];
         let mut ledger = Ledger::new("test", Duration::from_hours(1), Vec::new());
         let mut lives: [Life; 3] = Default::default();
-        let (mut now, mut rows, mut alerts) = (0, BTreeMap::<Box<str>, FindingRow>::new(), Vec::new());
+        let (mut now, mut rows, mut alerts) = (0, BTreeMap::<Arc<str>, FindingRow>::new(), Vec::new());
         let mut emit = |change: Change| match change {
             Change::Finding(row) => {
                 rows.insert(row.route.clone(), *row);

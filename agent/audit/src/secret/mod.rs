@@ -8,6 +8,7 @@ pub(crate) mod mask;
 
 use std::fmt;
 
+use smol_str::SmolStr;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// The installation's key for fingerprints. Made once by the agent; never shown.
@@ -88,21 +89,25 @@ fn is_unprintable(c: char) -> bool {
 
 /// Text that was made from traffic and holds nothing secret: it may be stored, logged and shown. Control characters are gone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Masked(Box<str>);
+pub struct Masked(SmolStr);
 
 impl Masked {
     /// For the redaction code in this crate: `text` holds no secret.
     pub(crate) fn vouched(text: &str) -> Self {
-        Self::from_clean(text.to_owned())
+        Self::printable(text).unwrap_or_else(|| Self(text.into()))
     }
 
-    /// As [`Masked::vouched`], without a copy where nothing has to be replaced.
+    /// As [`Masked::vouched`], of text that is at hand as a whole.
+    #[expect(clippy::needless_pass_by_value, reason = "a text that was made for this")]
     pub(crate) fn from_clean(text: String) -> Self {
+        Self::vouched(&text)
+    }
+
+    /// With other characters in place of those that must not be shown; `None` where there are none.
+    fn printable(text: &str) -> Option<Self> {
         let plain = text.bytes().all(|b| matches!(b, b' '..=b'~'));
-        if !plain && text.chars().any(is_unprintable) {
-            return Self(text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect());
-        }
-        Self(text.into())
+        (!plain && text.chars().any(is_unprintable))
+            .then(|| Self(text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()))
     }
 
     /// Back from the store, where only masked text goes in.

@@ -205,17 +205,11 @@ impl PcapFormat {
         if !window.fill(len)? {
             return Err(Fault::Truncated(offset));
         }
-        let parse = match (self.big_endian, self.record_header) {
-            (true, _) => pcap_parser::parse_pcap_frame_be,
-            (false, MODIFIED_RECORD_HEADER) => pcap_parser::parse_pcap_frame_modified,
-            (false, _) => pcap_parser::parse_pcap_frame,
-        };
-        let Ok((_, record)) = parse(window.available()) else {
-            return Err(Fault::Damaged(offset, Damage::RecordLength(caplen)));
-        };
-        let fraction = u64::from(record.ts_usec).saturating_mul(if self.nanos { 1 } else { 1000 });
-        let at = Timestamp::from_nanos(u64::from(record.ts_sec) * NANOS_PER_SECOND + fraction);
-        let wire_len = record.origlen.max(caplen) as usize;
+        let head = window.available();
+        let (seconds, fraction) = (u32_at(head, 0, self.big_endian), u32_at(head, 4, self.big_endian));
+        let wire_len = u32_at(head, 12, self.big_endian).max(caplen) as usize;
+        let fraction = u64::from(fraction).saturating_mul(if self.nanos { 1 } else { 1000 });
+        let at = Timestamp::from_nanos(u64::from(seconds) * NANOS_PER_SECOND + fraction);
         let range = window.consume(len);
         Ok(Some(Frame {
             at: Some(at),

@@ -3,7 +3,7 @@
 //! Total: any bytes give a segment or the reason why there is none. Lengths come from the IP header, never from the frame
 //! (Ethernet pads short ones), and a frame that was cut when captured keeps its true length in [`TcpPacket::wire_len`].
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use etherparse::{LaxIpSlice, TcpHeaderSlice, ip_number};
 
@@ -161,6 +161,9 @@ fn nflog(layer: Layer<'_>, big_endian: bool) -> Result<TcpPacket<'_>, Unread> {
 }
 
 fn ip(layer: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
+    if let Some(packet) = plain(layer) {
+        return Ok(packet);
+    }
     let layer = match declared_len(layer.data)? {
         // Segmentation offload (or a jumbogram) leaves the field at zero: the frame ends where the packet ends.
         0 => layer,
@@ -183,6 +186,41 @@ fn ip(layer: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
         ip_number::GRE => gre(inside, tunnels + 1),
         _ => Err(Unread::NotTcp),
     }
+}
+
+/// TCP in IPv4 without options and without fragments, both headers whole: what nearly every packet is, read in a few
+/// nanoseconds. `None`: read it the long way, which gives the same where both can.
+fn plain(layer: Layer<'_>) -> Option<TcpPacket<'_>> {
+    let ip = layer.data.first_chunk::<20>()?;
+    let [0x45, _, len_high, len_low, _, _, fragment_high, fragment_low, _, ip_number, _, _, rest @ ..] = *ip else {
+        return None;
+    };
+    // All but "don't fragment".
+    if ip_number != ip_number::TCP.0 || fragment_high & 0x3f != 0 || fragment_low != 0 {
+        return None;
+    }
+    let len = usize::from(u16::from_be_bytes([len_high, len_low]));
+    let layer = if len == 0 { layer } else { layer.limit(len) };
+    let segment = layer.data.get(20..)?;
+    let tcp = segment.first_chunk::<20>()?;
+    let [a, b, c, d, s0, s1, s2, s3, a0, a1, a2, a3, offset, flags, ..] = *tcp;
+    let header_len = usize::from(offset >> 4) * 4;
+    let data = segment.get(header_len..).filter(|_| header_len >= 20)?;
+    // Before the payload, both headers.
+    let wire_len = layer.wire_len.checked_sub(20 + header_len)?;
+    let address = |at: usize| rest.get(at..).and_then(|four| four.first_chunk::<4>()).copied().map(Ipv4Addr::from);
+    let socket = |at, port| Some(SocketAddr::new(IpAddr::V4(address(at)?), u16::from_be_bytes(port)));
+    Some(TcpPacket {
+        source: socket(0, [a, b])?,
+        destination: socket(4, [c, d])?,
+        seq: u32::from_be_bytes([s0, s1, s2, s3]),
+        ack: (flags & 0x10 != 0).then_some(u32::from_be_bytes([a0, a1, a2, a3])),
+        syn: flags & 0x02 != 0,
+        fin: flags & 0x01 != 0,
+        rst: flags & 0x04 != 0,
+        data,
+        wire_len: u32::try_from(wire_len).ok()?,
+    })
 }
 
 /// The IP packet's length as its header says it, 0 if it does not.

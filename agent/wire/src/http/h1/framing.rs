@@ -54,22 +54,25 @@ enum Coding {
 impl Fields {
     pub(crate) fn of(headers: &[Header<'_>]) -> Self {
         let mut fields = Self::default();
-        for header in headers {
-            match header.name.len() {
-                6 if header.name.eq_ignore_ascii_case("expect") => {
-                    fields.expects |= header.value.eq_ignore_ascii_case(b"100-continue");
-                }
-                7 if header.name.eq_ignore_ascii_case("upgrade") => fields.upgrade = true,
-                14 if header.name.eq_ignore_ascii_case("content-length") => {
-                    fields.length = fields.length.and(Length::of(header.value));
-                }
-                17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
-                    fields.coding = fields.coding.and(Coding::of(header.value));
-                }
-                _ => {}
-            }
-        }
+        headers.iter().for_each(|header| fields.add(header));
         fields
+    }
+
+    /// Takes in one more field.
+    pub(crate) fn add(&mut self, header: &Header<'_>) {
+        match header.name.len() {
+            6 if header.name.eq_ignore_ascii_case("expect") => {
+                self.expects |= header.value.eq_ignore_ascii_case(b"100-continue");
+            }
+            7 if header.name.eq_ignore_ascii_case("upgrade") => self.upgrade = true,
+            14 if header.name.eq_ignore_ascii_case("content-length") => {
+                self.length = self.length.and(Length::of(header.value));
+            }
+            17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
+                self.coding = self.coding.and(Coding::of(header.value));
+            }
+            _ => {}
+        }
     }
 
     /// The framing of a request.

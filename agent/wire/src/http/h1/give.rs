@@ -1,7 +1,7 @@
 //! Messages begin and are given.
 
 use crate::event::{AmbiguityKind, Body, Event, Header, Headers, Message, Start, Version};
-use crate::http::h1::framing::{Fields, Framing};
+use crate::http::h1::framing::Framing;
 use crate::http::h1::head::{self, Fault, Head, HeaderVec, Parsed};
 use crate::http::h1::{Chunks, Reader, State, chunked, request, switch};
 use crate::http::h2::Connection;
@@ -79,7 +79,7 @@ impl Reader {
         cx: &mut Cx<'_>,
     ) -> Option<Begun> {
         talk.kind = Kind::Http;
-        let fields = Fields::of(headers);
+        let fields = head.fields;
         let (index, sure, framing, mut odds) = match head.start {
             Start::Request { method, target } => {
                 let behind_switch = talk.pairs.may_switch();

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use crate::event::{AmbiguityKind, Header, Start, Version};
 use crate::http::Odds;
+use crate::http::h1::framing::Fields;
 use crate::input::Side;
 
 /// Header fields of a message; more are a fault. Apache's and nginx's own limits are lower.
@@ -31,6 +32,7 @@ pub(crate) struct Head<'a> {
     /// Its bytes, empty line included; or the bytes before the fault.
     pub(crate) len: usize,
     pub(crate) odds: Odds,
+    pub(crate) fields: Fields,
 }
 
 /// What stopped [`walk`].
@@ -76,39 +78,57 @@ pub(crate) fn parse<'a>(bytes: &'a [u8], side: Side, headers: &mut HeaderVec<'a>
     };
     let version = if version == Some(0) { Version::Http10 } else { Version::Http11 };
     let Some(head) = bytes.get(..len) else { return Parsed::Not };
-    headers.extend(fields.iter().map(|field| Header { name: field.name, value: field.value }));
-    Parsed::Whole(Head { version, start, len, odds: oddities(head, side, headers) })
+    let mut oddities =
+        Oddities { head, side, bare: !head.ends_with(b"\r\n\r\n"), spaced: false, odds: Odds::default() };
+    let mut framing = Fields::default();
+    // One pass: there are many fields, and each is looked at for little.
+    headers.extend(fields.iter().map(|field| {
+        let header = Header { name: field.name, value: field.value };
+        framing.add(&header);
+        oddities.add(&header);
+        header
+    }));
+    Parsed::Whole(Head { version, start, len, odds: oddities.odds(), fields: framing })
 }
 
-/// What httparse lets pass: bare LF, white space before the colon (in responses), and what [`tabs`] finds.
-fn oddities(head: &[u8], side: Side, headers: &[Header<'_>]) -> Odds {
-    let mut odds = tabs(head, side, headers);
-    let mut bare = !head.ends_with(b"\r\n\r\n");
-    let mut spaced = false;
-    for header in headers {
-        let at = place(header.name.as_bytes(), head);
-        bare |= at.checked_sub(2).and_then(|before| head.get(before)) != Some(&b'\r');
-        spaced |= head.get(at.saturating_add(header.name.len())) != Some(&b':');
+/// What httparse lets pass: bare LF, white space before the colon (in responses), and what [`tab`] finds.
+struct Oddities<'a> {
+    head: &'a [u8],
+    side: Side,
+    bare: bool,
+    spaced: bool,
+    odds: Odds,
+}
+
+impl Oddities<'_> {
+    fn add(&mut self, header: &Header<'_>) {
+        let at = place(header.name.as_bytes(), self.head);
+        self.bare |= self.head.get(at.wrapping_sub(2)) != Some(&b'\r');
+        self.spaced |= self.head.get(at.wrapping_add(header.name.len())) != Some(&b':');
+        tab(self.head, self.side, header, &mut self.odds);
     }
-    odds.add_if(bare, AmbiguityKind::OddLineEnd);
-    odds.add_if(spaced, AmbiguityKind::OddName);
-    odds
+
+    fn odds(mut self) -> Odds {
+        self.odds.add_if(self.bare, AmbiguityKind::OddLineEnd);
+        self.odds.add_if(self.spaced, AmbiguityKind::OddName);
+        self.odds
+    }
 }
 
 /// Tabs around a value that decides: nginx takes one before it for a part of it, node one behind it. And in responses a space
 /// behind a coding: Python takes it for a part of it.
-fn tabs(head: &[u8], side: Side, headers: &[Header<'_>]) -> Odds {
-    let mut odds = Odds::default();
-    for header in headers {
-        let Some(kind) = deciding(header.name) else { continue };
-        let name_end = place(header.name.as_bytes(), head).saturating_add(header.name.len());
-        let line = head.get(name_end..).unwrap_or_default();
-        let line = line.get(..memchr::memchr(b'\n', line).unwrap_or(line.len())).unwrap_or_default();
-        odds.add_if(memchr::memchr(b'\t', line).is_some() && memchr::memchr(b'\t', header.value).is_none(), kind);
-        let spaced = line.trim_ascii_end().len() < line.strip_suffix(b"\r").unwrap_or(line).len();
-        odds.add_if(spaced && side == Side::Server && kind == AmbiguityKind::OddTransferEncoding, kind);
+fn tab(head: &[u8], side: Side, header: &Header<'_>, odds: &mut Odds) {
+    let Some(kind) = deciding(header.name) else { return };
+    let name_end = place(header.name.as_bytes(), head).saturating_add(header.name.len());
+    let line = head.get(name_end..).unwrap_or_default();
+    let line = line.get(..memchr::memchr(b'\n', line).unwrap_or(line.len())).unwrap_or_default();
+    // Nearly always one space before the value and nothing behind it.
+    if line.len() == header.value.len() + 3 && line.starts_with(b": ") && line.ends_with(b"\r") {
+        return;
     }
-    odds
+    odds.add_if(memchr::memchr(b'\t', line).is_some() && memchr::memchr(b'\t', header.value).is_none(), kind);
+    let spaced = line.trim_ascii_end().len() < line.strip_suffix(b"\r").unwrap_or(line).len();
+    odds.add_if(spaced && side == Side::Server && kind == AmbiguityKind::OddTransferEncoding, kind);
 }
 
 /// Of a field that decides how the message is read: the kind of what is odd about it.
@@ -288,10 +308,11 @@ pub(crate) fn walk<'a>(bytes: &'a [u8], side: Side, headers: &mut HeaderVec<'a>)
         bare |= bare_here;
         len = after;
     };
-    let mut odds = tabs(bytes, side, headers);
+    let mut odds = Odds::default();
+    headers.iter().for_each(|header| tab(bytes, side, header, &mut odds));
     odds.add_if(bare, AmbiguityKind::OddLineEnd);
     odds.add_if(is_odd_version(bytes, side), AmbiguityKind::OddVersion);
-    (Some(Head { version, start, len, odds }), fault)
+    (Some(Head { version, start, len, odds, fields: Fields::of(headers) }), fault)
 }
 
 /// Reads the fields of a trailer section, until the first that is none.

@@ -8,7 +8,7 @@ mod body;
 mod chunked;
 pub(crate) mod framing;
 mod give;
-mod head;
+pub(crate) mod head;
 mod request;
 mod secure;
 mod switch;

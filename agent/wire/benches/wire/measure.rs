@@ -1,0 +1,67 @@
+//! Times, and how they are told.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// A thing is measured for so long.
+const MEASURED_FOR: Duration = Duration::from_millis(400);
+/// A round lasts at least so long, so that the clock does not count.
+const ROUND: Duration = Duration::from_micros(200);
+
+/// Nanoseconds of one call: the best round.
+pub(crate) fn nanos<R>(mut step: impl FnMut() -> R) -> f64 {
+    let mut calls = 1_u32;
+    let mut round = |calls: u32| {
+        let begun = Instant::now();
+        for _ in 0..calls {
+            black_box(step());
+        }
+        begun.elapsed()
+    };
+    while round(calls) < ROUND && calls < 1 << 20 {
+        calls *= 2;
+    }
+    let begun = Instant::now();
+    let mut best = f64::MAX;
+    while begun.elapsed() < MEASURED_FOR {
+        best = best.min(round(calls).as_secs_f64() * 1e9 / f64::from(calls));
+    }
+    best
+}
+
+/// A number with its goal.
+pub(crate) struct Line<'a> {
+    name: &'a str,
+    value: f64,
+    unit: &'a str,
+    goal: Option<(f64, bool)>,
+}
+
+impl<'a> Line<'a> {
+    pub(crate) fn new(name: &'a str, value: f64, unit: &'a str) -> Self {
+        Self { name, value, unit, goal: None }
+    }
+
+    pub(crate) fn at_least(self, goal: Option<f64>) -> Self {
+        Self { goal: goal.map(|goal| (goal, true)), ..self }
+    }
+
+    pub(crate) fn at_most(self, goal: Option<f64>) -> Self {
+        Self { goal: goal.map(|goal| (goal, false)), ..self }
+    }
+
+    pub(crate) fn print(&self) {
+        let Self { name, value, unit, goal } = self;
+        let digits = if *value >= 100.0 { 0 } else { 2 };
+        print!("{name} | {value:.digits$} {unit} |");
+        match goal {
+            Some((goal, true)) => println!(" at least {goal:.0}: {}", verdict(value >= goal)),
+            Some((goal, false)) => println!(" at most {goal:.1}: {}", verdict(value <= goal)),
+            None => println!(),
+        }
+    }
+}
+
+fn verdict(met: bool) -> &'static str {
+    if met { "met" } else { "MISSED" }
+}
