@@ -16,7 +16,8 @@ pub(crate) fn run() {
     println!("benign: 1 KiB of JSON | {benign:.2} ns a byte |");
     println!("benign: small | {small:.2} ns a byte |");
     let mut worst: f64 = 0.0;
-    for (name, talk) in http1().into_iter().chain(tcp()).chain(http2()) {
+    let only = std::env::args().nth(2).unwrap_or_default();
+    for (name, talk) in http1().into_iter().chain(tcp()).chain(http2()).filter(|(name, _)| name.contains(&only)) {
         let each = cost(&talk);
         worst = worst.max(each / benign);
         println!(

@@ -2,9 +2,7 @@
 //!
 //! Each number is the best of many short rounds, since other work on the machine only ever adds. Lines are
 //! `name | value | goal`, which `cargo xtask bench` prints as they are. With a part's name as argument: only that part.
-#![expect(clippy::disallowed_types, reason = "a measurement needs a clock, and only the bench has it")]
 #![expect(clippy::disallowed_methods, reason = "the bench takes its arguments from the command line")]
-#![expect(missing_docs, reason = "a program")]
 
 mod count;
 mod hostile;

@@ -8,6 +8,9 @@ use crate::input::FlowId;
 /// No slot.
 const NONE: u32 = u32::MAX;
 
+/// Slots that are allocated at once.
+const PIECE: u32 = 512;
+
 /// Of the room for flows, this part may be taken by those that are over.
 const OVER_PART: usize = 8;
 
@@ -39,7 +42,10 @@ impl Default for List {
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     by_id: FxHashMap<FlowId, u32>,
-    slots: Vec<Slot>,
+    /// In pieces of [`PIECE`]: a single list of them doubles, and half of it would be empty.
+    slots: Vec<Vec<Slot>>,
+    /// Slots made so far.
+    made: u32,
     free: Vec<u32>,
     live: List,
     over: List,
@@ -56,7 +62,7 @@ impl Table {
     }
 
     fn slot(&mut self, index: u32) -> Option<&mut Slot> {
-        self.slots.get_mut(usize::try_from(index).ok()?)
+        self.slots.get_mut(usize::try_from(index / PIECE).ok()?)?.get_mut(usize::try_from(index % PIECE).ok()?)
     }
 
     /// Flows kept, those that are over included.
@@ -85,8 +91,16 @@ impl Table {
             }
             index
         } else {
-            let Ok(index) = u32::try_from(self.slots.len()) else { return };
-            self.slots.push(slot);
+            let index = self.made;
+            if index == NONE {
+                return;
+            }
+            if index.is_multiple_of(PIECE) {
+                self.slots.push(Vec::with_capacity(usize::try_from(PIECE).unwrap_or_default()));
+            }
+            let Some(piece) = self.slots.last_mut() else { return };
+            piece.push(slot);
+            self.made += 1;
             index
         };
         self.by_id.insert(id, index);

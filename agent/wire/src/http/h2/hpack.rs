@@ -28,6 +28,16 @@ pub(crate) enum Text<'a> {
     Unknown,
 }
 
+impl Text<'_> {
+    /// Bytes that are known.
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::Known(bytes) => bytes.len(),
+            Self::Unknown => 0,
+        }
+    }
+}
+
 /// Why a block cannot be read on. The table is then no longer in step: see [`Decoder::lost_step`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HpackError {
@@ -51,25 +61,68 @@ pub(crate) enum HpackError {
     LateUpdate,
 }
 
-#[derive(Debug)]
+/// An entry of the table: where its text stands in [`Entries::text`].
+#[derive(Clone, Copy, Debug)]
 struct Entry {
-    name: Option<Box<[u8]>>,
-    value: Option<Box<[u8]>>,
+    from: usize,
+    /// `None` where its name is not known.
+    name: Option<usize>,
+    value: usize,
 }
 
 impl Entry {
+    /// Bytes of its text.
+    fn len(self) -> usize {
+        self.name.unwrap_or_default() + self.value
+    }
+
     /// Its size, or the least that it can be.
-    fn size(&self) -> usize {
-        let length = |text: &Option<Box<[u8]>>| text.as_ref().map_or(0, |text| text.len());
-        length(&self.name) + length(&self.value) + ENTRY_OVERHEAD
+    fn size(self) -> usize {
+        self.len() + ENTRY_OVERHEAD
+    }
+}
+
+/// The entries, the newest first. Their text lies in one buffer, so that a table whose entries come and go costs no allocation.
+#[derive(Debug, Default)]
+struct Entries {
+    places: VecDeque<Entry>,
+    text: Vec<u8>,
+}
+
+/// So much text of entries that are gone may lie before that of the others, besides as much as theirs.
+const GONE_BYTES_MAX: usize = 1024;
+
+impl Entries {
+    fn get(&self, at: usize) -> Option<(Text<'_>, Text<'_>)> {
+        let entry = self.places.get(at)?;
+        let (name, value) =
+            self.text.get(entry.from..)?.get(..entry.len())?.split_at_checked(entry.name.unwrap_or(0))?;
+        Some((entry.name.map_or(Text::Unknown, |_| Text::Known(name)), Text::Known(value)))
+    }
+
+    fn push(&mut self, name: Option<&[u8]>, value: &[u8]) {
+        let entry = Entry { from: self.text.len(), name: name.map(<[u8]>::len), value: value.len() };
+        self.text.extend_from_slice(name.unwrap_or_default());
+        self.text.extend_from_slice(value);
+        self.places.push_front(entry);
+    }
+
+    /// Takes the oldest away. Its size.
+    fn pop(&mut self) -> Option<usize> {
+        let oldest = self.places.pop_back()?;
+        let gone = self.places.back().map_or(self.text.len(), |next| next.from);
+        if gone > GONE_BYTES_MAX + (self.text.len() - gone) {
+            self.text.drain(..gone);
+            self.places.iter_mut().for_each(|entry| entry.from -= gone);
+        }
+        Some(oldest.size())
     }
 }
 
 /// One direction's decoder.
 #[derive(Debug)]
 pub(crate) struct Decoder {
-    /// Newest first.
-    entries: VecDeque<Entry>,
+    entries: Entries,
     size: usize,
     size_max: usize,
     /// Everything that the table holds was seen: an index past it is an error, not an unknown.
@@ -87,7 +140,7 @@ impl Decoder {
     /// For a connection seen from its first byte.
     pub(crate) fn new() -> Self {
         Self {
-            entries: VecDeque::new(),
+            entries: Entries::default(),
             size: 0,
             size_max: TABLE_SIZE_INITIAL,
             is_whole: true,
@@ -148,17 +201,11 @@ impl Decoder {
         let index = integer(rest, if is_inserted { 6 } else { 4 })?;
         let mut scratch = std::mem::take(&mut self.scratch);
         let given = self.literal(index, rest, budget, &mut scratch, emit);
-        let entry = given.map(|is_named| {
-            is_inserted.then(|| Entry {
-                name: is_named.then(|| scratch.name.as_slice().into()),
-                value: Some(scratch.value.as_slice().into()),
-            })
-        });
-        self.scratch = scratch;
-        if let Some(entry) = entry? {
-            self.insert(entry);
+        if is_inserted && let Ok(is_named) = given {
+            self.insert(is_named.then_some(scratch.name.as_slice()), &scratch.value);
         }
-        Ok(())
+        self.scratch = scratch;
+        given.map(drop)
     }
 
     /// A literal field: its name by index or spelled out, then its value. Leaves both in `scratch`; gives whether the name is known.
@@ -198,19 +245,19 @@ impl Decoder {
             return Ok((Text::Known(name), Text::Known(value)));
         }
         match self.entries.get(place - STATIC.len()) {
-            Some(entry) => Ok((text(entry.name.as_deref()), text(entry.value.as_deref()))),
+            Some(texts) => Ok(texts),
             None if self.is_whole => Err(HpackError::Index),
             None => Ok((Text::Unknown, Text::Unknown)),
         }
     }
 
     /// RFC 7541 §4.4: evicts first; an entry larger than the table empties it.
-    fn insert(&mut self, entry: Entry) {
-        let size = entry.size();
+    fn insert(&mut self, name: Option<&[u8]>, value: &[u8]) {
+        let size = name.map_or(0, <[u8]>::len) + value.len() + ENTRY_OVERHEAD;
         self.evict(self.size_max.saturating_sub(size));
         if size <= self.size_max {
             self.size += size;
-            self.entries.push_front(entry);
+            self.entries.push(name, value);
         }
     }
 
@@ -229,8 +276,8 @@ impl Decoder {
 
     fn evict(&mut self, size: usize) {
         while self.size > size {
-            let Some(oldest) = self.entries.pop_back() else { return };
-            self.size -= oldest.size();
+            let Some(oldest) = self.entries.pop() else { return };
+            self.size -= oldest;
         }
     }
 }
@@ -241,13 +288,8 @@ impl Default for Decoder {
     }
 }
 
-fn text(bytes: Option<&[u8]>) -> Text<'_> {
-    bytes.map_or(Text::Unknown, Text::Known)
-}
-
 fn spend(budget: &mut usize, name: Text<'_>, value: Text<'_>) -> Result<(), HpackError> {
-    let length = |text| if let Text::Known(bytes) = text { bytes.len() } else { 0 };
-    let cost = length(name) + length(value) + 1;
+    let cost = name.len() + value.len() + 1;
     *budget = budget.checked_sub(cost).ok_or(HpackError::TooLong)?;
     Ok(())
 }

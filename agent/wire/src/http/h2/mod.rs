@@ -23,6 +23,14 @@ pub(crate) use stream::Part;
 /// Streams known at a time; past it the oldest is given as it is. Servers allow 100 to 250 (RFC 9113 §6.5.2 asks for at least 100).
 const STREAMS_MAX: usize = 512;
 
+/// For each byte of a direction, so many bytes of decoded fields are kept; more are dropped and counted. A few bytes of indexes
+/// can stand for 64 KiB of fields, and reading those must not cost a thousand times what other bytes cost. Peers whose table holds
+/// a large token or cookie come to 130 for each byte.
+const CREDIT_PER_BYTE: usize = 256;
+
+/// So much of that is saved up: one head of the largest size.
+const CREDIT_MAX: usize = 64 * 1024;
+
 /// A buffer for header blocks is kept for the next one up to this size.
 const BLOCK_BYTES_KEPT: usize = 4096;
 
@@ -37,6 +45,8 @@ struct Half {
     block_of: Option<Head>,
     /// It was longer than is kept.
     block_cut: bool,
+    /// Bytes of fields that may still be kept, see [`CREDIT_PER_BYTE`].
+    credit: usize,
     /// Bytes of the DATA frame at hand that are body; the rest is padding.
     data_left: u32,
     /// The next byte of the DATA frame at hand is the length of its padding.
@@ -62,6 +72,7 @@ impl Half {
             block: Vec::new(),
             block_of: None,
             block_cut: false,
+            credit: CREDIT_MAX,
             data_left: 0,
             pad_next: false,
             place,
@@ -159,6 +170,8 @@ impl Connection {
             }
             self.half(side).place = Place::Known;
         }
+        let half = self.half(side);
+        half.credit = CREDIT_MAX.min(half.credit.saturating_add(data.len().saturating_mul(CREDIT_PER_BYTE)));
         let mut rest = data;
         if self.frames(side, &mut rest, talk, cx).is_err() {
             cx.counters.malformed_frames += 1;
@@ -328,8 +341,15 @@ impl Connection {
             part.lost = true;
         }
         let (mut dropped, mut unknown) = (0, 0);
+        let credit = &mut half.credit;
         let read = half.table.decode(block.unwrap_or_default(), &mut |name, value| {
             unknown += u64::from(name == hpack::Text::Unknown || value == hpack::Text::Unknown);
+            let Some(left) = credit.checked_sub(name.len() + value.len()) else {
+                part.lost = true;
+                dropped += 1;
+                return;
+            };
+            *credit = left;
             dropped += u64::from(!part.field(name, value, cx.pool, cx.limits));
         });
         cx.counters.unknown_fields += unknown;
