@@ -80,6 +80,8 @@ pub(crate) struct Flow {
     flushed: Timestamp,
     /// It is over; kept for a new connection under the same id.
     pub(crate) over: bool,
+    /// The table has it among those that are over.
+    pub(crate) shelved: bool,
     /// It is in the list of those that want a tick.
     pub(crate) listed: bool,
 }
@@ -95,6 +97,7 @@ impl Flow {
             speaker: None,
             flushed: Timestamp::EPOCH,
             over: false,
+            shelved: false,
             listed: false,
         }
     }

@@ -19,8 +19,6 @@ struct Slot {
     flow: Option<Flow>,
     older: u32,
     newer: u32,
-    /// Which list it is in.
-    over: bool,
 }
 
 /// A list through the slots.
@@ -84,7 +82,7 @@ impl Table {
     /// Adds a flow; its id is not in use.
     pub(crate) fn add(&mut self, flow: Flow) {
         let id = flow.id;
-        let slot = Slot { flow: Some(flow), older: NONE, newer: NONE, over: false };
+        let slot = Slot { flow: Some(flow), older: NONE, newer: NONE };
         let index = if let Some(index) = self.free.pop() {
             if let Some(place) = self.slot(index) {
                 *place = slot;
@@ -109,8 +107,9 @@ impl Table {
 
     /// Removes a flow.
     pub(crate) fn remove(&mut self, index: u32) -> Option<Flow> {
-        let flow = self.slot(index)?.flow.take()?;
+        self.flow(index)?;
         self.unlink(index);
+        let flow = self.slot(index)?.flow.take()?;
         self.by_id.remove(&flow.id);
         self.free.push(index);
         Some(flow)
@@ -119,9 +118,9 @@ impl Table {
     /// The flow was used just now, and is over or not.
     pub(crate) fn touch(&mut self, index: u32) {
         let newest = self.live.newest;
-        let Some(slot) = self.slot(index) else { return };
-        let over = slot.flow.as_ref().is_some_and(|flow| flow.over);
-        if index == newest && !over && !slot.over {
+        let Some(flow) = self.flow(index) else { return };
+        let over = flow.over;
+        if index == newest && !over && !flow.shelved {
             return;
         }
         self.unlink(index);
@@ -142,13 +141,15 @@ impl Table {
             before.newer = index;
         }
         if let Some(slot) = self.slot(index) {
-            (slot.older, slot.newer, slot.over) = (before, NONE, over);
+            (slot.older, slot.newer) = (before, NONE);
+            slot.flow.iter_mut().for_each(|flow| flow.shelved = over);
         }
     }
 
     fn unlink(&mut self, index: u32) {
         let Some(slot) = self.slot(index) else { return };
-        let (older, newer, over) = (slot.older, slot.newer, slot.over);
+        let (older, newer) = (slot.older, slot.newer);
+        let over = slot.flow.as_ref().is_some_and(|flow| flow.shelved);
         (slot.older, slot.newer) = (NONE, NONE);
         if let Some(slot) = self.slot(older) {
             slot.newer = newer;
