@@ -91,9 +91,9 @@ fn tcp() -> Vec<(&'static str, Talk)> {
         ("one head in segments of one byte", heads().in_pieces(1)),
         ("the last first, segments of one byte", backwards(whole().in_pieces(1), 200)),
         ("the last first, segments of 100 bytes", backwards(whole().in_pieces(100), 200)),
-        ("every second segment late", every_second_late(whole().in_pieces(13))),
+        ("every second segment late", every_second_late(&whole().in_pieces(13))),
         ("a gap after each segment", gaps(whole().in_pieces(100))),
-        ("each segment twice, other bytes", conflicting(whole().in_pieces(100))),
+        ("each segment twice, other bytes", conflicting(&whole().in_pieces(100))),
         ("each byte in a hundred segments", overlapping()),
     ]
 }
@@ -106,7 +106,7 @@ fn backwards(talk: Talk, run: usize) -> Talk {
     Talk::of_packets(packets)
 }
 
-fn every_second_late(talk: Talk) -> Talk {
+fn every_second_late(talk: &Talk) -> Talk {
     let mut packets = Vec::new();
     for side in talk.packets.chunk_by(|a, b| a.side == b.side) {
         packets.extend(side.iter().skip(1).step_by(2).cloned());
@@ -119,7 +119,7 @@ fn gaps(talk: Talk) -> Talk {
     Talk::of_packets(talk.packets.into_iter().step_by(2).collect())
 }
 
-fn conflicting(talk: Talk) -> Talk {
+fn conflicting(talk: &Talk) -> Talk {
     let other = |packet: &Packet| Packet { bytes: vec![b'y'; packet.bytes.len()], ..packet.clone() };
     Talk::of_packets(talk.packets.iter().flat_map(|packet| [packet.clone(), other(packet)]).collect())
 }

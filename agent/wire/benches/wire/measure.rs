@@ -25,14 +25,14 @@ pub(crate) fn nanos<R>(mut step: impl FnMut() -> R) -> f64 {
         for _ in 0..calls {
             black_box(step());
         }
-        processor_time() - begun
+        processor_time().saturating_sub(begun)
     };
     while round(calls) < ROUND && calls < 1 << 20 {
         calls *= 2;
     }
     let begun = processor_time();
     let mut best = f64::MAX;
-    while processor_time() - begun < MEASURED_FOR {
+    while processor_time().saturating_sub(begun) < MEASURED_FOR {
         best = best.min(round(calls).as_secs_f64() * 1e9 / f64::from(calls));
     }
     best

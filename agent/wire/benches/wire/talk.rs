@@ -1,5 +1,6 @@
 //! Traffic as it comes from capture: packets of flows, made once and played often.
 
+use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -39,7 +40,7 @@ impl Exchange {
     fn new(fields: &[(&str, &str)], body: &str) -> Self {
         let mut request = String::from("GET /items/17?full=1 HTTP/1.1\r\nHost: api.example.com\r\n");
         for (name, value) in [("Accept", "application/json"), ("User-Agent", "curl/8.5.0")].iter().chain(fields) {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            write!(request, "{name}: {value}\r\n").expect("a string");
         }
         request.push_str("\r\n");
         let response = format!(

@@ -54,7 +54,9 @@ enum Coding {
 impl Fields {
     pub(crate) fn of(headers: &[Header<'_>]) -> Self {
         let mut fields = Self::default();
-        headers.iter().for_each(|header| fields.add(header));
+        for header in headers {
+            fields.add(header);
+        }
         fields
     }
 

@@ -309,7 +309,9 @@ pub(crate) fn walk<'a>(bytes: &'a [u8], side: Side, headers: &mut HeaderVec<'a>)
         len = after;
     };
     let mut odds = Odds::default();
-    headers.iter().for_each(|header| tab(bytes, side, header, &mut odds));
+    for header in headers.iter() {
+        tab(bytes, side, header, &mut odds);
+    }
     odds.add_if(bare, AmbiguityKind::OddLineEnd);
     odds.add_if(is_odd_version(bytes, side), AmbiguityKind::OddVersion);
     (Some(Head { version, start, len, odds, fields: Fields::of(headers) }), fault)
