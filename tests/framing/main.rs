@@ -11,6 +11,7 @@ mod support;
 mod answers;
 mod cases;
 mod clients;
+mod feed;
 mod judge;
 mod origin;
 mod recorder;

@@ -6,7 +6,8 @@ use apiscope_wire::{AmbiguityKind, CloseReason, Event, Payload, Side, Start};
 
 use super::answers::Answer;
 use super::clients::Got;
-use super::judge::{self, Match};
+use super::feed::Feed;
+use super::judge::Match;
 
 /// What wire gave.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub(crate) struct Reading {
 /// Reads the exchange with the server's bytes in pieces of `piece`.
 pub(crate) fn read(answer: &Answer, piece: usize) -> Reading {
     let mut reading = Reading::default();
-    let mut feed = judge::Feed::new();
+    let mut feed = Feed::new();
     let ask = format!("{} /x HTTP/1.1\r\nHost: a\r\n\r\n", answer.method);
     let mut take = |event: &Event<'_>| reading.take(event);
     feed.segment(Side::Client, 0, Payload::Open, &mut take);

@@ -73,6 +73,12 @@ pub(super) static TOOLS: &[Need] = &[
     program("caddy", "caddy", Scope::Test, "Go's HTTP server, whose reading of odd framing the tests compare"),
     program("gunicorn", "gunicorn", Scope::Test, "a server whose reading of odd framing the tests compare"),
     program("haproxy", "haproxy", Scope::Test, "a server whose reading of odd framing the tests compare"),
+    Need {
+        package: "libhtp-dev",
+        why: "Suricata's HTTP reader, a second opinion in the tests",
+        scope: Scope::Test,
+        probe: Probe::File("/usr/include/htp/htp.h"),
+    },
     program("node", "nodejs", Scope::Test, "a server whose reading of odd framing the tests compare"),
     program("promtool", "prometheus", Scope::Test, "checks and scrapes the metrics in the tests"),
     program("ps", "procps", Scope::Test, "looks for processes in the tests"),
