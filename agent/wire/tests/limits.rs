@@ -5,7 +5,7 @@ mod common;
 use apiscope_wire::{
     CloseReason, Counters, Coverage, Event, FlowId, Input, Limits, Payload, Segment, Seq, Side, Timestamp, Wire,
 };
-use common::{Outcome, Step, Transcript, What, origin, play, steps};
+use common::{FIRST, Outcome, Step, Transcript, What, origin, play, steps};
 
 fn outcome(limits: Limits, text: &str) -> Outcome {
     play(limits, &steps(&Transcript::parse(text), &mut |n| n))
@@ -244,14 +244,39 @@ fn what_is_out_of_every_window_is_dropped() {
 }
 
 #[test]
-fn a_second_copy_that_differs_is_told_once() {
-    let mut all = steps(&Transcript::parse(">>>\nGET /a HTTP/1.1\n"), &mut |n| n);
-    for (seq, text) in [(20_u32, "later"), (20, "LATER"), (21, "ATE")] {
-        all.push(Step::Segment { side: Side::Client, seq, what: What::Bytes(text.into()) });
+fn copies_that_differ_leave_their_message_in_doubt_and_no_other() {
+    let text = "POST /a HTTP/1.1\r\nContent-Length: 4\r\n\r\nabcdPOST /b HTTP/1.1\r\nContent-Length: 4\r\n\r\nefgh";
+    let (body, second) = (text.find("abcd").expect("a body"), text.find("efgh").expect("a body"));
+    let segment = |at: usize, text: &str| {
+        let seq = FIRST[0].wrapping_add(u32::try_from(at).expect("small"));
+        Step::Segment { side: Side::Client, seq, what: What::Bytes(text.into()) }
+    };
+    let open = steps(&Transcript::default(), &mut |n| n);
+    for (index, at) in [body, second].into_iter().enumerate() {
+        let copies = [segment(at, &text[at..at + 4]), segment(at + 1, "XY"), segment(at + 2, "Z")];
+        let got = play(Limits::default(), &[&open[..], &copies, &[segment(0, text)]].concat());
+        let complete: Vec<_> = got.lines.iter().map(|line| line.complete).collect();
+        assert_eq!(complete, [index != 0, index != 1], "{}", got.render());
+        assert_eq!(got.odd, [format!("{index} Client ConflictingBytes")]);
+        assert_eq!(got.counters.conflicts, 1);
     }
+}
+
+#[test]
+fn copies_of_a_head_that_differ_leave_what_follows_in_doubt() {
+    let text = "POST /a HTTP/1.1\r\nContent-Length: 4\r\n\r\nabcdGET /b HTTP/1.1\r\n\r\n";
+    let at = text.find("4\r\n").expect("a length");
+    let segment = |at: usize, text: &str| {
+        let seq = FIRST[0].wrapping_add(u32::try_from(at).expect("small"));
+        Step::Segment { side: Side::Client, seq, what: What::Bytes(text.into()) }
+    };
+    let mut all = steps(&Transcript::default(), &mut |n| n);
+    all.extend([segment(at, "9"), segment(at, "4"), segment(0, text)]);
     let got = play(Limits::default(), &all);
+    assert_eq!(got.lines.len(), 1, "{}", got.render());
+    assert!(!got.lines[0].complete);
     assert_eq!(got.odd, ["0 Client ConflictingBytes"]);
-    assert_eq!(got.counters.conflicts, 1);
+    assert_eq!(got.coverage.socket(), text.len() as u64);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Connections: segments of two directions to two streams of bytes in order, each byte accounted for once.
 //!
 //! Each direction waits at a gap for what is missing, within bounds of bytes, pieces and time, and then gives it up: the
-//! reader is told of a hole of known length. The first copy of a byte counts. Two things pass between the directions: a
+//! reader is told of a hole of known length. Of copies of a byte that differ one counts, in doubt (see [`reorder`]). Two things pass between the directions: a
 //! response that nobody waits for gives up the client's gap, since the server has read what we miss; and a *turn*. A turn
 //! begins where a side goes on after the other side has sent something, with nothing missing just before it. Only there
 //! a reader that lost its place may take bytes for the start of a message: inside a body nothing that looks like a message
@@ -10,6 +10,7 @@
 //! It never copies what is in order, and keeps nothing of a connection at rest but its place in the streams.
 //! Entry: [`table::Table`], [`Flow::segment`].
 
+mod order;
 pub(crate) mod reorder;
 pub(crate) mod stream;
 pub(crate) mod table;
@@ -281,130 +282,17 @@ impl Flow {
         }
     }
 
-    /// Keeps a piece for later, within the bounds.
-    fn hold(&mut self, side: Side, pos: u64, piece: Piece<'_>, fresh: Fresh, io: &mut Io<'_>) {
-        let needed = match piece {
-            Piece::Bytes(bytes) => bytes.len(),
-            Piece::Skipped(_) | Piece::Unread(_) => 0,
-        };
-        while io.pool.allocated.saturating_add(needed) > io.limits.buffered_bytes_max {
-            if !self.give_up(side, Why::Limit, io) {
-                break;
-            }
-        }
-        let full = io.pool.allocated.saturating_add(needed) > io.limits.buffered_bytes_max;
-        let next = self.half(side).stream.next;
-        if pos <= next {
-            let behind = next - pos;
-            io.counters.duplicate_bytes += behind.min(piece.len());
-            let fresh = if behind == 0 { fresh } else { Fresh::No };
-            return self.in_order(side, piece.part(behind, u64::MAX), fresh, io);
-        }
-        if full {
-            self.lose(side, pos - next, Why::Limit, io);
-            return self.in_order(side, piece, fresh, io);
-        }
-        self.insert(side, pos, piece, fresh, io);
-        while self.half(side).stream.reorder.as_ref().is_some_and(|reorder| {
-            reorder.allocated() > io.limits.reorder_bytes_max || reorder.chunks() > io.limits.reorder_chunks_max
-        }) {
-            if !self.give_up(side, Why::Limit, io) {
-                break;
-            }
-        }
-    }
-
-    /// Reads a piece that is next in order; what was there before it keeps its place.
-    fn in_order(&mut self, side: Side, piece: Piece<'_>, fresh: Fresh, io: &mut Io<'_>) {
-        let stream = &self.half(side).stream;
-        let pos = stream.next;
-        let until = stream.reorder.as_ref().and_then(|reorder| reorder.first());
-        let now = piece.part(0, until.map_or(u64::MAX, |until| until.saturating_sub(pos)));
-        if now.len() > 0 {
-            self.feed(side, now, fresh, io);
-        }
-        if now.len() < piece.len() {
-            self.insert(side, pos + now.len(), piece.part(now.len(), u64::MAX), Fresh::No, io);
-        }
-        self.drain(side, io);
-    }
-
-    /// Keeps what no piece covers yet, and tells of bytes that differ from the first copy.
-    fn insert(&mut self, side: Side, pos: u64, piece: Piece<'_>, fresh: Fresh, io: &mut Io<'_>) {
-        let at = io.at;
-        let reorder = self.half(side).stream.reorder.get_or_insert_default();
-        let had = reorder.allocated();
-        let inserted = reorder.insert(pos, piece, fresh, at);
-        io.pool.allocated += reorder.allocated() - had;
-        io.counters.duplicate_bytes += inserted.duplicate;
-        if inserted.conflict
-            && let Some(kind) = self.half(side).stream.conflict()
-        {
-            io.counters.conflicts += 1;
-            let index = self.talk.pairs.current();
-            self.cx(io).ambiguous(index, side, kind);
-        }
-    }
-
-    /// Gives up the first gap, and reads on behind it. Whether there was one.
-    fn give_up(&mut self, side: Side, why: Why, io: &mut Io<'_>) -> bool {
-        let Some(n) = self.half(side).stream.gap() else { return false };
-        self.lose(side, n, why, io);
-        self.drain(side, io);
-        true
-    }
-
-    /// So many bytes at the head of the stream are lost.
-    fn lose(&mut self, side: Side, n: u64, why: Why, io: &mut Io<'_>) {
-        if n == 0 {
-            return;
-        }
-        io.counters.gaps += 1;
-        io.counters.gaps_by_limit += u64::from(why == Why::Limit);
-        let stream = &mut self.half(side).stream;
-        let rare = &mut *stream.rare;
-        let ring = n.min(rare.ring_lost);
-        rare.ring_lost -= ring;
-        rare.unexplained = rare.unexplained.saturating_add(n - ring);
-        stream.advance(n);
-        let lost = &mut self.talk.coverage.lost;
-        lost.ring += ring;
-        match why {
-            Why::Past => lost.gap += n - ring,
-            Why::Limit => lost.memory += n - ring,
-        }
-        self.with_reader(side, io, |reader, talk, cx| reader.hole(n, Hole::Lost, talk, cx));
-    }
-
-    /// Reads what has become in order.
-    fn drain(&mut self, side: Side, io: &mut Io<'_>) {
-        let now = io.at;
-        loop {
-            let stream = &mut self.half(side).stream;
-            let next = stream.next;
-            let Some(reorder) = stream.reorder.as_mut() else { break };
-            let Some(chunk) = reorder.pop_at(next) else {
-                if reorder.is_empty() {
-                    stream.reorder = None;
-                }
-                break;
-            };
-            io.pool.allocated = io.pool.allocated.saturating_sub(chunk.allocated());
-            io.at = chunk.at;
-            let fresh = if chunk.fresh == Fresh::Turn { Fresh::Held } else { chunk.fresh };
-            self.feed(side, chunk.piece(), fresh, io);
-        }
-        io.at = now;
-    }
-
-    /// Gives the reader what is next in order.
-    fn feed(&mut self, side: Side, piece: Piece<'_>, fresh: Fresh, io: &mut Io<'_>) {
+    /// Gives the reader what is next in order. `doubt`: it came in copies that differ.
+    fn feed(&mut self, side: Side, piece: Piece<'_>, fresh: Fresh, doubt: bool, io: &mut Io<'_>) {
         let n = piece.len();
         self.half(side).stream.advance(n);
         match piece {
             Piece::Bytes(bytes) => {
                 self.prove_unasked(side, io);
-                self.with_reader(side, io, |reader, talk, cx| reader.bytes(bytes, fresh, talk, cx));
+                self.with_reader(side, io, |reader, talk, cx| {
+                    cx.doubt = doubt;
+                    reader.bytes(bytes, fresh, talk, cx);
+                });
             }
             Piece::Skipped(_) => {
                 self.talk.count_skipped(n);
@@ -434,6 +322,7 @@ impl Flow {
             flow: self.id,
             origin: &self.origin,
             at: io.at,
+            doubt: false,
         }
     }
 
@@ -449,8 +338,8 @@ impl Flow {
             Side::Client => (&mut client.reader, &mut server.reader),
             Side::Server => (&mut server.reader, &mut client.reader),
         };
-        let mut cx =
-            Cx { limits: io.limits, counters: io.counters, pool: io.pool, emit: io.emit, flow: *id, origin, at: io.at };
+        let Io { limits, counters, pool, emit, at } = io;
+        let mut cx = Cx { limits, counters, pool, emit: &mut **emit, flow: *id, origin, at: *at, doubt: false };
         let ignored = talk.ignored();
         step(reader, talk, &mut cx);
         if talk.ignored() && !ignored {

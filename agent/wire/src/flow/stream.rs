@@ -1,6 +1,5 @@
 //! One direction of a connection: sequence numbers become offsets in a stream that never wraps.
 
-use crate::event::AmbiguityKind;
 use crate::flow::reorder::Reorder;
 use crate::input::Seq;
 use crate::seldom::{Seldom, Unset};
@@ -40,7 +39,7 @@ pub(crate) struct Stream {
     pub(crate) opened: bool,
     /// Its end was reached and told.
     pub(crate) ended: bool,
-    /// A conflict was told.
+    /// A conflict was counted.
     conflicted: bool,
 }
 
@@ -183,9 +182,9 @@ impl Stream {
         until.checked_sub(self.next).filter(|n| *n > 0)
     }
 
-    /// The kind to tell, the first time that two copies differ.
-    pub(crate) fn conflict(&mut self) -> Option<AmbiguityKind> {
-        if std::mem::replace(&mut self.conflicted, true) { None } else { Some(AmbiguityKind::ConflictingBytes) }
+    /// Two copies of bytes differ: whether for the first time.
+    pub(crate) fn conflict(&mut self) -> bool {
+        !std::mem::replace(&mut self.conflicted, true)
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) origin: &'a Origin,
     /// When the bytes at hand were seen.
     pub(crate) at: Timestamp,
+    /// They came in copies that differ: what is made of them is not proven.
+    pub(crate) doubt: bool,
 }
 
 impl Cx<'_> {

@@ -21,10 +21,13 @@ pub(crate) struct Begun {
     pub(crate) sure: bool,
     /// The client waits for a 100 (Continue) before it sends the body.
     pub(crate) expects: bool,
+    /// Where it ends is in doubt: bytes that say so came in copies that differ.
+    pub(crate) doubt: bool,
 }
 
 /// An unfinished message. While the head is read, `buf` holds the head so far; later the head and the body's prefix.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all of them combine")]
 pub(crate) struct Work {
     pub(crate) buf: Vec<u8>,
     /// The trailer section so far.
@@ -48,6 +51,8 @@ pub(crate) struct Work {
     pub(crate) cut: bool,
     /// Some of it was missed.
     pub(crate) lost: bool,
+    /// Some of it came in copies that differ.
+    pub(crate) doubt: bool,
     /// Ambiguities told so far.
     pub(crate) odds: Odds,
 }

@@ -47,7 +47,15 @@ impl Reader {
         if let Some((body, len)) = whole.filter(|(body, _)| body.len() <= cx.limits.body_bytes_max) {
             talk.coverage.parsed += len as u64;
             let body = Body { data: body, total: begun.sure.then_some(body.len() as u64) };
-            give(head, (headers, &[]), body, begun, begun.sure, (cx.at, cx.at), cx);
+            give(
+                head,
+                (headers, &[]),
+                body,
+                begun,
+                begun.sure && !self.tell_doubt(cx.doubt, begun, cx),
+                (cx.at, cx.at),
+                cx,
+            );
             self.after(begun, talk, cx);
             return rest.get(len..).unwrap_or_default();
         }
@@ -55,6 +63,7 @@ impl Reader {
         if !cx.pool.append(&mut work.buf, head_bytes, cx.limits) {
             cx.counters.cut_by_memory += 1;
             let body = Body { data: &[], total: None };
+            self.tell_doubt(cx.doubt, begun, cx);
             give(head, (headers, &[]), body, begun, false, (cx.at, cx.at), cx);
             cx.pool.give(work);
             self.lose_step(Unread::JoinedLate, talk, cx);
@@ -131,7 +140,7 @@ impl Reader {
         cx.all_ambiguous(index, self.side, odds);
         cx.counters.malformed_heads += u64::from(matches!(fault, Some(Fault::Line(_))) || framing == Framing::Unknown);
         let framing = if fault.is_some() { Framing::Unknown } else { framing };
-        Some(Begun { index, framing, sure, expects: fields.expects })
+        Some(Begun { index, framing, sure, expects: fields.expects, doubt: cx.doubt })
     }
 
     fn answer(&mut self, status: u16, talk: &mut Talk, cx: &mut Cx<'_>) -> (u32, Asked) {
@@ -200,7 +209,7 @@ impl Reader {
         };
         let Some(head) = head else { return };
         let body = Body { data, total: (ended && begun.sure).then_some(work.total) };
-        let complete = ended && begun.sure && !work.lost;
+        let complete = ended && begun.sure && !work.lost && !self.tell_doubt(work.doubt, begun, cx);
         let mut trailers = HeaderVec::new();
         head::trailers(&work.trailers, &mut trailers);
         give(&head, (&headers, &trailers), body, begun, complete, (work.began, work.latest.max(cx.at)), cx);
@@ -211,7 +220,7 @@ impl Reader {
         if begun.framing == Framing::Switched {
             cov_mark::hit!(switched);
             talk.ignore(Kind::NotHttp, cx);
-        } else if !begun.sure && begun.framing != Framing::Length(0) {
+        } else if begun.doubt || (!begun.sure && begun.framing != Framing::Length(0)) {
             cov_mark::hit!(unsure_framing);
             self.lose_step(Unread::JoinedLate, talk, cx);
         }
@@ -246,6 +255,25 @@ fn give(
 }
 
 impl Reader {
+    /// Says of a message that copies of its bytes differ, if it is so.
+    fn tell_doubt(&self, doubt: bool, begun: Begun, cx: &mut Cx<'_>) -> bool {
+        if doubt || begun.doubt {
+            cx.ambiguous(begun.index, self.side, AmbiguityKind::ConflictingBytes);
+        }
+        doubt || begun.doubt
+    }
+
+    /// The bytes at hand came in copies that differ: so does the message under way, and where it ends unless its length is known.
+    pub(crate) fn doubt(&mut self) {
+        let ends_anywhere = matches!(self.state, State::Chunked(_));
+        if let Some(work) = self.work.as_deref_mut() {
+            work.doubt = true;
+            if let Some(begun) = &mut work.begun {
+                begun.doubt |= ends_anywhere;
+            }
+        }
+    }
+
     /// The side that this reader reads.
     pub(crate) fn side(&self) -> Side {
         self.side

@@ -80,6 +80,10 @@ impl Reader {
         }
     }
 
+    fn is_in_body(&self) -> bool {
+        matches!(self.state, State::Length { .. } | State::Chunked(_))
+    }
+
     /// The other side speaks: a message under way no longer ends the last that was said.
     pub(crate) fn interrupt(&mut self) {
         if self.starts == Fresh::Turn {
@@ -97,7 +101,8 @@ impl Reader {
         let mut fresh = fresh;
         let mut stalled = 0;
         while !data.is_empty() {
-            if talk.kind == Kind::H2 {
+            // A request is sent whole before the client speaks HTTP/2 (RFC 7540 section 3.2).
+            if talk.kind == Kind::H2 && !self.is_in_body() {
                 return self.h2_bytes(data, talk, cx);
             }
             if talk.kind == Kind::Tls {
@@ -110,6 +115,9 @@ impl Reader {
             }
             if let Some(work) = self.work.as_deref_mut() {
                 work.latest = work.latest.max(cx.at);
+            }
+            if cx.doubt {
+                self.doubt();
             }
             let had = data.len();
             data = match self.state {
@@ -131,6 +139,9 @@ impl Reader {
                     return;
                 }
             };
+            if cx.doubt {
+                self.doubt();
+            }
             if data.len() < had {
                 fresh = Fresh::No;
                 stalled = 0;
@@ -339,8 +350,11 @@ impl Reader {
             return self.refuse_head(kind, talk, cx);
         };
         let len = head.len;
-        let begun = self.begin(&head, &headers, folded, fault, talk, cx);
+        let mut begun = self.begin(&head, &headers, folded, fault, talk, cx);
         drop(headers);
+        if let Some(begun) = &mut begun {
+            begun.doubt |= work.doubt;
+        }
         talk.coverage.parsed += len as u64;
         talk.coverage.unparsed.malformed += (work.buf.len() - len) as u64;
         work.buf.truncate(len);

@@ -53,6 +53,10 @@ impl Reader {
     }
 
     fn pass_gathered(&mut self, h2: &mut Connection, talk: &mut Talk, cx: &mut Cx<'_>) {
+        if self.work.as_deref().is_some_and(|work| work.head_len > 0) {
+            // A request whose body is still under way when the server switches.
+            self.finish(false, talk, cx);
+        }
         if let Some(work) = self.work.take() {
             talk.coverage.parsed += work.lead;
             if !work.buf.is_empty() {

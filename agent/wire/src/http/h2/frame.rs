@@ -6,13 +6,13 @@ use crate::input::Side;
 pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Bytes of a frame's head.
-const HEAD_BYTES: usize = 9;
+pub(crate) const HEAD_BYTES: usize = 9;
 
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
 const PRIORITY: u8 = 2;
 pub(crate) const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
+pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const PUSH_PROMISE: u8 = 5;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
@@ -20,7 +20,7 @@ const WINDOW_UPDATE: u8 = 8;
 pub(crate) const CONTINUATION: u8 = 9;
 
 pub(crate) const END_STREAM: u8 = 0x1;
-const ACK: u8 = 0x1;
+pub(crate) const ACK: u8 = 0x1;
 pub(crate) const END_HEADERS: u8 = 0x4;
 pub(crate) const PADDED: u8 = 0x8;
 pub(crate) const WITH_PRIORITY: u8 = 0x20;
@@ -40,7 +40,7 @@ impl Head {
         self.flags & flag != 0
     }
 
-    fn read(bytes: [u8; HEAD_BYTES]) -> Self {
+    pub(crate) fn read(bytes: [u8; HEAD_BYTES]) -> Self {
         let [a, b, c, kind, flags, s0, s1, s2, s3] = bytes;
         Self {
             length: u32::from_be_bytes([0, a, b, c]),
@@ -52,7 +52,7 @@ impl Head {
     }
 
     /// Whether it breaks no rule on sizes and streams (RFC 9113 §6). Frames of an unknown kind are ignored (§5.5), so they break none.
-    fn is_allowed(self) -> bool {
+    pub(crate) fn is_allowed(self) -> bool {
         match self.kind {
             DATA | HEADERS | CONTINUATION | PUSH_PROMISE => self.stream != 0,
             PRIORITY => self.stream != 0 && self.length == 5,
@@ -187,6 +187,11 @@ impl Frames {
         let bytes = take(data, wanted.len());
         self.preface -= bytes.len();
         if wanted.starts_with(bytes) { Ok(()) } else { Err(NoFrames) }
+    }
+
+    /// Whether so many bytes all lie in the payload at hand.
+    pub(crate) fn is_within(&self, n: usize) -> bool {
+        self.now.is_some() && u64::from(self.left) >= n as u64
     }
 
     /// Passes over a hole inside the payload at hand. How much of it lay there; the rest is in what follows.

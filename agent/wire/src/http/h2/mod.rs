@@ -2,12 +2,15 @@
 //!
 //! Flow control, priorities and settings are not followed: they change nothing of what was sent. What was not seen is never
 //! invented: a stream whose request line stands in a part of the table that nobody here has seen is counted, and given without
-//! its request. After a hole that is not inside a body the frames are found again where a whole chain of them begins.
+//! its request. After a hole that is not inside a body the frames are found again where a segment begins with a whole chain of them, or where [`search`]
+//! proves that one begins.
 //! Entry: [`Connection::bytes`], [`Connection::hole`], [`Connection::end`].
 
 pub(crate) mod frame;
 mod hpack;
 mod huffman;
+mod search;
+mod settings;
 mod statics;
 mod stream;
 
@@ -18,6 +21,8 @@ use crate::http::{Cx, Hole, Talk, Unread};
 use crate::input::Side;
 use frame::{Frames, Head, Piece};
 use hpack::Decoder;
+use search::Search;
+use settings::Settings;
 pub(crate) use stream::Part;
 
 /// Streams known at a time; past it the oldest is given as it is. Servers allow 100 to 250 (RFC 9113 §6.5.2 asks for at least 100).
@@ -47,11 +52,17 @@ struct Half {
     block_cut: bool,
     /// Bytes of fields that may still be kept, see [`CREDIT_PER_BYTE`].
     credit: usize,
+    /// It came in copies that differ.
+    block_doubt: bool,
     /// Bytes of the DATA frame at hand that are body; the rest is padding.
     data_left: u32,
     /// The next byte of the DATA frame at hand is the length of its padding.
     pad_next: bool,
     place: Place,
+    /// Behind a hole: where the frames go on, if the longest is known.
+    search: Option<Box<Search>>,
+    /// What it has said of what it takes.
+    settings: Settings,
 }
 
 /// Whether the place in the frames of a direction is known.
@@ -73,15 +84,30 @@ impl Half {
             block_of: None,
             block_cut: false,
             credit: CREDIT_MAX,
+            block_doubt: false,
             data_left: 0,
             pad_next: false,
             place,
+            search: None,
+            settings: Settings::default(),
         }
     }
 
     /// The place in the frames is lost, and with it what a block has put into the table.
     fn lose_step(&mut self) {
-        *self = Self::new(Frames::default(), Decoder::joined_late(), Place::Lost);
+        let settings = std::mem::take(&mut self.settings);
+        *self = Self { settings, ..Self::new(Frames::default(), Decoder::joined_late(), Place::Lost) };
+    }
+
+    /// How many of these bytes lie before the next frame; all if there is none for sure. Bytes are passed over where a sender sends
+    /// much at a time, so who writes a body may choose what follows: then only a proof counts. Where bytes were missed, nobody has
+    /// chosen that frames begin with a segment.
+    fn unread(&mut self, data: &[u8], side: Side) -> usize {
+        match self.search.as_deref_mut() {
+            Some(search) => search.bytes(data).unwrap_or(data.len()),
+            None if frame::is_chain(data, side) => 0,
+            None => data.len(),
+        }
     }
 }
 
@@ -161,22 +187,30 @@ impl Connection {
 
     /// The next bytes of a side; they begin a segment, or follow what was held.
     pub(crate) fn bytes(&mut self, side: Side, data: &[u8], talk: &mut Talk, cx: &mut Cx<'_>) {
-        let place = self.half(side).place;
-        if place != Place::Known {
-            if !frame::is_chain(data, side) {
-                let why = if place == Place::Broken { Unread::Malformed } else { Unread::JoinedLate };
-                why.count(&mut talk.coverage, data.len() as u64);
+        let half = self.half(side);
+        let mut data = data;
+        if half.place != Place::Known {
+            let why = if half.place == Place::Broken { Unread::Malformed } else { Unread::JoinedLate };
+            let unread = half.unread(data, side);
+            why.count(&mut talk.coverage, unread as u64);
+            data = data.get(unread..).unwrap_or_default();
+            if data.is_empty() {
                 return;
             }
-            self.half(side).place = Place::Known;
+            half.place = Place::Known;
+            half.search = None;
         }
         let half = self.half(side);
         half.credit = CREDIT_MAX.min(half.credit.saturating_add(data.len().saturating_mul(CREDIT_PER_BYTE)));
         let mut rest = data;
+        let frames_end = !self.half(side).frames.is_within(data.len());
         if self.frames(side, &mut rest, talk, cx).is_err() {
             cx.counters.malformed_frames += 1;
             self.lose_step(side, cx);
             self.half(side).place = Place::Broken;
+        } else if cx.doubt && frames_end {
+            // Where a frame ends is in doubt, and so is all that follows.
+            self.lose_step(side, cx);
         }
         talk.coverage.parsed += (data.len() - rest.len()) as u64;
         talk.coverage.unparsed.malformed += rest.len() as u64;
@@ -203,6 +237,7 @@ impl Connection {
                 match head.kind {
                     frame::DATA => self.data(side, head.stream, bytes, cx),
                     frame::HEADERS | frame::CONTINUATION | frame::PUSH_PROMISE => self.gather(side, bytes, cx),
+                    frame::SETTINGS => self.half(side).settings.bytes(bytes),
                     _ => {}
                 }
                 Ok(())
@@ -224,12 +259,14 @@ impl Connection {
             frame::HEADERS | frame::PUSH_PROMISE => {
                 half.block.clear();
                 half.block_cut = false;
+                half.block_doubt = false;
                 half.block_of = Some(head);
             }
             frame::DATA => {
                 half.pad_next = head.has(frame::PADDED);
                 half.data_left = head.length;
             }
+            frame::SETTINGS => half.settings.begin(),
             _ => {}
         }
         Ok(())
@@ -237,6 +274,7 @@ impl Connection {
 
     fn gather(&mut self, side: Side, bytes: &[u8], cx: &mut Cx<'_>) {
         let half = self.half(side);
+        half.block_doubt |= cx.doubt;
         // A flood of CONTINUATION frames ends here: past the bound a block is passed over, not kept.
         if half.block_cut
             || half.block.len() + bytes.len() > cx.limits.head_bytes_max
@@ -257,7 +295,7 @@ impl Connection {
         let body = bytes.get(..usize::try_from(half.data_left).unwrap_or(usize::MAX)).unwrap_or(bytes);
         half.data_left -= u32::try_from(body.len()).unwrap_or(half.data_left);
         if let Some(Way::Open(part)) = self.streams.get_mut(&stream).map(|stream| stream.way(side)) {
-            part.heard(cx.at);
+            part.heard(cx.at, cx.doubt);
             part.data(body, cx.pool, cx.limits);
         }
     }
@@ -286,7 +324,7 @@ impl Connection {
         let half = self.half(side);
         let Some(of) = half.block_of.take() else { return };
         let block = std::mem::take(&mut half.block);
-        let is_cut = half.block_cut;
+        let (is_cut, is_doubted) = (half.block_cut, half.block_doubt);
         if is_cut {
             cx.counters.heads_too_long += 1;
             half.table.lost_step();
@@ -298,6 +336,9 @@ impl Connection {
             self.fields(side, of, None, talk, cx);
         } else {
             self.fields(side, of, Some(&block), talk, cx);
+        }
+        if is_doubted {
+            self.half(side).table.lost_step();
         }
         if block.capacity() <= BLOCK_BYTES_KEPT {
             self.half(side).block = block;
@@ -333,7 +374,7 @@ impl Connection {
             // Fields after the end: read for the table's sake.
             Way::None | Way::Over => scrap.insert(cx.pool.take_part()),
         };
-        part.heard(cx.at);
+        part.heard(cx.at, half.block_doubt);
         part.lost |= block.is_none();
         if side == Side::Server && part.is_headless() {
             // Fields whose status is not known: those of an interim response, if a head follows, which these then may be.
@@ -456,7 +497,12 @@ impl Connection {
         let half = self.half(side);
         let (frame, passed) = half.frames.pass(n);
         let Some(frame) = frame.filter(|frame| frame.kind == frame::DATA && !half.pad_next && passed == n) else {
-            return self.lose_step(side, cx);
+            self.lose_step(side, cx);
+            if hole == Hole::Skipped {
+                let longest = self.half(side.other()).settings.frame_bytes_max();
+                self.half(side).search = Some(Box::new(Search::new(longest)));
+            }
+            return;
         };
         let body = u64::from(half.data_left).min(n);
         half.data_left -= u32::try_from(body).unwrap_or(half.data_left);

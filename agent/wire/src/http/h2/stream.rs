@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use crate::event::{Body, Event, Header, Headers, Message, Start, Version};
+use crate::event::{AmbiguityKind, Body, Event, Header, Headers, Message, Start, Version};
 use crate::http::Cx;
 use crate::http::h2::hpack::Text;
 use crate::http::work::Pool;
@@ -23,6 +23,7 @@ struct Field {
 
 /// A message so far. `text` holds names and values, `body` the body's prefix.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all of them combine")]
 pub(crate) struct Part {
     text: Vec<u8>,
     fields: Vec<Field>,
@@ -37,6 +38,8 @@ pub(crate) struct Part {
     cut: bool,
     /// Bytes of it were missed, or fields of it are not known.
     pub(crate) lost: bool,
+    /// Some of it came in copies that differ.
+    doubt: bool,
     pub(crate) has_head: bool,
     began: Timestamp,
     latest: Timestamp,
@@ -48,8 +51,10 @@ impl Part {
         self.latest = at;
     }
 
-    pub(crate) fn heard(&mut self, at: Timestamp) {
+    /// Something of it came; `doubt`: in copies that differ.
+    pub(crate) fn heard(&mut self, at: Timestamp, doubt: bool) {
         self.latest = self.latest.max(at);
+        self.doubt |= doubt;
     }
 
     /// The head is over: what follows is body, and fields are trailers.
@@ -178,7 +183,10 @@ impl Part {
         let (head, trailers) = self.fields.split_at_checked(self.trailers).unwrap_or((&self.fields, &[]));
         headers.extend(head.iter().filter_map(|field| self.header(field)));
         let trailers: SmallVec<[Header<'_>; 4]> = trailers.iter().filter_map(|field| self.header(field)).collect();
-        let complete = ended && !self.lost;
+        let complete = ended && !self.lost && !self.doubt;
+        if self.doubt {
+            cx.ambiguous(index, side, AmbiguityKind::ConflictingBytes);
+        }
         cx.counters.messages += 1;
         cx.counters.messages_incomplete += u64::from(!complete);
         let message = Message {
