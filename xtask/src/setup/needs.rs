@@ -82,6 +82,13 @@ pub(super) static TOOLS: &[Need] = &[
     program("node", "nodejs", Scope::Test, "a server whose reading of odd framing the tests compare"),
     program("promtool", "prometheus", Scope::Test, "checks and scrapes the metrics in the tests"),
     program("ps", "procps", Scope::Test, "looks for processes in the tests"),
+    program("python3", "python3", Scope::Test, "asks nghttp2's library what it reads of header blocks in the tests"),
+    Need {
+        package: "libnghttp2-14",
+        why: "the library whose reading of header blocks the tests compare",
+        scope: Scope::Test,
+        probe: Probe::Library("libnghttp2.so.14"),
+    },
     program("tcpdump", "tcpdump", Scope::Test, "writes the captures that the tests and the bench replay"),
     program("tcpflow", "tcpflow", Scope::Test, "a yardstick of the bench"),
     program("tshark", "tshark", Scope::Test, "a yardstick of the bench and a second opinion in the tests"),
