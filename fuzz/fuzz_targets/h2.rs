@@ -1,8 +1,10 @@
-//! `cargo +nightly fuzz run h2` in `agent/wire`; what it does is in `targets.rs`.
+//! `cargo xtask fuzz h2`; what it does is in `targets/wire.rs`.
 #![no_main]
-#![allow(dead_code, reason = "each target uses one function")]
+#![allow(dead_code, reason = "each target uses a part")]
 
-#[path = "../targets.rs"]
-mod targets;
+#[path = "../targets/meter.rs"]
+mod meter;
+#[path = "../targets/wire.rs"]
+mod wire;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::h2(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| wire::h2(data));

@@ -10,7 +10,9 @@ mod build;
 mod children;
 mod demo;
 mod docs;
+mod fuzz;
 mod interrupt;
+mod long;
 mod nginx;
 mod paths;
 mod process;
@@ -42,6 +44,10 @@ enum Command {
     Build(build::Args),
     /// Write what is generated in the pages.
     Docs(docs::Args),
+    /// Try every reader of outside bytes with a fuzzer, for as long as you like.
+    Fuzz(fuzz::Args),
+    /// Run for long what the tests run for seconds.
+    Long(long::Args),
     /// Build, then start the agent on this host's own traffic; with --demo, on a sample API and its client too.
     Run(run::Args),
     /// Install what is missing on this machine, and say what and why. The other commands do it as far as they need it.
@@ -70,6 +76,8 @@ fn run(args: &Args) -> Result<()> {
         Command::Bench(bench) => bench::run(bench, way),
         Command::Build(build) => build::run(build, way),
         Command::Docs(docs) => docs::run(docs),
+        Command::Fuzz(fuzz) => fuzz::run(fuzz, way),
+        Command::Long(long) => long::run(long),
         Command::Run(run) => run::run(run, way),
         Command::Setup(setup) => setup::run(setup, way),
         Command::Test(test) => test::run(test, way),

@@ -1,8 +1,11 @@
 //! TLS: every bound is reached, holds and is counted; what is said of a handshake that is not whole; hostile bytes.
 
 mod common;
+#[path = "../../../fuzz/targets/meter.rs"]
+#[expect(clippy::disallowed_types, reason = "a test may look at the clock")]
+mod meter;
 #[allow(dead_code, reason = "each test binary uses a part")]
-#[path = "../fuzz/targets.rs"]
+#[path = "../../../fuzz/targets/wire.rs"]
 mod targets;
 
 use std::path::Path;

@@ -1,0 +1,140 @@
+//! The fuzz targets of the readers (`fuzz/targets/audit.rs`), tried here without a fuzzer: on seeds, on changes of them by a
+//! seeded generator, and on the inputs that once broke something (`fuzz/regressions/<target>/`).
+//!
+//! `cargo xtask fuzz` gets its seeds from here (`APISCOPE_FUZZ_SEEDS`).
+
+#[path = "../../../fuzz/targets/audit.rs"]
+mod audit;
+#[path = "../../../fuzz/targets/meter.rs"]
+#[expect(clippy::disallowed_types, reason = "a test may look at the clock")]
+mod meter;
+
+use std::path::Path;
+
+type Target = fn(&[u8]);
+
+const TARGETS: [(&str, Target); 2] = [("facts", audit::facts), ("openapi", audit::openapi)];
+
+/// Changed inputs of each target in the usual run.
+const CHANGED: u64 = 3000;
+
+/// A message as [`audit::facts`] takes it.
+fn message(which: u8, target: &[u8], fields: [(u8, &[u8]); 3], body: &[u8]) -> Vec<u8> {
+    let text = |text: &[u8]| [&[u8::try_from(text.len()).expect("short")], text].concat();
+    let fields = fields.map(|(name, value)| [vec![name], text(value)].concat()).concat();
+    [vec![which], text(target), fields, body.to_vec()].concat()
+}
+
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    if target == "openapi" {
+        let yaml = "openapi: 3.0.0\ninfo: {title: a, x-owner: b}\nservers: [{url: 'https://a.b:8/{v}', variables: {v: {default: c}}}]\n\
+                    paths:\n  /a/{b}:\n    parameters: [{name: b, in: path}]\n    get: {operationId: x, responses: {'200': {description: d}}}\n    $ref: '#/c'\n";
+        let json = r#"{"swagger":"2.0","host":"a","basePath":"/v1","schemes":["http"],"paths":{"/x":{"post":{"tags":["t"]}}}}"#;
+        let anchors = "a: &a [1, 2]\nb: &b [*a, *a]\npaths: {/c: *b}\n";
+        return [yaml, json, anchors].map(|text| text.as_bytes().to_vec()).to_vec();
+    }
+    let token = b"Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXNpZ25hdHVyZQ";
+    vec![
+        message(
+            0,
+            b"/users/17?token=abcdef0123456789&x=%41",
+            [(0, token), (4, b"api.example"), (1, b"sid=0123456789abcdef; a=b")],
+            br#"{"password":"hunter2hunter2","a":[1,{"b\u0041":null}],"card":"4111111111111111"}"#,
+        ),
+        message(
+            1,
+            b"http://u:p@h/%2e%2e/a;b",
+            [(0, b"Basic dXNlcjpwYXNz"), (5, b"0123456789abcdef0123"), (6, b"Digest a=\"b\"")],
+            b"user=a&password=b%20c&x=",
+        ),
+        message(
+            0x40,
+            b"",
+            [(2, b"sid=0123456789abcdef; HttpOnly; Secure"), (9, b"Basic realm=\"x\""), (7, b"gzip")],
+            br#"[{"email":"a@b.example","ssn":"078-05-1120"}]"#,
+        ),
+        message(
+            2,
+            b"*",
+            [(12, b"https://a/?key=secret"), (13, b"</a>; rel=b"), (8, b"10.0.0.1, 10.0.0.2")],
+            b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--x--\r\n",
+        ),
+    ]
+}
+
+/// Splitmix64: the same numbers in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) >> 33).expect("31 bits") % n.max(1)
+    }
+
+    fn byte(&mut self) -> u8 {
+        let any = u8::try_from(self.below(256)).expect("a byte");
+        [any, b'"', b'{', b'[', b'\\', b'%', b'&', b':', b'\n', b'*'][self.below(10)]
+    }
+}
+
+fn change(data: &mut Vec<u8>, random: &mut Random) {
+    for _ in 0..=random.below(6) {
+        let at = random.below(data.len() + 1);
+        match random.below(6) {
+            0 => data.truncate(at),
+            1 => data.insert(at, random.byte()),
+            2 => {
+                let copy: Vec<u8> = data[at..].iter().take(30).copied().collect();
+                let times = 1 + random.below(20);
+                data.splice(at..at, copy.repeat(times));
+            }
+            3 => drop(data.drain(at..(at + random.below(9)).min(data.len()))),
+            _ if at < data.len() => data[at] = random.byte(),
+            _ => {}
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "they are files")]
+fn regressions(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/regressions").join(target);
+    std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| std::fs::read(entry.path()).expect("an input"))
+        .collect()
+}
+
+#[test]
+fn seeds_changed_seeds_and_what_once_broke_something() {
+    for (name, target) in TARGETS {
+        let seeds = seeds(name);
+        for input in seeds.iter().chain(&regressions(name)) {
+            target(input);
+        }
+        for number in 0..CHANGED {
+            let mut random = Random(number);
+            let mut data = seeds[random.below(seeds.len())].clone();
+            change(&mut data, &mut random);
+            data.truncate(4096);
+            target(&data);
+        }
+    }
+}
+
+/// Not a test of anything by itself: `cargo xtask fuzz` asks for the seeds as files.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the seeds are files")]
+fn seeds_are_written_where_they_are_asked_for() {
+    let Some(folder) = std::env::var_os("APISCOPE_FUZZ_SEEDS") else { return };
+    for (name, _) in TARGETS {
+        let folder = Path::new(&folder).join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for (number, seed) in seeds(name).iter().enumerate() {
+            std::fs::write(folder.join(format!("seed-{number:03}")), seed).expect("a file");
+        }
+    }
+}

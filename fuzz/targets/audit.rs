@@ -1,0 +1,123 @@
+//! The readers of `apiscope-audit`: what their targets do with bytes. The usual test run tries them too
+//! (`agent/audit/tests/fuzz.rs`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apiscope_audit::openapi::Document;
+use apiscope_audit::secret::FingerprintKey;
+use apiscope_audit::{Gather, Settings};
+use apiscope_wire::{
+    Body, Event, ExchangeId, FlowId, Header, Headers, Hop, Message, Origin, Role, Start, Timestamp, Version,
+};
+
+use crate::meter::Allowance;
+
+const FACTS: Allowance =
+    Allowance { memory_bytes: 4 << 20, fixed: Duration::from_millis(20), per_byte: Duration::from_micros(40) };
+
+/// A document is read once, when it is loaded: it may cost more.
+const DOCUMENT: Allowance =
+    Allowance { memory_bytes: 64 << 20, fixed: Duration::from_millis(200), per_byte: Duration::from_micros(200) };
+
+const NAMES: [&str; 16] = [
+    "authorization",
+    "cookie",
+    "set-cookie",
+    "content-type",
+    "host",
+    "x-api-key",
+    "proxy-authorization",
+    "content-encoding",
+    "x-forwarded-for",
+    "www-authenticate",
+    "location",
+    "x-y",
+    "referer",
+    "link",
+    "user-agent",
+    "accept",
+];
+
+const TYPES: [&str; 8] = [
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "text/plain",
+    "application/problem+json",
+    "application/graphql",
+    "text/html",
+    "",
+];
+
+fn take<'d>(rest: &mut &'d [u8]) -> &'d [u8] {
+    let Some((len, after)) = rest.split_first() else { return &[] };
+    let (taken, after) = after.split_at(usize::from(*len).min(after.len()));
+    *rest = after;
+    taken
+}
+
+/// A message: a byte for its media type and side, then target, three fields and body, each but the last after a byte of length.
+pub(crate) fn facts(data: &[u8]) {
+    let Some((which, rest)) = data.split_first() else { return };
+    let mut rest = rest;
+    let target = take(&mut rest);
+    let kind = TYPES[usize::from(which & 7)];
+    let mut headers = vec![Header { name: "content-type", value: kind.as_bytes() }];
+    for _ in 0..3 {
+        let name = rest.first().map_or("x", |byte| NAMES[usize::from(byte & 15)]);
+        rest = rest.get(1..).unwrap_or_default();
+        headers.push(Header { name, value: take(&mut rest) });
+    }
+    let method = ["GET", "POST", "X", "CONNECT"][usize::from(which >> 3 & 3)];
+    let start = if which & 0x40 == 0 { Start::Request { method, target } } else { Start::Response { status: 200 } };
+    let origin = origin();
+    let message = Message {
+        exchange: ExchangeId { flow: FlowId::new(1), index: 0 },
+        origin: &origin,
+        version: Version::Http11,
+        start,
+        headers: Headers(&headers),
+        body: Body { data: rest, total: (which & 0x80 == 0).then_some(rest.len() as u64) },
+        trailers: Headers(&[]),
+        began: Timestamp::from_nanos(1),
+        ended: Timestamp::from_nanos(2),
+        complete: which & 0x20 == 0,
+    };
+    FACTS.check(data.len(), || {
+        let key = Arc::new(FingerprintKey::new([5; 32]));
+        let mut gather = Gather::new(key, Arc::new(Settings::default()));
+        let mut records = 0;
+        gather.handle(Event::Message(message), &mut |_| records += 1);
+        gather.handle(Event::Closed(FlowId::new(1), Timestamp::from_nanos(3)), &mut |_| records += 1);
+        assert!(records >= 2, "the exchange and the close");
+    });
+}
+
+/// A document: what it says of any path is no more than what it holds.
+pub(crate) fn openapi(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    DOCUMENT.check(data.len(), || {
+        let Ok((document, faults)) = Document::read(text, "fuzz") else { return };
+        assert!(faults.len() <= Document::FAULTS_MAX && document.paths() <= Document::PATHS_MAX);
+        for path in 0..document.paths() {
+            let route = document.route(path).unwrap_or_default();
+            document.match_path("GET", route);
+            document.match_path("HEAD", &route.replace(['{', '}'], ""));
+        }
+        document.match_path("GET", "/");
+        document.serves("a:80");
+    });
+}
+
+fn origin() -> Origin {
+    Origin {
+        client: ([10, 0, 0, 1], 40000).into(),
+        server: ([10, 0, 0, 2], 80).into(),
+        role: Role::Unknown,
+        hop: Hop::Private,
+        interface: None,
+        workload: None,
+        encrypted: false,
+    }
+}
