@@ -74,7 +74,7 @@ fn behind_a_hole_across_frames_the_next_provable_frame_is_found() {
 #[test]
 fn a_receiver_of_longer_frames_is_believed() {
     // SETTINGS_MAX_FRAME_SIZE of 40,000: proof takes longer.
-    let long = |flags| frame(0, flags, 1, &[b'x'; 40_000]);
+    let long = |flags| frame(0, flags, 1, &vec![b'x'; 40_000]);
     let mut bytes = [frame(4, 0, 0, &[]), frame(1, END_HEADERS, 1, OK)].concat();
     (0..6).for_each(|_| bytes.extend(long(0)));
     bytes.extend(long(END_STREAM));
