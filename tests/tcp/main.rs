@@ -94,7 +94,7 @@ fn of_copies_that_differ_the_kernels_is_read_or_they_are_in_doubt() {
 #[test]
 fn what_the_kernel_refuses_or_takes_out_is_read_all_the_same() {
     apart("what_the_kernel_refuses_or_takes_out_is_read_all_the_same", |network| {
-        let head = b"POST /m HTTP/1.1\r\nContent-Length: 4\r\n\r\n";
+        let head = b"POST /m HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n";
         let at = u32::try_from(head.len()).expect("small");
         let body = |given: &[u8]| String::from_utf8_lossy(given.get(head.len()..).unwrap_or_default()).into_owned();
 

@@ -245,7 +245,7 @@ fn what_is_out_of_every_window_is_dropped() {
 
 #[test]
 fn copies_that_differ_leave_their_message_in_doubt_and_no_other() {
-    let text = "POST /a HTTP/1.1\r\nContent-Length: 4\r\n\r\nabcdPOST /b HTTP/1.1\r\nContent-Length: 4\r\n\r\nefgh";
+    let text = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcdPOST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nefgh";
     let (body, second) = (text.find("abcd").expect("a body"), text.find("efgh").expect("a body"));
     let segment = |at: usize, text: &str| {
         let seq = FIRST[0].wrapping_add(u32::try_from(at).expect("small"));
@@ -264,7 +264,7 @@ fn copies_that_differ_leave_their_message_in_doubt_and_no_other() {
 
 #[test]
 fn copies_of_a_head_that_differ_leave_what_follows_in_doubt() {
-    let text = "POST /a HTTP/1.1\r\nContent-Length: 4\r\n\r\nabcdGET /b HTTP/1.1\r\n\r\n";
+    let text = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcdGET /b HTTP/1.1\r\nHost: a\r\n\r\n";
     let at = text.find("4\r\n").expect("a length");
     let segment = |at: usize, text: &str| {
         let seq = FIRST[0].wrapping_add(u32::try_from(at).expect("small"));
