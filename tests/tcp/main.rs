@@ -13,7 +13,7 @@ mod tcp;
 
 use apiscope_wire::Limits;
 use common::Random;
-use peer::{ACK, Network, RST};
+use peer::{ACK, FIN, Network, RST};
 use tcp::read::{Fate, read};
 use tcp::schedule::Schedule;
 
@@ -33,7 +33,10 @@ fn apart(test: &str, work: impl FnOnce(&mut Network) + Send + 'static) {
 
 fn through_the_kernel(network: &mut Network, schedule: &Schedule) -> Vec<u8> {
     let mut connection = network.connect(schedule.first);
-    for (at, bytes) in &schedule.segments {
+    for (number, (at, bytes)) in schedule.segments.iter().enumerate() {
+        for fin in schedule.fins_before(number) {
+            connection.send(schedule.seq(fin), FIN | ACK, &[]);
+        }
         connection.send(schedule.seq(*at), ACK, bytes);
     }
     connection.finish(schedule.seq(schedule.stream.len()))

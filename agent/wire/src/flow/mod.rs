@@ -355,6 +355,11 @@ impl Flow {
         if stream.ended || stream.fin != u64::MAX {
             return;
         }
+        if pos < stream.next {
+            // An old one, or none at all: receivers don't heed it (RFC 9293 section 3.10.7.4).
+            io.counters.out_of_window_segments += 1;
+            return;
+        }
         stream.fin = pos.max(stream.seen_end());
         if stream.fin == stream.next {
             self.prove_unasked(side, io);

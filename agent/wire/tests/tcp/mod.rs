@@ -8,7 +8,7 @@
 pub mod read;
 pub mod schedule;
 
-/// What a Linux socket gives to its program (`tcp_data_queue`, `tcp_data_queue_ofo` and `tcp_ofo_queue` in net/ipv4/tcp_input.c):
+/// What a Linux socket gives to its program (`tcp_data_queue`, `tcp_data_queue_ofo` and `tcp_ofo_queue` in `tcp_input.c`):
 ///
 /// - What was given already stays; what is next in order is given at once, whatever waits in the queue.
 /// - A segment that waits is dropped if one comes that covers it whole and more, and keeps its bytes otherwise.

@@ -37,29 +37,35 @@ pub fn read(limits: Limits, schedule: &Schedule, opened: bool, fates: &mut dyn F
     let mut wire = Wire::new(limits);
     let mut read = Read::default();
     let mut now = 1_000_000_000_u64;
-    let mut put = |wire: &mut Wire, now: u64, at: usize, payload: Payload<'_>| {
+    let mut handle = |wire: &mut Wire, input: Input<'_>| wire.handle(input, &mut |event| read.event(event));
+    let segment = |now: u64, at: usize, payload| {
         let (seq, at) = (Seq(schedule.seq(at)), Timestamp::from_nanos(now));
-        let segment = Segment { flow: FLOW, side: Side::Client, at, seq, payload };
-        wire.handle(Input::Segment(segment), &mut |event| read.event(event));
+        Input::Segment(Segment { flow: FLOW, side: Side::Client, at, seq, payload })
     };
     wire.handle(Input::Origin(FLOW, origin()), &mut |_| {});
     if opened {
-        put(&mut wire, now, 0, Payload::Open);
+        handle(&mut wire, segment(now, 0, Payload::Open));
     }
     for (number, (at, bytes)) in schedule.segments.iter().enumerate() {
         now += 1000;
+        for fin in schedule.fins_before(number) {
+            handle(&mut wire, segment(now, fin, Payload::Close(CloseReason::Fin)));
+        }
         match fates(number) {
-            Fate::Arrives => put(&mut wire, now, *at, Payload::Bytes(bytes)),
-            Fate::Skipped => put(&mut wire, now, *at, Payload::Skipped(u32::try_from(bytes.len()).expect("small"))),
+            Fate::Arrives => handle(&mut wire, segment(now, *at, Payload::Bytes(bytes))),
+            Fate::Skipped => {
+                handle(&mut wire, segment(now, *at, Payload::Skipped(u32::try_from(bytes.len()).expect("small"))));
+            }
             Fate::Lost => {}
             Fate::Late => {
                 now += 3_000_000_000;
-                put(&mut wire, now, *at, Payload::Bytes(bytes));
+                handle(&mut wire, Input::Tick(Timestamp::from_nanos(now)));
+                handle(&mut wire, segment(now, *at, Payload::Bytes(bytes)));
             }
         }
     }
-    put(&mut wire, now + 1, schedule.stream.len(), Payload::Close(CloseReason::Fin));
-    put(&mut wire, now + 2, 0, Payload::Close(CloseReason::Gone));
+    handle(&mut wire, segment(now + 1, schedule.stream.len(), Payload::Close(CloseReason::Fin)));
+    handle(&mut wire, segment(now + 2, 0, Payload::Close(CloseReason::Gone)));
     read.counters = wire.counters();
     read
 }

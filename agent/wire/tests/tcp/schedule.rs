@@ -15,6 +15,9 @@ pub struct Schedule {
     pub stream: Vec<u8>,
     /// Where the body begins in it.
     pub body: usize,
+    /// Ends that come too early: before which segment, and at which offset. At the stream's end, or where its bytes were given already,
+    /// and such an end is an old one's that nobody heeds.
+    pub fins: Vec<(usize, usize)>,
     /// In the order of arrival. Together they hold every byte of the stream.
     pub segments: Vec<Sent>,
     /// Copies of a byte of the body may differ.
@@ -66,7 +69,8 @@ impl Schedule {
         let near_wrap = random.chance(2);
         let first = u32::try_from(random.next() >> 32).expect("32 bits");
         let first = if near_wrap { 0_u32.wrapping_sub(1 + first % 2000) } else { first };
-        let mut this = Self { first, stream, body, segments: Vec::new(), conflicting: form.conflicting };
+        let mut this =
+            Self { first, stream, body, fins: Vec::new(), segments: Vec::new(), conflicting: form.conflicting };
         this.fill(random, form);
         this
     }
@@ -78,6 +82,10 @@ impl Schedule {
         let mut copies = 0;
         while receiver.given.len() < self.stream.len() {
             let next = receiver.given.len();
+            if random.chance(12) {
+                let at = if random.chance(2) { self.stream.len() } else { random.below(next) };
+                self.fins.extend((at != next).then_some((self.segments.len(), at)));
+            }
             let from = match random.below(6) {
                 // What is missing, at last.
                 0 => next,
@@ -110,6 +118,17 @@ impl Schedule {
     /// The sequence number of an offset.
     pub fn seq(&self, at: usize) -> u32 {
         self.first.wrapping_add(u32::try_from(at).expect("small"))
+    }
+
+    /// Bytes that arrive for places where bytes were already.
+    pub fn repeated(&self) -> u64 {
+        let arrived: usize = self.segments.iter().map(|(_, bytes)| bytes.len()).sum();
+        (arrived - self.stream.len()) as u64
+    }
+
+    /// The ends that come before a segment.
+    pub fn fins_before(&self, number: usize) -> impl Iterator<Item = usize> {
+        self.fins.iter().filter(move |(before, _)| *before == number).map(|(_, at)| *at)
     }
 
     /// What a receiver gives of it.

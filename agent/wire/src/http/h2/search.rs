@@ -172,7 +172,7 @@ mod tests {
         .take(400_000)
         .collect();
         assert_eq!(found(&noise, 1448), None);
-        assert_eq!(found(&[0; 400_000], 1448), None);
+        assert_eq!(found(&vec![0; 400_000], 1448), None);
         let mut search = Search::new(Some(MAX));
         noise.chunks(1448).for_each(|part| assert_eq!(search.bytes(part), None));
         assert!(search.is_over);
