@@ -181,6 +181,16 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     seeds
 }
 
+/// Inputs that once broke a fuzz target: they must not again.
+#[expect(clippy::disallowed_methods, reason = "they are files")]
+fn regressions(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/regressions").join(target);
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths.iter().map(|path| std::fs::read(path).expect("an input")).collect()
+}
+
 fn change(data: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     for _ in 0..=random.below(5) {
         let at = random.below(data.len() + 1);
@@ -219,7 +229,7 @@ fn each_target(mut work: impl FnMut(&str, Target)) {
 #[test]
 fn seeds_and_what_once_broke_something() {
     each_target(|name, target| {
-        for input in seeds(name).iter().chain(&common::regressions(name)) {
+        for input in seeds(name).iter().chain(&regressions(name)) {
             run(name, target, input);
         }
     });

@@ -435,13 +435,3 @@ impl Random {
         self.below(one_in) == 0
     }
 }
-
-/// Inputs that once broke a fuzz target: they must not again.
-#[expect(clippy::disallowed_methods, reason = "they are files")]
-pub fn regressions(target: &str) -> Vec<Vec<u8>> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/regressions").join(target);
-    let mut paths: Vec<_> =
-        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    paths.iter().map(|path| std::fs::read(path).expect("an input")).collect()
-}
