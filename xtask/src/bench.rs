@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what apiscope costs, beside others on the same work in the same run. Rounds are interleaved and
 //! medians are told, because other work on the machine comes and goes.
 
+mod detect;
 mod live;
 mod load;
 mod measure;
@@ -13,7 +14,7 @@ use std::fs;
 /// The `bench` command's own arguments.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only one of the two.
+    /// Only one of them; without it, replay and live.
     #[arg(value_enum)]
     what: Option<What>,
     /// How often each is measured.
@@ -23,6 +24,8 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum What {
+    /// Secrets and personal data: precision, recall and cost, beside detect-secrets and credsweeper. Needs neither root nor set-up.
+    Detect,
     /// Capture files: MB/s beside tcpdump, tcpflow and tshark; agent µs per exchange.
     Replay,
     /// This host: kernel ns per exchange against empty programs on the same hooks; agent µs per exchange.
@@ -31,11 +34,15 @@ enum What {
 
 /// Builds with optimisation and measures.
 pub(crate) fn run(args: &Args, way: Option<bpf::Way>) -> Result<()> {
+    let folder = paths::target().join("bench");
+    if args.what == Some(What::Detect) {
+        fs::create_dir_all(&folder)?;
+        return detect::run(&folder, &Interrupt::catch()?);
+    }
     setup::ensure(setup::Scope::Test, way)?;
     setup::need_root("the bench captures packets and loads BPF programs")?;
     build::run(&build::Args { release: true, bpf_only: false }, way)?;
     let interrupt = Interrupt::catch()?;
-    let folder = paths::target().join("bench");
     fs::create_dir_all(&folder)?;
     if args.what != Some(What::Live) {
         replay::run(&folder, args.rounds, &interrupt)?;

@@ -4,16 +4,22 @@
 //! ledger and no clock, and remembers nothing of a secret. Adding a kind is one file, its `mod` line and its name in the list below;
 //! configuration, reference and `explain` are made from that list.
 
+pub mod cleartext_card_number;
 pub mod cleartext_credential;
+pub mod credential_in_url;
+mod fields;
 pub mod oversized_response;
+pub mod personal_data_in_response;
+pub mod secret_in_response;
 pub mod setting;
 pub mod undocumented_endpoint;
 
 #[cfg(test)]
 pub(crate) mod sample;
 
-use apiscope_wire::{Ambiguity, Origin, Timestamp};
+use apiscope_wire::{Ambiguity, Hop, Origin, Timestamp};
 
+use crate::exchange::Exchange;
 use crate::facts::Place;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::inventory::Sighting;
@@ -106,7 +112,15 @@ macro_rules! detectors {
     };
 }
 
-detectors![cleartext_credential, oversized_response, undocumented_endpoint];
+detectors![
+    cleartext_card_number,
+    cleartext_credential,
+    credential_in_url,
+    oversized_response,
+    personal_data_in_response,
+    secret_in_response,
+    undocumented_endpoint,
+];
 
 /// The kind of this name.
 pub fn kind_named(name: &str) -> Option<&'static Kind> {
@@ -159,6 +173,26 @@ fn capitals(name: &str) -> String {
             shown
         })
         .collect()
+}
+
+/// The call carried no credential and succeeded.
+pub(crate) fn is_open_success(exchange: &Exchange) -> bool {
+    let without = exchange.request.as_ref().is_some_and(|facts| facts.auth.is_empty() && facts.credentials.is_empty());
+    without && exchange.status.is_some_and(|status| (200..300).contains(&status))
+}
+
+/// The way that a call's bytes took, for people.
+pub(crate) fn way(origin: &Origin) -> String {
+    let hop = match origin.hop {
+        Hop::Loopback => "loopback",
+        Hop::Private => "private hop",
+        Hop::Public => "public hop",
+    };
+    format!("over {} ({hop} {} → {})", interface(origin), origin.client.ip(), origin.server)
+}
+
+fn interface(origin: &Origin) -> &str {
+    origin.interface.as_deref().unwrap_or("unknown interface")
 }
 
 /// A number with thousands separated, as people read it.

@@ -1,30 +1,18 @@
-//! How long a message's facts take: whole messages through [`Gather`], as live and replay do it.
+//! How long a message's facts take: whole messages through `Gather`, as live and replay do it.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::Instant;
 
-use apiscope_audit::secret::FingerprintKey;
-use apiscope_audit::{Gather, Settings};
-use apiscope_wire::{
-    Body, Event, ExchangeId, FlowId, Header, Headers, Hop, Message, Origin, Role, Start, Timestamp, Version,
-};
+use apiscope_wire::Header;
+
+use crate::messages::Messages;
 
 /// Rounds of each measurement.
 const ROUNDS: usize = 400;
 
-/// Prints nanoseconds a message and MB/s.
-pub(crate) fn run() {
-    let origin = Origin {
-        client: ([10, 0, 0, 1], 50_000).into(),
-        server: ([10, 0, 0, 2], 8080).into(),
-        role: Role::Served,
-        hop: Hop::Private,
-        interface: None,
-        workload: None,
-        encrypted: false,
-    };
+/// Prints nanoseconds an exchange and MB/s of its body; `only` those whose name holds the text.
+pub(crate) fn run(only: Option<&str>) {
     let small = format!("{{\"id\":1,\"name\":\"item\",\"text\":\"{}\"}}", "x".repeat(990));
     for (name, body) in [
         ("no body", String::new()),
@@ -42,24 +30,24 @@ pub(crate) fn run() {
         ("hostile: mails", format!("[\"{}\"]", "a@b.cc ".repeat(2_300))),
         ("hostile: digits", format!("[\"{}\"]", "4111 ".repeat(3_200))),
     ] {
-        if !std::env::args().nth(1).is_none_or(|wanted| name.contains(&wanted)) {
+        if only.is_some_and(|only| !name.contains(only)) {
             continue;
         }
-        let took = best(&origin, body.as_bytes());
+        let took = best(body.as_bytes());
         let length = body.len().max(1) as f64;
         println!("{name:<26} {:>9.0} ns {:>8.2} ns/B {:>8.0} MB/s", took, took / length, length * 1e3 / took);
     }
 }
 
 /// The best of many short rounds: other work on the machine only ever adds.
-fn best(origin: &Origin, body: &[u8]) -> f64 {
+fn best(body: &[u8]) -> f64 {
     let repeat = (100_000 / (body.len() + 500)).max(3);
-    (0..ROUNDS).map(|_| once(origin, body, repeat)).fold(f64::INFINITY, f64::min)
+    (0..ROUNDS).map(|_| once(body, repeat)).fold(f64::INFINITY, f64::min)
 }
 
 /// Nanoseconds of an exchange.
-fn once(origin: &Origin, body: &[u8], repeat: usize) -> f64 {
-    let mut gather = Gather::new(Arc::new(FingerprintKey::new([7; 32])), Arc::new(Settings::default()));
+fn once(body: &[u8], repeat: usize) -> f64 {
+    let mut messages = Messages::default();
     let request = [
         ("Host", "api.example.com"),
         ("User-Agent", "bench/1.0"),
@@ -78,27 +66,10 @@ fn once(origin: &Origin, body: &[u8], repeat: usize) -> f64 {
     };
     let (request, response) = (fields(&request), fields(&response));
     let start = Instant::now();
-    for index in 0..repeat {
-        let id = ExchangeId { flow: FlowId::new(1), index: u32::try_from(index).unwrap_or(0) };
-        let mut give = |start, headers, body: &[u8]| {
-            let message = Message {
-                exchange: id,
-                origin,
-                version: Version::Http11,
-                start,
-                headers: Headers(headers),
-                body: Body { data: body, total: Some(body.len() as u64) },
-                trailers: Headers(&[]),
-                began: Timestamp::from_nanos(1),
-                ended: Timestamp::from_nanos(2),
-                complete: true,
-            };
-            gather.handle(Event::Message(message), &mut |record| {
-                black_box(record);
-            });
-        };
-        give(Start::Request { method: "GET", target: b"/items/42?page=2" }, &request, b"");
-        give(Start::Response { status: 200 }, &response, body);
+    for _ in 0..repeat {
+        messages.exchange(b"/items/42?page=2", &request, b"", &response, body, &mut |record| {
+            black_box(record);
+        });
     }
     start.elapsed().as_nanos() as f64 / repeat as f64
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use apiscope_wire::{Hop, Origin};
 
 use super::setting::settings;
-use super::{Case, Detector, Kind, place};
+use super::{Case, Detector, Kind, place, way};
 use crate::facts::{Credential, Place};
 use crate::finding::{Finding, Severity};
 use crate::secret::Masked;
@@ -154,15 +154,6 @@ fn described(credential: &Credential) -> String {
     format!("{}: {}", place(&credential.place), credential.masked)
 }
 
-fn way(origin: &Origin) -> String {
-    let hop = match origin.hop {
-        Hop::Loopback => "loopback",
-        Hop::Private => "private hop",
-        Hop::Public => "public hop",
-    };
-    format!("over {} ({hop} {} → {})", interface(origin), origin.client.ip(), origin.server)
-}
-
 fn reason(origin: &Origin) -> String {
     let interface = origin.interface.as_deref().unwrap_or("an unknown interface");
     match origin.hop {
@@ -170,10 +161,6 @@ fn reason(origin: &Origin) -> String {
         Hop::Private => format!("it crossed {interface} between private addresses, not loopback"),
         Hop::Public => format!("it crossed {interface} to or from a public address, not loopback"),
     }
-}
-
-fn interface(origin: &Origin) -> &str {
-    origin.interface.as_deref().unwrap_or("unknown interface")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use apiscope_wire::{ExchangeId, FlowId, Origin, Role, Timestamp, Version};
 
 use super::{Case, Detector};
 use crate::exchange::{ApiId, ConsumerId, Exchange, Method};
-use crate::facts::{AuthKind, BodySize, Credential, CredentialKind, Facts, MediaKind, Place};
+use crate::facts::{AuthKind, BodySize, Credential, CredentialKind, Exposure, Facts, Grade, MediaKind, Place, What};
 use crate::inventory::{DocumentState, EndpointRow, Sighting, shape};
 use crate::secret::{FingerprintKey, Masked, Secret};
 
@@ -76,7 +76,44 @@ fn credential(kind: CredentialKind, place: Place, masked: &str) -> Credential {
     Credential { kind, place, fingerprint, masked: Masked::vouched(masked) }
 }
 
+/// A credential in the query.
+pub(crate) fn in_query(kind: CredentialKind, name: &str) -> Credential {
+    credential(kind, Place::Query(name.into()), "****")
+}
+
+fn exposure(what: What, grade: Grade, place: Place, count: u32) -> Exposure {
+    let sample = Secret::new(b"sample").fingerprint(&FingerprintKey::new([7; 32]));
+    Exposure { what, grade, place, count, seen: count, need: 0, samples: [sample].into_iter().collect() }
+}
+
 impl Sample {
+    /// The response has something at a JSON pointer.
+    pub(crate) fn gives(self, what: What, grade: Grade, pointer: &str) -> Self {
+        self.gives_many(what, grade, pointer, 1)
+    }
+
+    pub(crate) fn gives_many(mut self, what: What, grade: Grade, pointer: &str, count: u32) -> Self {
+        self.response().exposures.push(exposure(what, grade, Place::Json(pointer.into()), count));
+        self
+    }
+
+    /// ... and it takes `need` different values to prove it.
+    pub(crate) fn gives_unproven(mut self, what: What, pointer: &str, need: u8) -> Self {
+        let found = exposure(what, Grade::C, Place::Json(pointer.into()), 1);
+        self.response().exposures.push(Exposure { need, ..found });
+        self
+    }
+
+    /// The request has something at a JSON pointer.
+    pub(crate) fn asks(self, what: What, grade: Grade, pointer: &str) -> Self {
+        self.asks_at(what, grade, Place::Json(pointer.into()))
+    }
+
+    pub(crate) fn asks_at(mut self, what: What, grade: Grade, place: Place) -> Self {
+        self.request().exposures.push(exposure(what, grade, place, 1));
+        self
+    }
+
     fn request(&mut self) -> &mut Facts {
         self.exchange.request.get_or_insert_default()
     }

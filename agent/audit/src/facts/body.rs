@@ -85,15 +85,12 @@ pub(super) fn form(body: &[u8], whole: bool, found: &mut Found<'_, '_>) {
     }
 }
 
-/// XML and HTML: elements and attributes by name, and whatever stands anywhere.
+/// XML and HTML: elements and attributes.
 pub(super) fn xml(body: &[u8], found: &mut Found<'_, '_>) {
     xml::walk(body, &mut |name, value| {
-        if topic::of(name).is_some() {
-            let place = || Place::Element(redact::field_name(name).into());
-            found.field(name, value, &place);
-        }
+        let place = || if name.is_empty() { Place::Text } else { Place::Element(redact::field_name(name).into()) };
+        found.field(name, value, &place);
     });
-    text(body, found);
 }
 
 /// Text without fields.

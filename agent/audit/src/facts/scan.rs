@@ -132,6 +132,9 @@ impl Marks {
 
     /// Those that a value holds.
     pub(super) fn of(value: &[u8]) -> Self {
+        if value.len() < RUN_MIN {
+            return if value.contains(&b'@') { Self::AT } else { Self(0) };
+        }
         let mut runs = Runs::default();
         Blocks::new(value, 0).fold(Self(0), |marks, (_, classes)| marks | runs.marked(&classes).within(0, 64))
     }

@@ -4,26 +4,38 @@
 /// Attributes of an element that are looked at.
 const ATTRIBUTES_MAX: usize = 64;
 
-/// Gives names and plain values, in order.
+/// Gives names and plain values, in order. All text is given: behind an element's end, in a comment or a CDATA section under the name of
+/// the element that began last.
 pub(crate) fn walk<'a>(text: &'a [u8], value: &mut dyn FnMut(&'a [u8], &'a [u8])) {
     let mut opens = memchr::memchr_iter(b'<', text).peekable();
+    let mut name: &[u8] = b"";
+    if let Some(before) = text.get(..opens.peek().copied().unwrap_or(text.len())) {
+        give(name, before, value);
+    }
     while let Some(open) = opens.next() {
         let next = opens.peek().copied().unwrap_or(text.len());
         let Some(rest) = text.get(open + 1..next) else { continue };
-        let Some(close) = memchr::memchr(b'>', rest) else { continue };
-        let (Some(tag), Some(content)) = (rest.get(..close), rest.get(close + 1..)) else { continue };
-        if matches!(tag.first(), None | Some(b'/' | b'!' | b'?')) {
-            continue;
+        let (tag, content) = rest.split_at(memchr::memchr(b'>', rest).unwrap_or(rest.len()));
+        match tag.first() {
+            None | Some(b'/') => {}
+            Some(b'!' | b'?') => give(name, tag, value),
+            Some(_) => {
+                let end = tag.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'/').unwrap_or(tag.len());
+                let (named, attributes) = tag.split_at(end);
+                name = local(named);
+                for (name, content) in attributes_of(attributes).take(ATTRIBUTES_MAX) {
+                    give(local(name), content, value);
+                }
+            }
         }
-        let end = tag.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'/').unwrap_or(tag.len());
-        let (name, attributes) = tag.split_at(end);
-        for (name, content) in attributes_of(attributes).take(ATTRIBUTES_MAX) {
-            value(local(name), content);
-        }
-        let content = content.trim_ascii();
-        if !content.is_empty() {
-            value(local(name), content);
-        }
+        give(name, content.get(1..).unwrap_or_default(), value);
+    }
+}
+
+fn give<'a>(name: &'a [u8], content: &'a [u8], value: &mut dyn FnMut(&'a [u8], &'a [u8])) {
+    let content = content.trim_ascii();
+    if !content.is_empty() {
+        value(name, content);
     }
 }
 
@@ -51,11 +63,12 @@ mod tests {
 
     #[test]
     fn elements_and_attributes_are_named() {
-        let text = b"<?xml version='1.0'?><s:User id=\"7\" s:mail='a@b.cc'><Name>Ann</Name><e/> <ssn>\n1 </ssn><x y=\"1></s:User>";
+        let text =
+            b"<s:User id=\"7\" s:mail='a@b.cc'><Name>Ann</Name>tail<e/> <ssn>\n1 <![CDATA[2]]></ssn><x y=\"1></s:User>";
         let mut all = Vec::new();
         walk(text, &mut |name, value| {
             all.push(format!("{}={}", String::from_utf8_lossy(name), String::from_utf8_lossy(value)));
         });
-        assert_eq!(all, ["id=7", "mail=a@b.cc", "Name=Ann", "ssn=1"]);
+        assert_eq!(all, ["id=7", "mail=a@b.cc", "Name=Ann", "Name=tail", "ssn=1", "ssn=![CDATA[2]]"]);
     }
 }

@@ -34,6 +34,16 @@ pub(super) fn named(topic: Topic, value: &[u8]) -> Option<Proof> {
     }
 }
 
+/// What the values of a field of this name are, where some are by chance.
+pub(super) fn expected(topic: Topic) -> Option<Proof> {
+    match topic {
+        Topic::Card => Some(Proof::by_field(CARD, card::NEED_NAMED, true)),
+        Topic::Iban => Some(Proof::by_field(IBAN, bank::NEED_NAMED, true)),
+        Topic::NationalId(kind) => ids::expected(kind),
+        _ => None,
+    }
+}
+
 /// A whole value that is something whatever its name. Secrets are [`super::text`]'s.
 pub(super) fn unnamed(value: &[u8]) -> Option<Proof> {
     if person::is_email(value) {
@@ -47,15 +57,16 @@ pub(super) fn unnamed(value: &[u8]) -> Option<Proof> {
 
 /// A number in groups is no id: fewer will do.
 fn of_card(grouped: bool, need: u8) -> Proof {
-    match (grouped, need) {
-        (true, card::NEED_NAMED) => Proof::alone(CARD, Grade::A),
-        (true, _) => Proof::by_field(CARD, 2),
-        (false, need) => Proof::by_field(CARD, need),
+    let named = need == card::NEED_NAMED;
+    match (grouped, named) {
+        (true, true) => Proof::alone(CARD, Grade::A),
+        (true, false) => Proof::by_field(CARD, 2, named),
+        (false, _) => Proof::by_field(CARD, need, named),
     }
 }
 
 fn of_iban(grouped: bool, need: u8) -> Proof {
-    if grouped { Proof::alone(IBAN, Grade::A) } else { Proof::by_field(IBAN, need) }
+    if grouped { Proof::alone(IBAN, Grade::A) } else { Proof::by_field(IBAN, need, need == bank::NEED_NAMED) }
 }
 
 /// A value under a secret's name, without a known format: a guess from name and entropy.

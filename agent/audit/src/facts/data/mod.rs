@@ -136,11 +136,12 @@ pub struct Exposure {
     pub grade: Grade,
     /// Where. Values of an array's elements have one place.
     pub place: Place,
-    /// Values there that are such.
+    /// Values there that are such; 0 where the name promised one and the values are none.
     pub count: u32,
     /// Values there that were looked at.
     pub seen: u32,
-    /// Different right values that prove the field, where one alone does not; 0 where it does. See [`Exposure::is_proven_by`].
+    /// Different right values over calls that prove the field, where this message alone does not; 0 where it does, or nothing will. See
+    /// [`Exposure::is_proven_by`].
     pub need: u8,
     /// Keyed hashes of the first different values.
     pub samples: SmallVec<[Fingerprint; Exposure::SAMPLES_MAX]>,
@@ -164,15 +165,17 @@ pub(super) struct Proof {
     grade: Grade,
     /// Different right values that prove the field; at most [`Exposure::SAMPLES_MAX`], 0 where the value stands for itself.
     need: u8,
+    /// The field's name promises it.
+    named: bool,
 }
 
 impl Proof {
     const fn alone(what: What, grade: Grade) -> Self {
-        Self { what, grade, need: 0 }
+        Self { what, grade, need: 0, named: false }
     }
 
-    const fn by_field(what: What, need: u8) -> Self {
-        Self { what, grade: Grade::A, need }
+    const fn by_field(what: What, need: u8, named: bool) -> Self {
+        Self { what, grade: Grade::A, need, named }
     }
 }
 
@@ -231,7 +234,9 @@ impl<'k> Finder<'k> {
         if let Some(proof) = found {
             return self.add(proof, value, at);
         }
-        if topic.is_some_and(Topic::is_counted) {
+        if let Some(expected) = topic.and_then(judge::expected) {
+            // So that whoever sees more messages knows of the field's other values too.
+            self.field(expected, at);
             self.wrong(at);
         }
         if marks.any() || topic.is_some_and(Topic::is_secret) {
@@ -244,7 +249,9 @@ impl<'k> Finder<'k> {
         if let Some(proof) = judge::unnamed(value) {
             return self.add(proof, value, at);
         }
-        self.wrong(at);
+        if topic.and_then(judge::expected).is_none() {
+            self.wrong(at);
+        }
         let promised = topic.is_some_and(Topic::is_secret);
         text::search(value, marks, promised, &mut |proof, found| self.add(proof, found, at));
     }
@@ -261,15 +268,15 @@ impl<'k> Finder<'k> {
         }
     }
 
-    fn add(&mut self, proof: Proof, value: &[u8], at: &At<'_>) {
+    /// The field at a place, new or known; `None` where there are too many.
+    fn field(&mut self, proof: Proof, at: &At<'_>) -> Option<&mut Field> {
         let position = self.fields.iter().position(|field| field.id == at.id && field.proof.what == proof.what);
         let position = position.unwrap_or(self.fields.len());
         if position == self.fields.len() {
             if position >= EXPOSURES_MAX {
                 self.dropped += 1;
-                return;
+                return None;
             }
-            let samples = SmallVec::new();
             self.fields.push(Field {
                 id: at.id,
                 proof,
@@ -277,10 +284,15 @@ impl<'k> Finder<'k> {
                 count: 0,
                 seen: 0,
                 met: SmallVec::new(),
-                samples,
+                samples: SmallVec::new(),
             });
         }
-        let Some(field) = self.fields.get_mut(position) else { return };
+        self.fields.get_mut(position)
+    }
+
+    fn add(&mut self, proof: Proof, value: &[u8], at: &At<'_>) {
+        let key = self.key;
+        let Some(field) = self.field(proof, at) else { return };
         field.count += 1;
         field.seen += 1;
         // One value that stands for itself proves what others leave open.
@@ -291,7 +303,7 @@ impl<'k> Finder<'k> {
             let hash = FxBuildHasher.hash_one(value);
             if !field.met.contains(&hash) {
                 field.met.push(hash);
-                field.samples.push(Secret::new(value).fingerprint(self.key));
+                field.samples.push(Secret::new(value).fingerprint(key));
             }
         }
     }
@@ -305,14 +317,15 @@ impl<'k> Finder<'k> {
 
 impl Field {
     fn finish(self, card_parts: bool) -> Exposure {
-        let Proof { what, mut grade, mut need } = self.proof;
+        let Proof { what, mut grade, mut need, named } = self.proof;
         let card = matches!(what, What::Data(DataClass::Card, _));
         if card && card_parts && need <= card::NEED_NAMED {
             need = need.min(1);
         }
         if need > 0 {
             let proven = Exposure::is_proven_by(need, self.samples.len(), self.count, self.seen);
-            (grade, need) = if proven { (grade, 0) } else { (Grade::C, need) };
+            // Without a name it is this message or none: the wrong values of others are not counted.
+            (grade, need) = if proven { (grade, 0) } else { (Grade::C, if named { need } else { 0 }) };
         }
         let Self { place, count, seen, samples, .. } = self;
         Exposure { what, grade, place, count, seen, need, samples }

@@ -67,6 +67,8 @@ fn ends_window(byte: u8) -> bool {
 fn secrets(text: &[u8], promised: bool, add: Add<'_>) {
     for hit in format::Search::new(text) {
         let grade = match hit.proof {
+            // Under a token's name it is what a login is for.
+            format::Proof::Checked if promised && hit.name == format::JWT => Grade::C,
             format::Proof::Checked => Grade::A,
             format::Proof::Form => Grade::B,
             format::Proof::Weak if promised => Grade::B,

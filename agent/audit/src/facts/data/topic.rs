@@ -43,11 +43,6 @@ pub(crate) enum Topic {
 }
 
 impl Topic {
-    /// Values that are none of it count against the field.
-    pub(super) fn is_counted(self) -> bool {
-        matches!(self, Self::Card | Self::Iban | Self::Account | Self::NationalId(_))
-    }
-
     /// It promises a secret.
     pub(crate) fn is_secret(self) -> bool {
         matches!(self, Self::Secret(_) | Self::AwsSecret)

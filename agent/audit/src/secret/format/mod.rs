@@ -16,6 +16,9 @@ use crate::facts::scan::Words;
 
 pub(crate) use pattern::Pattern;
 
+/// The name of the format of JSON Web Tokens.
+pub(crate) const JWT: &str = "JSON Web Token";
+
 /// One line of the table.
 pub(crate) struct Format {
     /// Issuer and kind, for people.
@@ -144,6 +147,8 @@ pub(crate) struct Search<'t> {
     inner: Option<usize>,
 }
 
+/// A token with an anchor as short as this stands beside no `-` or `_`.
+const SHORT_ANCHOR: usize = 4;
 /// Shortest text with an anchor inside of a word.
 const INNER_MIN: usize = 36;
 
@@ -197,6 +202,13 @@ impl<'t> Search<'t> {
             }
             return None;
         };
+        let around = [range.start.checked_sub(1).and_then(|at| self.text.get(at)), self.text.get(range.end)];
+        // In long random text of base64url a short anchor stands somewhere.
+        if compiled.pattern.anchor().len() <= SHORT_ANCHOR
+            && around.iter().any(|byte| matches!(byte, Some(b'-' | b'_')))
+        {
+            return None;
+        }
         let token = self.text.get(range.clone())?;
         check::is_varied(token, compiled.pattern.fixed()).then(|| Hit {
             name: compiled.format.name,

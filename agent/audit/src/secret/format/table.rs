@@ -24,7 +24,7 @@ const fn checked(name: &'static str, pattern: &'static str, check: Check) -> For
 /// All of them.
 pub(super) static FORMATS: &[Format] = &[
     // Of no issuer.
-    checked("JSON Web Token", "eyJ", Check::Jwt),
+    checked(super::JWT, "eyJ", Check::Jwt),
     checked("private key", "BEGIN ", Check::PrivateKey),
     plain("bcrypt password hash", "$2a${d2}${c53}"),
     plain("bcrypt password hash", "$2b${d2}${c53}"),

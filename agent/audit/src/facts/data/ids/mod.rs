@@ -116,7 +116,7 @@ pub(super) static IDS: &[Id] = &[
     Id { length: 8..=9, ..id(Kind::Chile, "Chilean RUN", 9, 4, world::chile) },
     id(Kind::Mexico, "Mexican CURP", 18, 1, world::mexico),
     id(Kind::India, "Indian Aadhaar number", 12, 4, world::india),
-    id(Kind::China, "Chinese resident identity number", 18, 1, world::china),
+    id(Kind::China, "Chinese resident identity number", 18, 2, world::china),
     id(Kind::Korea, "Korean resident registration number", 13, 3, world::korea),
     id(Kind::Japan, "Japanese individual number", 12, 4, world::japan),
     id(Kind::Singapore, "Singaporean NRIC", 9, 2, world::singapore),
@@ -131,6 +131,20 @@ pub(super) static IDS: &[Id] = &[
     id(Kind::Russia, "Russian SNILS", 11, 3, europe::russia),
     id(Kind::Kazakhstan, "Kazakh IIN", 12, 3, world::kazakhstan),
 ];
+
+/// What a name promises that fits any state.
+const ANY: What = What::Data(DataClass::NationalId, "national id");
+/// Different right values that prove a field of such a name: many states' checks are tried, and one in three numbers passes some.
+const NEED_ANY: u8 = 5;
+
+/// What the values of a field of this name are, where some are by chance.
+pub(super) fn expected(kind: Kind) -> Option<Proof> {
+    if kind == Kind::Any {
+        return Some(Proof::by_field(ANY, NEED_ANY, true));
+    }
+    let id = IDS.iter().find(|id| id.kind == kind && id.need > 1)?;
+    Some(Proof::by_field(What::Data(DataClass::NationalId, id.name), id.need, true))
+}
 
 /// A value under the name of such a number.
 pub(super) fn named(kind: Kind, value: &[u8]) -> Option<Proof> {
@@ -161,15 +175,16 @@ pub(super) fn named(kind: Kind, value: &[u8]) -> Option<Proof> {
         let near = || IDS.iter().filter(|id| kind == Kind::Spain && id.kind == Kind::Portugal).find(fits);
         let id = own.or_else(near)?;
         let need = if separators > 0 { id.need.min(1) } else { id.need };
-        return Some(if need <= 1 { Proof::alone(class(id), grade(id)) } else { Proof::by_field(class(id), need) });
+        return Some(if need <= 1 {
+            Proof::alone(class(id), grade(id))
+        } else {
+            Proof::by_field(class(id), need, true)
+        });
     }
     let id = IDS.iter().filter(|id| id.any).find(fits)?;
-    // Many states' checks are tried: chance is greater by as much.
-    Some(if id.need <= 1 && id.length.end() > &13 {
-        Proof::alone(class(id), Grade::A)
-    } else {
-        Proof::by_field(class(id), 5)
-    })
+    // Letters in their places and a check are no chance.
+    let alone = id.need <= 1 && *id.length.end() > 13 && plain.first().is_some_and(u8::is_ascii_uppercase);
+    Some(if alone { Proof::alone(ANY, Grade::A) } else { Proof::by_field(ANY, NEED_ANY, true) })
 }
 
 /// `123456789`: each character follows the one before.
