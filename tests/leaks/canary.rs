@@ -36,9 +36,9 @@ impl Seeded {
 const WORDS: &str = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// The places: each is the way to carry a secret in a request.
-const PLACES: usize = 20;
+const PLACES: usize = 25;
 
-/// 200 of them, each place ten times, half of them split over segments.
+/// 250 of them, each place ten times, half of them split over segments.
 pub(crate) fn all() -> Vec<Canary> {
     let mut seeded = Seeded(0x5eed);
     (0..PLACES * 10)
@@ -95,6 +95,22 @@ fn request(place: usize, value: &str) -> Vec<u8> {
         16 => get(&format!("/a/9?{value}=1"), ""),
         17 => get(&format!("http://bob:{value}@api.example/a/10"), ""),
         18 => post("/odd", "text/plain", &format!("the token is {value}, keep it")),
+        19 => post(
+            "/xml",
+            "application/xml",
+            &format!("<login><password>{value}</password><note a=\"{value}\"/></login>"),
+        ),
+        20 => post("/nested", json, &format!("{{\"config\":\"{{\\\"api_key\\\":\\\"{value}\\\"}}\"}}")),
+        21 => post(
+            "/graphql",
+            json,
+            &format!(
+                "{{\"query\":\"mutation {{ login(token: \\\"{value}\\\") }}\",\"variables\":{{\"secret\":\"{value}\"}}}}"
+            ),
+        ),
+        // Under names of personal data.
+        22 => post("/person", json, &format!("{{\"ssn\":\"{value}\",\"iban\":\"{value}\",\"diagnosis\":\"{value}\"}}")),
+        23 => post("/pay", form, &format!("card_number={value}&cvv=123&address=1%20{value}%20Street")),
         _ => get("/a/11", &format!("Authorization: Token token=\"{value}\"\r\nProxy-Authorization: Basic {basic}\r\n")),
     };
     text.into_bytes()

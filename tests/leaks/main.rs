@@ -1,4 +1,4 @@
-//! 200 planted secrets, in every place of a request and a response, whole and split over segments: none of them is in anything
+//! 250 planted secrets, in every place of a request and a response, whole and split over segments: none of them is in anything
 //! that the agent has written, said, stored or sent; raw, in hex, in base64 or percent-encoded.
 //!
 //! `cargo xtask test` also builds this with the feature `deliberate-leak`, in which the agent logs what it reads: then the test

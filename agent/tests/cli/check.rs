@@ -76,7 +76,7 @@ const WRONG: &[(&str, Expected)] = &[
     ("findings = 3", &[("1:1", "`findings` is a section", "[findings.KIND]")]),
     (
         "[findings]\nmax_bytes = 1",
-        &[("2:1", "unknown kind of finding `max_bytes`", "known here: cleartext-credential")],
+        &[("2:1", "unknown kind of finding `max_bytes`", "known here: cleartext-card-number")],
     ),
     (
         "[findings.oversized-responses]\nmax_bytes = 1",
