@@ -134,7 +134,13 @@ fn read(path: &Path) -> (Vec<Exchange>, usize) {
                 }
                 Event::Verdict(flow, verdict) => verdicts.push((flow, verdict)),
                 Event::Ambiguous(_) => ambiguities += 1,
-                Event::Hello(_) | Event::Over(..) | Event::Coverage(..) | Event::Closed(..) => {}
+                Event::Hello(_)
+                | Event::Over(..)
+                | Event::Head(_)
+                | Event::Progress(_)
+                | Event::Session(..)
+                | Event::Coverage(..)
+                | Event::Closed(..) => {}
             });
         });
         for (flow, verdict) in verdicts {

@@ -121,7 +121,12 @@ impl Reading {
             Event::Ambiguous(_) => self.odd_answer = true,
             Event::Coverage(_, coverage) => self.unread += coverage.unparsed.malformed + coverage.unparsed.joined_late,
             Event::Verdict(_, verdict) => self.not_http |= *verdict == WireVerdict::IgnoreNotHttp,
-            Event::Hello(_) | Event::Over(..) | Event::Closed(..) => {}
+            Event::Hello(_)
+            | Event::Over(..)
+            | Event::Head(_)
+            | Event::Progress(_)
+            | Event::Session(..)
+            | Event::Closed(..) => {}
         }
     }
 

@@ -1,21 +1,24 @@
 //! The one owner of inventory, detectors and ledger.
 
+mod running;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiscope_wire::{Origin, Timestamp};
+use apiscope_wire::{Content, Origin, Timestamp};
 
 use crate::change::{CallRow, Change};
 use crate::detect::{Case, Detector};
 use crate::exchange::{ApiId, Exchange, Record};
 use crate::finding::{Finding, FindingRow};
-use crate::inventory::{EndpointRow, Inventory, InventoryCounters};
+use crate::inventory::{EndpointId, EndpointRow, Inventory, InventoryCounters};
 use crate::ledger::{Ledger, LedgerCounters};
 use crate::settings::Settings;
 use crate::tls::{Book, HelloFacts};
+
+use self::running::Running;
 
 /// State from the store, loaded once at start.
 #[derive(Debug, Default)]
@@ -38,6 +41,8 @@ pub struct Audit {
     tls: Book,
     /// What the detectors found in the case at hand; empty between two.
     found: Vec<Finding>,
+    /// Calls that were counted while they ran, and handshakes whose sessions go on.
+    running: Running,
     flushed: Timestamp,
 }
 
@@ -52,6 +57,7 @@ impl Audit {
             ledger: Ledger::new(&settings.environment, settings.resolve_after, restored.findings),
             tls: Book::default(),
             found: Vec::new(),
+            running: Running::default(),
             flushed: Timestamp::EPOCH,
         }
     }
@@ -68,7 +74,13 @@ impl Audit {
     /// Observes, judges, records. Gives the call, then what follows from it.
     pub fn handle(&mut self, record: Record, emit: &mut dyn FnMut(Change)) {
         match record {
+            Record::Exchange(exchange) if exchange.stage.counted => self.ended(exchange, emit),
             Record::Exchange(exchange) => self.exchange(exchange, emit),
+            Record::Running(exchange) => self.runs(exchange, emit),
+            Record::Session(exchange) => {
+                let route = self.running.take(exchange.id).and_then(|id| self.route(id));
+                emit(Change::Session(CallRow { exchange, route }));
+            }
             Record::Hello { api, origin, hello, at } => self.hello(api, &origin, *hello, at, emit),
             Record::Ambiguous(ambiguity) => {
                 judge(&mut self.detectors, &Case::Ambiguous(&ambiguity), &mut self.found);
@@ -101,12 +113,26 @@ impl Audit {
 
     /// What inventory and ledger count about themselves. Costs a walk over the findings: for a scrape, not for every call.
     pub fn counters(&self) -> (InventoryCounters, LedgerCounters) {
-        (self.inventory.counters(), self.ledger.counters())
+        let mut inventory = self.inventory.counters();
+        inventory.overflowed += self.running.overflowed();
+        (inventory, self.ledger.counters())
     }
 
     fn exchange(&mut self, exchange: Box<Exchange>, emit: &mut dyn FnMut(Change)) {
+        let begins_session =
+            exchange.response.as_ref().is_some_and(|facts| matches!(facts.content, Content::Session(_)));
+        let endpoint = self.call(&exchange, emit);
+        if let Some((id, _)) = endpoint.as_ref().filter(|_| begins_session) {
+            self.running.add(exchange.id, *id);
+        }
+        emit(Change::Call(CallRow { exchange, route: endpoint.map(|(_, route)| route) }));
+        self.record(emit);
+    }
+
+    /// Counts a call and judges it.
+    fn call(&mut self, exchange: &Exchange, emit: &mut dyn FnMut(Change)) -> Option<(EndpointId, Arc<str>)> {
         let mut endpoint = None;
-        if let Some(sighting) = self.inventory.observe(&exchange) {
+        if let Some(sighting) = self.inventory.observe(exchange) {
             judge(&mut self.detectors, &Case::Call(&sighting), &mut self.found);
             endpoint = Some((sighting.endpoint.id, Arc::clone(&sighting.endpoint.route)));
         }
@@ -116,8 +142,37 @@ impl Audit {
         if let Some((id, _)) = endpoint {
             self.ledger.called(id);
         }
-        emit(Change::Call(CallRow { exchange, route: endpoint.map(|(_, route)| route) }));
+        endpoint
+    }
+
+    /// A call goes on. It is counted as soon as its request and status are known.
+    fn runs(&mut self, exchange: Box<Exchange>, emit: &mut dyn FnMut(Change)) {
+        if !exchange.is_countable() {
+            let route = self.running.endpoint(exchange.id).and_then(|id| self.route(id));
+            return emit(Change::Running(CallRow { exchange, route }));
+        }
+        let endpoint = self.call(&exchange, emit);
+        if let Some((id, _)) = &endpoint {
+            self.running.add(exchange.id, *id);
+        }
+        emit(Change::Running(CallRow { exchange, route: endpoint.map(|(_, route)| route) }));
         self.record(emit);
+    }
+
+    /// A call is over that was counted while it ran: what only its end tells is added and judged.
+    fn ended(&mut self, exchange: Box<Exchange>, emit: &mut dyn FnMut(Change)) {
+        let mut route = None;
+        let endpoint = self.running.take(exchange.id);
+        if let Some(sighting) = endpoint.and_then(|id| self.inventory.finish(id, &exchange)) {
+            judge(&mut self.detectors, &Case::Ended(&sighting), &mut self.found);
+            route = Some(Arc::clone(&sighting.endpoint.route));
+        }
+        emit(Change::Call(CallRow { exchange, route }));
+        self.record(emit);
+    }
+
+    fn route(&self, id: EndpointId) -> Option<Arc<str>> {
+        self.inventory.row(id).map(|row| Arc::clone(&row.route))
     }
 
     fn hello(&mut self, api: ApiId, origin: &Origin, hello: HelloFacts, at: Timestamp, emit: &mut dyn FnMut(Change)) {
@@ -150,6 +205,7 @@ impl Audit {
     fn give_gone(&mut self, emit: &mut dyn FnMut(Change)) {
         let mut given = None;
         for (id, into) in self.inventory.take_gone() {
+            self.running.joined(id, into);
             let row = into.and_then(|into| self.inventory.row(into));
             if let Some(row) = row.filter(|row| given != Some(row.id)) {
                 given = Some(row.id);

@@ -23,6 +23,10 @@ pub struct CallRow {
 pub enum Change {
     /// A call ended.
     Call(CallRow),
+    /// A call, or the session that it began, goes on. At most once a second for each; its end comes as one of the other two.
+    Running(CallRow),
+    /// The session that a call began is over.
+    Session(CallRow),
     /// An endpoint's state: new, or changed since the last time (at most once a second and endpoint, besides the moment when another was
     /// joined into it). The whole row: an upsert.
     Endpoint(Box<EndpointRow>),

@@ -48,8 +48,10 @@ pub struct Kind {
 /// What a detector is asked to judge.
 #[derive(Clone, Copy, Debug)]
 pub enum Case<'a> {
-    /// A call of a known endpoint.
+    /// A call of a known endpoint: it is over, or its request and status are known and it goes on.
     Call(&'a Sighting<'a>),
+    /// The end of a call that was a [`Case::Call`] while it went on: for what only the end tells.
+    Ended(&'a Sighting<'a>),
     /// A TLS flow began.
     Hello {
         /// Who owns it.

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use apiscope_wire::{Ambiguity, Coverage, ExchangeId, FlowId, Origin, Timestamp, Version};
+use apiscope_wire::{
+    Ambiguity, Content, Coverage, ExchangeId, FlowId, Origin, Session, SessionKind, Timestamp, Version,
+};
 use smol_str::SmolStr;
 
 use crate::facts::Facts;
@@ -81,6 +83,60 @@ impl fmt::Display for ConsumerId {
     }
 }
 
+/// What an exchange speaks above HTTP. Of an endpoint, whose calls may differ, the last in this order counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// HTTP and nothing else that is known.
+    #[default]
+    Http,
+    /// Server-sent events.
+    EventStream,
+    /// gRPC-Web.
+    GrpcWeb,
+    /// gRPC.
+    Grpc,
+    /// The handshake of a WebSocket.
+    WebSocket,
+}
+
+impl Protocol {
+    /// As a message's content says.
+    pub(crate) const fn of(content: Content) -> Self {
+        match content {
+            Content::Events(_) => Self::EventStream,
+            Content::Grpc(grpc) if grpc.web => Self::GrpcWeb,
+            Content::Grpc(_) => Self::Grpc,
+            Content::Session(SessionKind::WebSocket) => Self::WebSocket,
+            Content::Plain | Content::Session(SessionKind::Tunnel | SessionKind::Other) => Self::Http,
+        }
+    }
+
+    /// Whether the path is the full name of a method.
+    pub const fn is_grpc(self) -> bool {
+        matches!(self, Self::Grpc | Self::GrpcWeb)
+    }
+}
+
+/// How far an exchange is that takes longer than a second. All unset: it is over, and nothing was told before its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stage {
+    /// The request goes on: bytes of its body so far.
+    pub request_so_far: Option<u64>,
+    /// The response goes on: bytes of its body so far.
+    pub response_so_far: Option<u64>,
+    /// It was given as running before, with request and status: it is counted already.
+    pub counted: bool,
+    /// It is over and given; its session goes on.
+    pub(crate) is_handshake: bool,
+}
+
+impl Stage {
+    /// Whether a message of it goes on.
+    pub const fn runs(&self) -> bool {
+        self.request_so_far.is_some() || self.response_so_far.is_some()
+    }
+}
+
 /// A request and its response, as facts. Owned, small, free of secrets.
 #[derive(Clone, Debug)]
 pub struct Exchange {
@@ -112,11 +168,22 @@ pub struct Exchange {
     pub request: Option<Facts>,
     /// Facts of the response; `None` not seen.
     pub response: Option<Facts>,
+    /// What it speaks above HTTP.
+    pub protocol: Protocol,
+    /// How far it is.
+    pub stage: Stage,
+    /// The session that follows it, as far as it is: only in [`Record::Running`] and [`Record::Session`].
+    pub session: Option<Box<Session>>,
 }
 
 impl Exchange {
     /// Query names kept.
     pub const QUERY_KEYS_MAX: usize = 32;
+
+    /// Whether request and status are known, so that it can be counted although it is not over.
+    pub fn is_countable(&self) -> bool {
+        self.request.is_some() && self.status.is_some() && !self.stage.counted && self.session.is_none()
+    }
 }
 
 /// What leaves a shard.
@@ -124,6 +191,10 @@ impl Exchange {
 pub enum Record {
     /// An exchange ended.
     Exchange(Box<Exchange>),
+    /// An exchange, or the session that it began, goes on. At most once a second for each; its end comes as one of the other two.
+    Running(Box<Exchange>),
+    /// The session that an exchange began is over; its totals are with the exchange.
+    Session(Box<Exchange>),
     /// A flow is TLS.
     Hello {
         /// The API, named by the server name in place of an authority.

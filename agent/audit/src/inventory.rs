@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use apiscope_wire::Timestamp;
 
-use crate::exchange::{ApiId, Exchange, Method};
+use crate::exchange::{ApiId, Exchange, Method, Protocol};
 use crate::facts::AuthKind;
 
 pub(crate) use store::Inventory;
@@ -84,6 +84,8 @@ pub struct EndpointRow {
     pub template: TemplateState,
     /// Compared with the document.
     pub document: DocumentState,
+    /// What its calls speak above HTTP.
+    pub protocol: Protocol,
     /// First call.
     pub first: Option<Timestamp>,
     /// Last call.
@@ -116,6 +118,7 @@ impl EndpointRow {
             route: route.into(),
             template: if route.contains('{') { TemplateState::Shape } else { TemplateState::Literal },
             document: DocumentState::NoDocument,
+            protocol: Protocol::Http,
             first: None,
             last: None,
             calls: 0,

@@ -25,7 +25,7 @@ mod gather;
 
 pub use audit::{Audit, Restored};
 pub use change::{CallRow, Change};
-pub use exchange::{ApiId, ConsumerId, Exchange, Method, Record, RedactedPath};
+pub use exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Record, RedactedPath, Stage};
 pub use facts::Facts;
 pub use finding::{Alert, Evidence, Finding, FindingId, FindingRow, Severity, Transition};
 pub use gather::{Gather, GatherCounters};

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method, Record};
+use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Record, Stage};
 use apiscope_audit::facts::Facts;
 use apiscope_audit::secret::Masked;
 use apiscope_audit::{Audit, Change, Restored, Settings};
@@ -61,6 +61,9 @@ fn exchange(origin: &Arc<Origin>, api: &str, method: &str, path: &str, status: u
         consumer: ConsumerId::Address(origin.client.ip()),
         request: facts.clone(),
         response: facts,
+        protocol: Protocol::Http,
+        stage: Stage::default(),
+        session: None,
     })
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::output::{self, Format, Row};
 use super::table;
-use crate::view::{ExchangeView, SCHEMA, terminal_safe};
+use crate::view::{ExchangeView, SCHEMA, SessionView, terminal_safe};
 
 /// Writes exchanges in the form that was asked for.
 pub(crate) struct Exchanges<W: Write> {
@@ -79,17 +79,67 @@ fn text(exchange: &ExchangeView) -> String {
         (Some(method), Some(path)) => format!("{method} {path}{}", query(&exchange.query_keys)),
         _ => "? (request not seen)".to_owned(),
     };
+    let so_far = exchange.running.as_ref();
+    let request = so_far.and_then(|running| running.request_body_bytes);
+    let response = so_far.and_then(|running| running.response_body_bytes);
+    let (request, response) = match &exchange.session {
+        Some(session) => (table::bytes(session.client.payload_bytes), table::bytes(session.server.payload_bytes)),
+        None => (
+            size(request.or(exchange.request_body_bytes), exchange.request_complete),
+            size(response.or(exchange.response_body_bytes), exchange.response_complete),
+        ),
+    };
     let line = format!(
-        "{:15}  {:>6} {:>8} {:>9} {:>9}  {:21}  {:19}  {call}",
+        "{:15}  {:>6} {:>8} {request:>9} {response:>9}  {:21}  {:19}  {call}{}",
         exchange.start.get(11..26).unwrap_or(&exchange.start),
         exchange.status.map_or_else(|| "-".to_owned(), |status| status.to_string()),
         table::milliseconds(exchange.duration_ms),
-        size(exchange.request_body_bytes, exchange.request_complete),
-        size(exchange.response_body_bytes, exchange.response_complete),
         exchange.client,
         exchange.api,
+        more(exchange),
     );
     format!("{}\n", terminal_safe(&line))
+}
+
+/// What there is besides request and response, in brackets.
+fn more(exchange: &ExchangeView) -> String {
+    let known = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
+    let mut parts = Vec::new();
+    if let Some(grpc) = &exchange.grpc {
+        let (asked, answered) = (known(grpc.request_messages), known(grpc.response_messages));
+        let status = exchange.grpc_status.map_or_else(|| "?".to_owned(), |status| status.to_string());
+        parts.push(format!("gRPC status {status}, messages {asked} > {answered} <"));
+    }
+    if let Some(events) = exchange.events {
+        parts.push(format!("{events} events"));
+    }
+    if exchange.running.is_some() {
+        parts.push("goes on".to_owned());
+    }
+    if let Some(session) = &exchange.session {
+        parts.push(said(session));
+    }
+    if parts.is_empty() { String::new() } else { format!("  [{}]", parts.join(", ")) }
+}
+
+fn said(session: &SessionView) -> String {
+    let unknown = session.client.unknown_bytes + session.server.unknown_bytes;
+    let unknown = if unknown > 0 { format!(", {} not read", table::bytes(unknown)) } else { String::new() };
+    if session.kind != "websocket" {
+        return format!("{}{unknown}", session.kind);
+    }
+    let closed = match session.closed_first.as_deref() {
+        Some("client") => close("client", session.client.close_code),
+        Some(by) => close(by, session.server.close_code),
+        None => String::new(),
+    };
+    let (asked, answered) = (session.client.messages(), session.server.messages());
+    format!("websocket messages {asked} > {answered} <{closed}{unknown}")
+}
+
+fn close(by: &str, code: Option<u16>) -> String {
+    let code = code.map_or_else(String::new, |code| format!(" with {code}"));
+    format!(", closed by {by}{code}")
 }
 
 fn query(keys: &[String]) -> String {
@@ -116,6 +166,10 @@ impl Row for ExchangeView {
         "response_complete",
         "duration_ms",
         "grpc_status",
+        "running",
+        "events",
+        "request_messages",
+        "response_messages",
     ];
     const NOUN: &'static str = "exchanges";
 
@@ -123,6 +177,12 @@ impl Row for ExchangeView {
         fn maybe<T: ToString>(value: Option<&T>) -> String {
             value.map(ToString::to_string).unwrap_or_default()
         }
+        // Of gRPC or of a WebSocket: an exchange is never both.
+        let messages = match (&self.grpc, &self.session) {
+            (Some(grpc), _) => (grpc.request_messages, grpc.response_messages),
+            (None, Some(session)) => (Some(session.client.messages()), Some(session.server.messages())),
+            (None, None) => (None, None),
+        };
         vec![
             self.start.clone(),
             self.client.clone(),
@@ -142,6 +202,10 @@ impl Row for ExchangeView {
             self.response_complete.to_string(),
             self.duration_ms.to_string(),
             maybe(self.grpc_status.as_ref()),
+            self.running.is_some().to_string(),
+            maybe(self.events.as_ref()),
+            maybe(messages.0.as_ref()),
+            maybe(messages.1.as_ref()),
         ]
     }
 }

@@ -17,6 +17,7 @@ mod output;
 mod replay;
 mod rows;
 mod run;
+mod running;
 mod status;
 mod table;
 mod tls;
@@ -64,6 +65,7 @@ enum Command {
     Run(run::Args),
     Status(status::Args),
     Watch(watch::Args),
+    Running(running::Args),
     Apis(apis::Args),
     Endpoints(endpoints::Args),
     Tls(tls::Args),
@@ -91,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Status(args) => status::run(&args),
         Command::Watch(args) => watch::run(&args),
+        Command::Running(args) => running::run(&args),
         Command::Apis(args) => apis::run(&args),
         Command::Endpoints(args) => endpoints::run(&args),
         Command::Tls(args) => tls::run(&args),

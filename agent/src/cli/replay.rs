@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// Capture files, or directories of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Print each exchange, in the order in which they end, instead of the summary
+    /// Print each exchange, in the order in which they end, instead of the summary; and each WebSocket or tunnel when it ends
     #[arg(long)]
     exchanges: bool,
     /// Form of the output
@@ -218,7 +218,7 @@ fn take<W: Write>(
     written: &mut anyhow::Result<()>,
 ) {
     board.apply(change);
-    if let (Some(exchanges), Change::Call(call), Ok(())) = (exchanges, change, &written) {
+    if let (Some(exchanges), Change::Call(call) | Change::Session(call), Ok(())) = (exchanges, change, &written) {
         *written = exchanges.write(&ExchangeView::from(call));
     }
 }

@@ -23,6 +23,10 @@ pub fn router(agent: Arc<Agent>) -> Router {
         .route("/v1/apis", get(async |State(agent): State<Arc<Agent>>| Json(List::new(agent.board().apis()))))
         .route("/v1/endpoints", get(async |State(agent): State<Arc<Agent>>| Json(List::new(agent.board().endpoints()))))
         .route("/v1/tls", get(async |State(agent): State<Arc<Agent>>| Json(List::new(agent.board().tls()))))
+        .route(
+            "/v1/running",
+            get(async |State(agent): State<Arc<Agent>>| Json(List::new(agent.board().running_views()))),
+        )
         .route("/v1/findings", get(async |State(agent): State<Arc<Agent>>| Json(List::new(agent.board().findings()))))
         .route("/v1/findings/{id}", get(finding))
         .route("/v1/watch", get(watch))

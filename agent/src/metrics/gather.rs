@@ -5,6 +5,7 @@ use apiscope_wire::Timestamp;
 use super::encode::Families;
 use super::labels::{CODES, METHODS, OTHER, clean};
 use super::process::Process;
+use super::running::GRPC_CODES;
 use super::snapshot::{CaptureSnapshot, ReceiverSnapshot, WireSnapshot};
 use super::state::{APIS_MAX, ApiSeries, INCOMPLETE, OVERFLOWS, State, real};
 use super::{Inner, logs, table};
@@ -80,6 +81,7 @@ fn gather_wire(wire: &WireSnapshot, families: &mut Families) {
     }
     families.add(&table::REASSEMBLY_GAPS, &[], real(wire.gaps));
     families.add(&table::REASSEMBLY_CONFLICTS, &[], real(wire.conflicts));
+    families.add(&table::WEBSOCKET_ERRORS, &[], real(wire.websocket_errors));
 }
 
 fn gather_store(store: &StoreStatus, families: &mut Families) {
@@ -159,6 +161,15 @@ fn gather_api(api: &str, series: &ApiSeries, families: &mut Families) {
         families.add(&table::UNPARSED_BYTES, &[api, reason], real(bytes));
     }
     families.add(&table::TLS_UNOBSERVED, &[api], real(series.tls_unobserved));
+    let streams = &series.streams;
+    families.add(&table::EXCHANGES_RUNNING, &[api], real(streams.running));
+    for (code, calls) in GRPC_CODES.iter().zip(streams.grpc) {
+        families.add(&table::GRPC_CALLS, &[api, code], real(calls));
+    }
+    families.add(&table::WEBSOCKET_SESSIONS, &[api], real(streams.websockets));
+    for (side, messages) in ["client", "server"].iter().zip(streams.messages) {
+        families.add(&table::WEBSOCKET_MESSAGES, &[api, side], real(messages));
+    }
     families.add_histogram(&table::EXCHANGE_DURATION, &[api], &series.duration);
     families.add_histogram(&table::REQUEST_SIZE, &[api], &series.request_size);
     families.add_histogram(&table::RESPONSE_SIZE, &[api], &series.response_size);

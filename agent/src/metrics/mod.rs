@@ -10,6 +10,7 @@ mod histogram;
 mod labels;
 mod logs;
 mod process;
+mod running;
 mod snapshot;
 mod state;
 mod table;

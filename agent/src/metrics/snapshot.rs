@@ -48,6 +48,8 @@ pub struct WireSnapshot {
     pub gaps: u64,
     /// Conflicting copies.
     pub conflicts: u64,
+    /// WebSocket frames that break the rules.
+    pub websocket_errors: u64,
 }
 
 /// The configuration's last reading.

@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 use super::SERIES_MAX;
 use super::histogram::{BYTES, Histogram, SECONDS};
 use super::labels::{self, OTHER, UNMATCHED, clean};
+use super::running::{Followers, Full, STREAM_SERIES, Streams};
 
 /// APIs with series of their own.
 pub(super) const APIS_MAX: usize = 50;
@@ -27,9 +28,17 @@ const FOLLOWED_MAX: usize = 131_072;
 /// APIs for which room is kept although exchanges ask for it.
 const APIS_RESERVED: usize = 8;
 
-/// Series of one API besides its exchanges: account, blind spot, histograms, heartbeat, endpoints, discoveries, info.
-const API_SERIES: usize =
-    2 + 9 + 1 + Histogram::series(&SECONDS) + 2 * Histogram::series(&BYTES) + 1 + DOCUMENT_STATES.len() + 1 + 1;
+/// Series of one API besides its exchanges: account, blind spot, streams, histograms, heartbeat, endpoints, discoveries, info.
+const API_SERIES: usize = 2
+    + 9
+    + 1
+    + STREAM_SERIES
+    + Histogram::series(&SECONDS)
+    + 2 * Histogram::series(&BYTES)
+    + 1
+    + DOCUMENT_STATES.len()
+    + 1
+    + 1;
 
 const _: () = assert!(FIXED_SERIES + FINDING_SERIES_MAX + API_SERIES * (APIS_MAX + 1) <= SERIES_MAX);
 
@@ -65,6 +74,7 @@ type Counts = Vec<((u8, u8), u64)>;
 pub(super) struct ApiSeries {
     pub(super) coverage: Coverage,
     pub(super) tls_unobserved: u64,
+    pub(super) streams: Streams,
     pub(super) duration: Histogram,
     pub(super) request_size: Histogram,
     pub(super) response_size: Histogram,
@@ -79,6 +89,7 @@ impl ApiSeries {
         Self {
             coverage: Coverage::default(),
             tls_unobserved: 0,
+            streams: Streams::default(),
             duration: Histogram::new(&SECONDS),
             request_size: Histogram::new(&BYTES),
             response_size: Histogram::new(&BYTES),
@@ -110,6 +121,7 @@ pub(super) struct State {
     pub(super) overflowed_exchanges: [u64; labels::CODES.len()],
     pub(super) incomplete: [u64; INCOMPLETE.len()],
     pub(super) ambiguous: BTreeMap<&'static str, u64>,
+    running: Followers,
     endpoints: FxHashMap<EndpointId, (Box<str>, DocumentState)>,
     findings: FxHashMap<FindingId, Followed>,
     pub(super) findings_open: BTreeMap<FindingSeries, u64>,
@@ -147,7 +159,12 @@ impl State {
 
     pub(super) fn observe(&mut self, change: &Change) {
         match change {
-            Change::Call(row) => self.call(row),
+            Change::Call(row) => {
+                self.ended(row);
+                self.call(row);
+            }
+            Change::Running(row) => self.runs(row),
+            Change::Session(row) => self.ended(row),
             Change::Endpoint(row) => self.endpoint(row, true),
             Change::EndpointGone { id, .. } => {
                 self.endpoints.remove(id);
@@ -207,6 +224,32 @@ impl State {
         let method = labels::method(exchange.method.as_ref().map(apiscope_audit::Method::as_str));
         let route = row.route.as_deref().unwrap_or(UNMATCHED);
         self.exchange(exchange.api.as_str(), route, (method, labels::code(exchange.status)));
+    }
+
+    fn runs(&mut self, row: &CallRow) {
+        let api = self.admitted(row.exchange.api.as_str());
+        match self.running.heard(&row.exchange, &api) {
+            Ok(heard) => self.streams(&api).heard(heard),
+            Err(Full) => self.overflowed(Overflow::Series),
+        }
+    }
+
+    /// A call or a session has ended.
+    fn ended(&mut self, row: &CallRow) {
+        let exchange = &row.exchange;
+        let api = self.admitted(exchange.api.as_str());
+        let (ran_at, heard) = self.running.ended(exchange);
+        if let Some(api) = ran_at {
+            let streams = self.streams(&api);
+            streams.running = streams.running.saturating_sub(1);
+        }
+        let streams = self.streams(&api);
+        streams.heard(heard);
+        streams.ended(exchange);
+    }
+
+    fn streams(&mut self, admitted: &str) -> &mut Streams {
+        &mut self.apis.get_mut(admitted).expect("what is admitted has its series").streams
     }
 
     fn exchange(&mut self, api: &str, route: &str, key: (u8, u8)) {

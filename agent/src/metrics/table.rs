@@ -71,6 +71,11 @@ metrics! {
     REASSEMBLY_GAPS: Counter "apiscope_reassembly_gaps_total" [] "Gaps in byte streams.";
     REASSEMBLY_CONFLICTS: Counter "apiscope_reassembly_conflicts_total" [] "Retransmitted bytes that differ from the first copy.";
     EXCHANGES: Counter "apiscope_exchanges_total" ["api", "method", "route", "code"] "Exchanges seen.";
+    EXCHANGES_RUNNING: Gauge "apiscope_exchanges_running" ["api"] "Exchanges, and WebSockets and tunnels, that go on and have for longer than a second; they count in apiscope_exchanges_total when they end.";
+    GRPC_CALLS: Counter "apiscope_grpc_calls_total" ["api", "code"] "gRPC calls that ended, by their own status: ok, error, unknown.";
+    WEBSOCKET_SESSIONS: Counter "apiscope_websocket_sessions_total" ["api"] "WebSockets that ended.";
+    WEBSOCKET_MESSAGES: Counter "apiscope_websocket_messages_total" ["api", "side"] "WebSocket messages, by who sent them; also of WebSockets that go on.";
+    WEBSOCKET_ERRORS: Counter "apiscope_websocket_protocol_errors_total" [] "WebSocket frames that break the rules; what follows them is not read.";
     EXCHANGE_DURATION: Histogram "apiscope_exchange_duration_seconds" ["api"] "From the first byte of the request to the last of the response.";
     REQUEST_SIZE: Histogram "apiscope_request_size_bytes" ["api"] "Request bodies as sent.";
     RESPONSE_SIZE: Histogram "apiscope_response_size_bytes" ["api"] "Response bodies as sent.";

@@ -178,5 +178,6 @@ fn wire_snapshot(core: &CoreCounters) -> WireSnapshot {
         evictions: vec![("flows".to_owned(), core.wire.flows_evicted)],
         gaps: core.wire.gaps,
         conflicts: core.wire.conflicts,
+        websocket_errors: core.wire.websocket_errors,
     }
 }

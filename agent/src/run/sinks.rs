@@ -20,8 +20,13 @@ pub(super) fn run(agent: &Arc<Agent>, changes: &Receiver<Vec<Change>>) {
         }
         for change in batch {
             agent.metrics.observe(&change);
-            if let Change::Call(call) = &change {
-                agent.publish(|| line(&ExchangeView::from(call)));
+            match &change {
+                Change::Call(call) | Change::Session(call) => agent.publish(|| line(&ExchangeView::from(call))),
+                // Once, when it has become known; how far it is then is told by `running`.
+                Change::Running(call) if call.exchange.is_countable() => {
+                    agent.publish(|| line(&ExchangeView::from(call)));
+                }
+                _ => {}
             }
             agent.store.give(change);
         }

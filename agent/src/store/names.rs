@@ -1,5 +1,6 @@
 //! The words that stand for closed enums in the database. Never change one: rows of older versions hold them.
 
+use apiscope_audit::Protocol;
 use apiscope_audit::facts::AuthKind;
 use apiscope_audit::finding::{Status, Transition};
 use apiscope_audit::inventory::{DocumentState, TemplateState};
@@ -52,5 +53,12 @@ named!(AuthKind {
     ApiKeyHeader = "api_key_header",
     ApiKeyQuery = "api_key_query",
     SessionCookie = "session_cookie",
+});
+named!(Protocol {
+    Http = "http",
+    EventStream = "event_stream",
+    GrpcWeb = "grpc_web",
+    Grpc = "grpc",
+    WebSocket = "websocket",
 });
 named!(Version { Http10 = "http/1.0", Http11 = "http/1.1", H2 = "h2" });

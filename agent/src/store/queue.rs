@@ -63,7 +63,12 @@ impl Batch {
             Change::Alert(alert) if self.alerts.len() < ALERTS_MAX => self.alerts.push(alert.finding),
             Change::Alert(_) => self.dropped_rows += 1,
             Change::Coverage(api, added) => self.add_coverage(api, added),
-            Change::Ambiguous(_) | Change::Tls(_) | Change::TlsGone(_) | Change::TlsUnobserved(..) => {}
+            Change::Running(_)
+            | Change::Session(_)
+            | Change::Ambiguous(_)
+            | Change::Tls(_)
+            | Change::TlsGone(_)
+            | Change::TlsUnobserved(..) => {}
         }
     }
 

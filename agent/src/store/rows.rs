@@ -170,9 +170,9 @@ pub(super) fn upsert_endpoint(connection: &Connection, row: &EndpointRow) -> rus
         row.by_auth.iter().map(|(way, calls)| (way.map(Named::word), *calls)).collect();
     let mut statement = connection.prepare_cached(
         "INSERT OR REPLACE INTO endpoints (id, api, method, route, template, document, first, last, calls, by_class, by_auth, \
-         request_bytes_max, response_bytes_max, response_bytes_sum, latency_ms, owner) VALUES (:id, :api, :method, :route, \
+         request_bytes_max, response_bytes_max, response_bytes_sum, latency_ms, owner, protocol) VALUES (:id, :api, :method, :route, \
          :template, :document, :first, :last, :calls, :by_class, :by_auth, :request_bytes_max, :response_bytes_max, \
-         :response_bytes_sum, :latency_ms, :owner)",
+         :response_bytes_sum, :latency_ms, :owner, :protocol)",
     )?;
     statement.execute(named_params! {
         ":id": row.id.to_string(), ":api": row.api.as_str(), ":method": row.method.as_str(), ":route": row.route,
@@ -180,7 +180,7 @@ pub(super) fn upsert_endpoint(connection: &Connection, row: &EndpointRow) -> rus
         ":last": row.last.map(nanos), ":calls": int(row.calls), ":by_class": json(&row.by_class), ":by_auth": json(&by_auth),
         ":request_bytes_max": int(row.request_bytes_max), ":response_bytes_max": int(row.response_bytes_max),
         ":response_bytes_sum": int(row.response_bytes_sum), ":latency_ms": row.latency_ms.as_ref().map(json),
-        ":owner": row.owner,
+        ":owner": row.owner, ":protocol": row.protocol.word(),
     })?;
     Ok(())
 }
@@ -196,13 +196,15 @@ pub(super) fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Option<EndpointRo
     let id: String = row.get("id")?;
     let template: String = row.get("template")?;
     let document: String = row.get("document")?;
+    let protocol: String = row.get("protocol")?;
     let latency: Option<String> = row.get("latency_ms")?;
     let by_class: String = row.get("by_class")?;
     let by_auth: Vec<(Option<String>, u64)> = list(row, "by_auth")?;
-    let (Ok(id), Some(template), Some(document), Ok(by_class)) = (
+    let (Ok(id), Some(template), Some(document), Some(protocol), Ok(by_class)) = (
         u64::from_str_radix(&id, 16),
         Named::of_word(&template),
         Named::of_word(&document),
+        Named::of_word(&protocol),
         serde_json::from_str(&by_class),
     ) else {
         return Ok(None);
@@ -218,6 +220,7 @@ pub(super) fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Option<EndpointRo
         route: row.get("route")?,
         template,
         document,
+        protocol,
         first: row.get::<_, Option<i64>>("first")?.map(time),
         last: row.get::<_, Option<i64>>("last")?.map(time),
         calls: nat(row.get("calls")?),

@@ -6,10 +6,10 @@ use apiscope_audit::exchange::ApiId;
 use apiscope_audit::finding::Status;
 use apiscope_audit::inventory::{DocumentState, EndpointId, EndpointRow};
 use apiscope_audit::tls::{TlsKey, TlsRow};
-use apiscope_audit::{Change, FindingId, FindingRow, Restored, Severity};
-use apiscope_wire::Coverage;
+use apiscope_audit::{CallRow, Change, FindingId, FindingRow, Restored, Severity};
+use apiscope_wire::{Coverage, ExchangeId};
 
-use super::{ApiView, CountsView, CoverageView, EndpointView, FindingView, TlsView, rfc3339};
+use super::{ApiView, CountsView, CoverageView, EndpointView, ExchangeView, FindingView, TlsView, rfc3339};
 
 /// What `status`, `apis`, `endpoints` and `findings` are made from. Bounded: past a bound rows are counted, not kept.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Board {
     tls: BTreeMap<TlsKey, TlsRow>,
     total: Coverage,
     counts: CountsView,
+    /// What goes on, by the exchange that it is or that began it.
+    running: BTreeMap<ExchangeId, CallRow>,
 }
 
 impl Board {
@@ -27,6 +29,8 @@ impl Board {
     pub const ENDPOINTS_MAX: usize = 50_000;
     /// Findings kept.
     pub const FINDINGS_MAX: usize = 50_000;
+    /// Exchanges and sessions that go on.
+    pub const RUNNING_MAX: usize = 4_096;
     /// APIs with an account of their own; bytes of others are in the total.
     pub const APIS_MAX: usize = 1_000;
 
@@ -41,7 +45,15 @@ impl Board {
     /// Takes a change in.
     pub fn apply(&mut self, change: &Change) {
         match change {
-            Change::Call(_) => self.counts.exchanges += 1,
+            Change::Call(call) => {
+                self.counts.exchanges += 1;
+                self.running.remove(&call.exchange.id);
+            }
+            Change::Running(call) => self.running(call),
+            Change::Session(call) => {
+                self.counts.sessions += 1;
+                self.running.remove(&call.exchange.id);
+            }
             Change::Endpoint(row) => self.endpoint(row),
             Change::EndpointGone { id, .. } => {
                 self.endpoints.remove(id);
@@ -59,6 +71,15 @@ impl Board {
             }
             Change::TlsUnobserved(..) => self.counts.tls_unobserved_flows += 1,
         }
+    }
+
+    fn running(&mut self, call: &CallRow) {
+        let id = call.exchange.id;
+        if self.running.len() >= Self::RUNNING_MAX && !self.running.contains_key(&id) {
+            self.counts.running_over_bound += 1;
+            return;
+        }
+        self.running.insert(id, call.clone());
     }
 
     fn endpoint(&mut self, row: &EndpointRow) {
@@ -95,6 +116,7 @@ impl Board {
     pub fn counts(&self) -> CountsView {
         let mut counts = self.counts.clone();
         let apis = self.apis();
+        counts.running = self.running.len() as u64;
         counts.apis = apis.len() as u64;
         counts.endpoints = apis.iter().map(|api| api.endpoints).sum();
         for (severity, open) in apis.into_iter().flat_map(|api| api.findings) {
@@ -105,7 +127,17 @@ impl Board {
 
     /// Endpoints by API, route and method.
     pub fn endpoints(&self) -> Vec<EndpointView> {
-        let mut views: Vec<_> = self.endpoints.values().map(EndpointView::from).collect();
+        let mut running: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
+        for call in self.running.values() {
+            if let (Some(method), Some(route)) = (&call.exchange.method, &call.route) {
+                *running.entry((call.exchange.api.as_str(), method.as_str(), route)).or_default() += 1;
+            }
+        }
+        let view = |row: &EndpointRow| {
+            let key = (row.api.as_str(), row.method.as_str(), &*row.route);
+            EndpointView { running: running.get(&key).copied().unwrap_or_default(), ..EndpointView::from(row) }
+        };
+        let mut views: Vec<_> = self.endpoints.values().map(view).collect();
         views.sort_by(|a, b| (&a.api, &a.route, &a.method).cmp(&(&b.api, &b.route, &b.method)));
         views
     }
@@ -113,6 +145,13 @@ impl Board {
     /// TLS by API, port and server name. Bounded by the core's own bound.
     pub fn tls(&self) -> Vec<TlsView> {
         self.tls.values().map(TlsView::from).collect()
+    }
+
+    /// What goes on now, the longest first.
+    pub fn running_views(&self) -> Vec<ExchangeView> {
+        let mut calls: Vec<_> = self.running.values().collect();
+        calls.sort_by_key(|call| call.exchange.began);
+        calls.into_iter().map(ExchangeView::from).collect()
     }
 
     /// Findings: open ones first, then worst first, then newest first.

@@ -1,12 +1,12 @@
-//! One line per exchange, as `watch` and `replay --exchanges` print it.
+//! One line per exchange, and one per session that an exchange began, as `watch` and `replay --exchanges` print them.
 
-use apiscope_audit::CallRow;
-use apiscope_wire::Version;
+use apiscope_audit::{CallRow, Exchange};
+use apiscope_wire::{Content, SessionKind, Version};
 use serde::{Deserialize, Serialize};
 
-use super::rfc3339;
+use super::{GrpcView, RunningView, SessionView, rfc3339};
 
-/// A request and its response. The fields are stable.
+/// A request and its response; or, with `session`, what followed them. The fields are stable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExchangeView {
     /// First byte of the request, RFC 3339 with nanoseconds.
@@ -15,7 +15,7 @@ pub struct ExchangeView {
     pub client: String,
     /// `ip:port` that accepted.
     pub server: String,
-    /// `http/1.0`, `http/1.1`, `h2`, `websocket`.
+    /// `http/1.0`, `http/1.1`, `h2`; of a session `websocket`, `tunnel` or `upgrade`.
     pub protocol: String,
     /// Encrypted on the wire.
     pub tls: bool,
@@ -45,6 +45,18 @@ pub struct ExchangeView {
     pub duration_ms: f64,
     /// gRPC's own status.
     pub grpc_status: Option<u32>,
+    /// Of a gRPC call: its method and messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<GrpcView>,
+    /// Server-sent events of the response; absent where there are none, or where they could not all be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<u64>,
+    /// It goes on: bytes so far. Absent once it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<RunningView>,
+    /// The session that this exchange began. The line of the exchange itself has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Box<SessionView>>,
 }
 
 /// A line of `watch`: an exchange, or the news that this reader was too slow.
@@ -73,7 +85,7 @@ impl From<&CallRow> for ExchangeView {
             start: rfc3339(exchange.began),
             client: exchange.origin.client.to_string(),
             server: exchange.origin.server.to_string(),
-            protocol: protocol(exchange.version).to_owned(),
+            protocol: protocol(exchange).to_owned(),
             tls: exchange.origin.encrypted,
             api: exchange.api.to_string(),
             method: exchange.method.as_ref().map(ToString::to_string),
@@ -88,14 +100,31 @@ impl From<&CallRow> for ExchangeView {
             response_complete,
             duration_ms: exchange.ended.since(exchange.began).as_secs_f64() * 1e3,
             grpc_status: exchange.response.as_ref().and_then(|facts| facts.grpc_status),
+            grpc: GrpcView::of(exchange),
+            events: exchange.response.as_ref().and_then(|facts| match facts.content {
+                Content::Events(events) => events,
+                Content::Plain | Content::Grpc(_) | Content::Session(_) => None,
+            }),
+            running: RunningView::of(exchange),
+            session: exchange.session.as_deref().map(SessionView::from).map(Box::new),
         }
     }
 }
 
-const fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::Http10 => "http/1.0",
-        Version::Http11 => "http/1.1",
-        Version::H2 => "h2",
+fn protocol(exchange: &Exchange) -> &'static str {
+    match (&exchange.session, exchange.version) {
+        (Some(session), _) => session_name(session.kind),
+        (None, Version::Http10) => "http/1.0",
+        (None, Version::Http11) => "http/1.1",
+        (None, Version::H2) => "h2",
+    }
+}
+
+/// The name used in every output.
+pub(super) const fn session_name(kind: SessionKind) -> &'static str {
+    match kind {
+        SessionKind::WebSocket => "websocket",
+        SessionKind::Tunnel => "tunnel",
+        SessionKind::Other => "upgrade",
     }
 }

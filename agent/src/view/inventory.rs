@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use apiscope_audit::Protocol;
 use apiscope_audit::facts::AuthKind;
 use apiscope_audit::inventory::{DocumentState, EndpointRow, TemplateState};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,10 @@ pub struct EndpointView {
     pub template: String,
     /// Compared with the API's document: none, documented, deprecated, undocumented, unused.
     pub document: String,
+    /// What its calls speak above HTTP: http, event-stream, grpc-web, grpc, websocket.
+    pub protocol: String,
+    /// Calls, and sessions that they began, that go on now.
+    pub running: u64,
     /// First call.
     pub first: Option<String>,
     /// Last call.
@@ -88,6 +93,8 @@ impl From<&EndpointRow> for EndpointView {
             route: row.route.to_string(),
             template: template_name(row.template).to_owned(),
             document: document_name(row.document).to_owned(),
+            protocol: protocol_name(row.protocol).to_owned(),
+            running: 0,
             first: row.first.map(rfc3339),
             last: row.last.map(rfc3339),
             calls: row.calls,
@@ -122,6 +129,17 @@ pub const fn document_name(state: DocumentState) -> &'static str {
         DocumentState::Deprecated => "deprecated",
         DocumentState::Undocumented => "undocumented",
         DocumentState::Unused => "unused",
+    }
+}
+
+/// The name used in every output.
+pub const fn protocol_name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Http => "http",
+        Protocol::EventStream => "event-stream",
+        Protocol::GrpcWeb => "grpc-web",
+        Protocol::Grpc => "grpc",
+        Protocol::WebSocket => "websocket",
     }
 }
 

@@ -9,6 +9,7 @@ mod coverage;
 mod exchange;
 mod finding;
 mod inventory;
+mod session;
 mod status;
 mod tls;
 
@@ -16,7 +17,8 @@ pub use board::Board;
 pub use coverage::{CoverageView, LostView, SkippedView, UnparsedView};
 pub use exchange::{ExchangeView, WatchLine};
 pub use finding::{EvidenceView, FindingView};
-pub use inventory::{ApiView, EndpointView, auth_name, document_name, template_name};
+pub use inventory::{ApiView, EndpointView, auth_name, document_name, protocol_name, template_name};
+pub use session::{GrpcView, RunningView, SentView, SessionView};
 pub use status::{AgentView, CaptureView, CoreView, CountsView, Problem, ReceiverView, StatusView};
 pub use tls::{CertificateView, TlsView};
 

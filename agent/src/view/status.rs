@@ -114,6 +114,12 @@ pub struct CoreView {
 pub struct CountsView {
     /// Exchanges since the start.
     pub exchanges: u64,
+    /// Sessions (a WebSocket, a tunnel) that have ended, since the start.
+    pub sessions: u64,
+    /// Exchanges and sessions that go on, and have for longer than a second.
+    pub running: u64,
+    /// News of exchanges that go on for which there was no room in this view: they show when they end.
+    pub running_over_bound: u64,
     /// TLS flows that nobody can read, since the start.
     pub tls_unobserved_flows: u64,
     /// Framing that servers read differently, since the start.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method};
+use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Stage};
 use apiscope_audit::facts::{BodySize, Facts};
 use apiscope_audit::finding::{FindingId, FindingRow, Severity, Status, Transition};
 use apiscope_audit::inventory::{DocumentState, EndpointId, EndpointRow, TemplateState};
@@ -43,6 +43,9 @@ pub(crate) fn call(api: &str, method: &str, route: Option<&str>, status: Option<
         consumer: ConsumerId::Address([10, 0, 0, 1].into()),
         request: Some(facts(0)),
         response: Some(facts(1000)),
+        protocol: Protocol::Http,
+        stage: Stage::default(),
+        session: None,
     };
     Change::Call(CallRow { exchange: Box::new(exchange), route: route.map(Into::into) })
 }
@@ -55,6 +58,7 @@ pub(crate) fn endpoint(id: u64, api: &str, route: &str) -> EndpointRow {
         route: route.into(),
         template: TemplateState::Literal,
         document: DocumentState::NoDocument,
+        protocol: Protocol::Http,
         first: Some(AT),
         last: Some(AT),
         calls: 1,

@@ -45,6 +45,7 @@ fn full() -> Metrics {
         evictions: vec![("idle".into(), 1)],
         gaps: 1,
         conflicts: 1,
+        websocket_errors: 0,
     });
     metrics.set_store(StoreStatus { durable: true, last_write: Some(AT), ..StoreStatus::default() });
     let mut delivery = Histogram::new(&DELIVERY_SECONDS);

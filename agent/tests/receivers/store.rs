@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiscope::store::{Accepted, CallFilter, DATABASE_FILE, OUTBOX_MAX, Operation, Options, Store, StoreError};
-use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method};
+use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Stage};
 use apiscope_audit::facts::{AuthKind, BodySize, Facts};
 use apiscope_audit::finding::Transition;
 use apiscope_audit::inventory::{DocumentState, EndpointId, EndpointRow, TemplateState};
@@ -27,6 +27,7 @@ fn endpoint(route: &str) -> EndpointRow {
         route: route.into(),
         template: TemplateState::Shape,
         document: DocumentState::Undocumented,
+        protocol: Protocol::Grpc,
         first: Some(now()),
         last: Some(now()),
         calls: u64::MAX,
@@ -66,6 +67,9 @@ fn call(consumer: u64, began: Timestamp) -> Change {
         consumer: ConsumerId::Credential(Fingerprint::from_stored(consumer)),
         request: Some(facts.clone()),
         response: Some(facts),
+        protocol: Protocol::Http,
+        stage: Stage::default(),
+        session: None,
     };
     Change::Call(CallRow { exchange: Box::new(exchange), route: Some("/orders/{id}".into()) })
 }

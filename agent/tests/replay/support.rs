@@ -214,7 +214,14 @@ pub(crate) fn read_with(paths: &[PathBuf], options: ReplayOptions, verdicts: &[(
                     assert!(given.insert((message.exchange, is_request)), "a message is given once");
                 }
                 Event::Closed(flow, _) => given.retain(|(exchange, _)| exchange.flow != flow),
-                Event::Hello(_) | Event::Over(..) | Event::Ambiguous(_) | Event::Verdict(..) | Event::Coverage(..) => {}
+                Event::Hello(_)
+                | Event::Over(..)
+                | Event::Head(_)
+                | Event::Progress(_)
+                | Event::Session(..)
+                | Event::Ambiguous(_)
+                | Event::Verdict(..)
+                | Event::Coverage(..) => {}
             });
         });
         match result {

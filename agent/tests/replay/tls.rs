@@ -186,6 +186,9 @@ fn as_we_read(path: &Path) -> BTreeMap<u16, (Said, Vec<Vec<u8>>)> {
                         );
                     }
                     Event::Message(_)
+                    | Event::Head(_)
+                    | Event::Progress(_)
+                    | Event::Session(..)
                     | Event::Over(..)
                     | Event::Ambiguous(_)
                     | Event::Coverage(..)

@@ -163,7 +163,13 @@ pub(crate) fn exchanges_of(mut replay: Replay) -> Vec<String> {
                         }
                     }
                     Event::Ambiguous(ambiguity) => panic!("{ambiguity:?}"),
-                    Event::Hello(_) | Event::Over(..) | Event::Coverage(..) | Event::Closed(..) => {}
+                    Event::Hello(_)
+                    | Event::Over(..)
+                    | Event::Head(_)
+                    | Event::Progress(_)
+                    | Event::Session(..)
+                    | Event::Coverage(..)
+                    | Event::Closed(..) => {}
                 });
             })
             .expect("reads");

@@ -1,4 +1,4 @@
-//! What comes out: messages, ambiguities, verdicts and the account of a flow.
+//! What comes out: messages, what runs, ambiguities, verdicts and the account of a flow.
 
 use std::fmt;
 
@@ -102,6 +102,120 @@ impl fmt::Debug for Body<'_> {
     }
 }
 
+/// What a body is made of, or what follows the message, where its head says so; and how much of it was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Content {
+    /// A body of any other kind, or none.
+    #[default]
+    Plain,
+    /// Server-sent events: how many were dispatched. `None`: some of the body is missing, or it is in a content coding.
+    Events(Option<u64>),
+    /// gRPC.
+    Grpc(Grpc),
+    /// The message ends the handshake of a session, which begins behind it.
+    Session(SessionKind),
+}
+
+/// One direction of a gRPC call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grpc {
+    /// In the form of gRPC-Web.
+    pub web: bool,
+    /// Messages seen to their end. `None`: not provable, because some of the body is missing or is no such messages.
+    pub counts: Option<GrpcCounts>,
+    /// The status in gRPC-Web's trailers, which lie in the body. That of gRPC itself stands in the header fields.
+    pub status: Option<u32>,
+}
+
+/// Messages of one direction of a gRPC call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GrpcCounts {
+    /// All of them.
+    pub messages: u64,
+    /// Those whose flag says that they are compressed.
+    pub compressed: u64,
+}
+
+/// What follows a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SessionKind {
+    /// WebSocket: RFC 6455 after an Upgrade, RFC 8441 on a stream of HTTP/2.
+    WebSocket,
+    /// The tunnel of a CONNECT.
+    Tunnel,
+    /// Another protocol after an Upgrade.
+    Other,
+}
+
+/// What one side of a session has sent. All but bytes stays 0 where the session is no WebSocket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Text messages that have ended.
+    pub text: u64,
+    /// Binary messages that have ended.
+    pub binary: u64,
+    /// Of both: those in several frames.
+    pub fragmented: u64,
+    /// Of both: those compressed by permessage-deflate.
+    pub compressed: u64,
+    /// Control frames: pings, pongs, closes.
+    pub control: u64,
+    /// Payload bytes of data frames as sent: compressed, and without the frames' heads.
+    pub payload_bytes: u64,
+    /// The largest message's payload bytes, as sent.
+    pub largest: u64,
+    /// A close frame was sent.
+    pub closed: bool,
+    /// Its code; `None` where it has none or was not seen.
+    pub close_code: Option<u16>,
+    /// Frames that break the rules of RFC 6455: at most one, for what follows it is not read.
+    pub errors: u64,
+    /// Bytes, seen or missed, that were not read as frames: after a gap that is not inside a payload, after an error, of another
+    /// protocol. The numbers above are lower bounds where this is not 0.
+    pub unknown_bytes: u64,
+}
+
+/// A session's numbers, so far or in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The exchange that was its handshake.
+    pub exchange: ExchangeId,
+    /// What it is.
+    pub kind: SessionKind,
+    /// permessage-deflate (RFC 7692) was agreed on.
+    pub deflate: bool,
+    /// The end of the handshake.
+    pub began: Timestamp,
+    /// The last byte.
+    pub latest: Timestamp,
+    /// What the client has sent.
+    pub client: Sent,
+    /// What the server has sent.
+    pub server: Sent,
+    /// Whose close frame came first.
+    pub closed_first: Option<Side>,
+}
+
+/// How far something is that runs for longer than a second. Given at most once a second for each, and only when there is news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// A message whose [`Event::Head`] was given.
+    Body {
+        /// Its exchange.
+        exchange: ExchangeId,
+        /// Whose message.
+        side: Side,
+        /// Bytes of the body so far, transfer coding removed; a hole inside it counts by its length.
+        bytes: u64,
+        /// What it is made of, so far.
+        content: Content,
+        /// When.
+        at: Timestamp,
+    },
+    /// A session.
+    Session(Session),
+}
+
 /// A whole message, or all that will ever be known of it. Given when it ends; borrows the record or the flow's buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
@@ -120,6 +234,8 @@ pub struct Message<'a> {
     pub body: Body<'a>,
     /// Fields after the body, in the order sent.
     pub trailers: Headers<'a>,
+    /// What the body is made of.
+    pub content: Content,
     /// Time of its first byte.
     pub began: Timestamp,
     /// Time of its last byte (or of the close that ended it).
@@ -199,6 +315,12 @@ pub enum Verdict {
 pub enum Event<'a> {
     /// A message ended.
     Message(Message<'a>),
+    /// A message has been under way for a second, and goes on: its first line and fields, without a body. The message comes when it ends.
+    Head(Message<'a>),
+    /// How far a message or a session is.
+    Progress(Progress),
+    /// A session is over: its totals, and who owns its flow.
+    Session(Session, &'a Origin),
     /// A flow is TLS: all that is known of its beginning, once.
     Hello(Hello<'a>),
     /// Nothing more of an exchange will come although its flow goes on, and one of its two messages was not given (HTTP/2).

@@ -20,7 +20,10 @@ pub mod tls;
 mod wire;
 
 pub use coverage::{Coverage, Lost, Skipped, Unparsed};
-pub use event::{Ambiguity, AmbiguityKind, Body, Event, Header, Headers, Message, Start, Verdict, Version};
+pub use event::{
+    Ambiguity, AmbiguityKind, Body, Content, Event, Grpc, GrpcCounts, Header, Headers, Message, Progress, Sent,
+    Session, SessionKind, Start, Verdict, Version,
+};
 pub use input::{CloseReason, ExchangeId, FlowId, Hop, Input, Origin, Payload, Role, Segment, Seq, Side};
 pub use limits::{Counters, Limits};
 pub use time::Timestamp;

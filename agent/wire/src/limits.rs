@@ -86,6 +86,14 @@ pub struct Counters {
     pub pipelines_too_long: u64,
     /// Responses given without a known request.
     pub unpaired_responses: u64,
+    /// Sessions begun: a WebSocket, a tunnel, another protocol after an Upgrade.
+    pub sessions: u64,
+    /// WebSocket: frames that break the rules; the rest of their direction is not read.
+    pub websocket_errors: u64,
+    /// WebSocket: directions not read to their end because of a gap that is not inside a payload.
+    pub websocket_gaps: u64,
+    /// Messages that ran for longer than a second, of which the head was given before their end.
+    pub heads_given: u64,
     /// HTTP/2: directions whose bytes broke the rules of frames.
     pub malformed_frames: u64,
     /// HTTP/2: streams given before their end, because too many were open.

@@ -36,7 +36,13 @@ impl Hand {
                 *coverage += more;
                 *flushes += 1;
             }
-            Event::Hello(_) | Event::Over(..) | Event::Ambiguous(_) | Event::Verdict(..) => {}
+            Event::Hello(_)
+            | Event::Over(..)
+            | Event::Head(_)
+            | Event::Progress(_)
+            | Event::Session(..)
+            | Event::Ambiguous(_)
+            | Event::Verdict(..) => {}
         });
     }
 

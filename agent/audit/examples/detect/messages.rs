@@ -72,6 +72,7 @@ impl Messages {
                 headers: Headers(headers),
                 body: Body { data, total: Some(data.len() as u64) },
                 trailers: Headers(&[]),
+                content: apiscope_wire::Content::Plain,
                 began: Timestamp::from_nanos(1),
                 ended: Timestamp::from_nanos(2),
                 complete: true,

@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
-use apiscope_wire::{Ambiguity, AmbiguityKind, Coverage, ExchangeId, FlowId, Side};
+use apiscope_wire::{Ambiguity, AmbiguityKind, Coverage, ExchangeId, FlowId, SessionKind, Side};
 use expect_test::{Expect, expect};
 
 use super::*;
 use crate::detect::SettingValue;
 use crate::detect::sample::{at, basic, call};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Protocol, Stage};
+use crate::facts::Facts;
 use crate::openapi::Document;
 use crate::tls::ChainFacts;
 
@@ -31,6 +32,13 @@ paths:
 
 fn show(text: &mut String, change: &Change) {
     let _ = match change {
+        Change::Running(row) => {
+            let (so_far, route) = (row.exchange.stage.response_so_far, row.route.as_deref().unwrap_or("-"));
+            writeln!(text, "running {} -> {route}, {so_far:?} bytes", row.exchange.path)
+        }
+        Change::Session(row) => {
+            writeln!(text, "session {} -> {}", row.exchange.path, row.route.as_deref().unwrap_or("-"))
+        }
         Change::Call(row) => {
             let exchange = &row.exchange;
             let method = exchange.method.as_ref().map_or("?", |method| method.as_str());
@@ -246,6 +254,65 @@ fn what_is_no_exchange_passes_through() {
         ambiguous OddChunk
         coverage orders 7
         tls pay.test 80 1
+    "]]
+    .assert_eq(&text);
+}
+
+#[test]
+fn a_call_that_goes_on_is_counted_and_judged_once() {
+    let mut audit = Audit::new(Arc::new(settings(DOCUMENT)), Restored::default());
+    audit.tick(at(0), &mut |_| {});
+    let mut text = String::new();
+    let mut exchange = call("GET /orders 200").from("10.0.4.7").credential(basic()).json(2_000_000, None).done();
+    let whole = exchange.response.replace(Facts::default());
+    let mut show_all = |record| audit.handle(record, &mut |change| show(&mut text, &change));
+    exchange.stage.response_so_far = Some(0);
+    show_all(Record::Running(Box::new(exchange.clone())));
+    exchange.stage = Stage { response_so_far: Some(9), counted: true, ..Stage::default() };
+    show_all(Record::Running(Box::new(exchange.clone())));
+    exchange.stage.response_so_far = None;
+    exchange.response = whole;
+    show_all(Record::Exchange(Box::new(exchange)));
+    audit.tick(at(1), &mut |change| show(&mut text, &change));
+    expect![[r"
+        running /orders -> /orders, Some(0) bytes
+        finding cleartext-credential GET /orders: Open high, 1 of 1
+        ALERT Opened cleartext-credential
+        running /orders -> /orders, Some(9) bytes
+        call GET /orders -> /orders
+        finding oversized-response GET /orders: Open medium, 1 of 1
+        ALERT Opened oversized-response
+        endpoint GET /orders: 1 calls, Documented, of team-orders
+    "]]
+    .assert_eq(&text);
+}
+
+#[test]
+fn a_session_is_of_its_handshakes_endpoint() {
+    let mut audit = Audit::new(Arc::new(settings(DOCUMENT)), Restored::default());
+    audit.tick(at(0), &mut |_| {});
+    let mut text = String::new();
+    let mut exchange = call("GET /orders 101").done();
+    if let Some(response) = &mut exchange.response {
+        response.content = Content::Session(SessionKind::WebSocket);
+    }
+    exchange.protocol = Protocol::WebSocket;
+    let mut show_all = |record| audit.handle(record, &mut |change| show(&mut text, &change));
+    show_all(Record::Exchange(Box::new(exchange.clone())));
+    show_all(Record::Session(Box::new(exchange.clone())));
+    show_all(Record::Session(Box::new(exchange)));
+    let mut protocols = Vec::new();
+    audit.tick(at(1), &mut |change| {
+        if let Change::Endpoint(row) = &change {
+            protocols.push((row.protocol, row.calls));
+        }
+    });
+    assert_eq!(protocols, [(Protocol::WebSocket, 1)]);
+    // The second end of the same is of nothing that is known.
+    expect![[r"
+        call GET /orders -> /orders
+        session /orders -> /orders
+        session /orders -> -
     "]]
     .assert_eq(&text);
 }

@@ -67,7 +67,7 @@ impl Judge {
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {
-        let Case::Call(sighting) = case else { return };
+        let (Case::Call(sighting) | Case::Ended(sighting)) = case else { return };
         let Some(facts) = &sighting.exchange.response else { return };
         let Some(excess) = self.excess(facts) else { return };
         let severity = excess.severity(facts.media);

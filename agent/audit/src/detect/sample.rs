@@ -7,7 +7,7 @@ use std::sync::Arc;
 use apiscope_wire::{ExchangeId, FlowId, Origin, Role, Timestamp, Version};
 
 use super::{Case, Detector};
-use crate::exchange::{ApiId, ConsumerId, Exchange, Method};
+use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Stage};
 use crate::facts::{AuthKind, BodySize, Credential, CredentialKind, Exposure, Facts, Grade, MediaKind, Place, What};
 use crate::inventory::{DocumentState, EndpointRow, Sighting, shape};
 use crate::secret::{FingerprintKey, Masked, Secret};
@@ -57,6 +57,9 @@ pub(crate) fn call(line: &str) -> Sample {
         consumer: ConsumerId::Address(server.ip()),
         request: Some(facts.clone()),
         response: status.map(|_| facts),
+        protocol: Protocol::Http,
+        stage: Stage::default(),
+        session: None,
     };
     Sample { exchange, document: DocumentState::NoDocument }
 }

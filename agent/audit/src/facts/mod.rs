@@ -19,7 +19,7 @@ pub(crate) mod target;
 mod xml;
 
 use apiscope_wire::http::coding::{Decoded, Outcome};
-use apiscope_wire::{Message, Start};
+use apiscope_wire::{Content, Grpc, Message, Start};
 
 use crate::secret::{Fingerprint, FingerprintKey, Masked};
 
@@ -139,6 +139,8 @@ pub struct Facts {
     pub records: Option<u64>,
     /// gRPC's status of a response, from its trailers (or its head, where there is nothing but a status).
     pub grpc_status: Option<u32>,
+    /// What the body is made of: events, gRPC messages, how many.
+    pub content: Content,
 }
 
 impl Facts {
@@ -202,7 +204,11 @@ pub(crate) fn take(
         credentials,
         exposures: data.finish(),
         records,
-        grpc_status: grpc,
+        grpc_status: match message.content {
+            Content::Grpc(Grpc { status: Some(status), .. }) => Some(status),
+            Content::Plain | Content::Events(_) | Content::Grpc(_) | Content::Session(_) => grpc,
+        },
+        content: message.content,
     };
     Taken { facts, consumer: consumer.map(|(_, fingerprint)| fingerprint), known, dropped }
 }

@@ -1,6 +1,8 @@
 //! Messages from text, for the tests of facts and of gather.
 
-use apiscope_wire::{Body, ExchangeId, FlowId, Header, Headers, Hop, Message, Origin, Role, Start, Timestamp, Version};
+use apiscope_wire::{
+    Body, Content, ExchangeId, FlowId, Header, Headers, Hop, Message, Origin, Role, Start, Timestamp, Version,
+};
 
 /// A message that owns its text.
 pub(crate) struct Sample {
@@ -84,6 +86,7 @@ impl Sample {
             headers: Headers(&headers),
             body: Body { data: &self.body, total: self.total },
             trailers: Headers(&[]),
+            content: Content::Plain,
             began: Timestamp::from_nanos(self.times.0),
             ended: Timestamp::from_nanos(self.times.1),
             complete: true,

@@ -97,6 +97,12 @@ impl Flows {
         self.flows.get_mut(&id)?.take(&mut self.waiting, |half| half.id.index == index)
     }
 
+    /// The half of `index`, if it waits.
+    pub(super) fn waiting_mut(&mut self, id: FlowId, index: u32) -> Option<&mut Exchange> {
+        let flow = self.flows.get_mut(&id)?;
+        flow.waiting.iter_mut().find(|half| half.id.index == index).map(AsMut::as_mut)
+    }
+
     /// Takes the oldest half of a flow.
     pub(super) fn take_oldest(&mut self, id: FlowId) -> Option<Box<Exchange>> {
         self.flows.get_mut(&id)?.take(&mut self.waiting, |_| true)

@@ -5,6 +5,7 @@
 
 mod flows;
 mod naming;
+mod running;
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use apiscope_wire::http::coding::Decoder;
 use apiscope_wire::tls::Hello;
 use apiscope_wire::{Event, FlowId, Message, Origin, Start, Timestamp, Version};
 
-use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Record};
+use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Record, Stage};
 use crate::facts::redact::{self, Known};
 use crate::facts::target::{self, Target};
 use crate::facts::{self, Taken};
@@ -100,7 +101,13 @@ impl Gather {
     /// Scans, pairs, forgets. [`Event::Verdict`] is not for here: capture takes it.
     pub fn handle(&mut self, event: Event<'_>, emit: &mut dyn FnMut(Record)) {
         match event {
-            Event::Message(message) => self.message(&message, emit),
+            Event::Message(message) => {
+                self.counters.messages += 1;
+                self.message(&message, false, emit);
+            }
+            Event::Head(message) => self.message(&message, true, emit),
+            Event::Progress(progress) => self.progress(&progress, emit),
+            Event::Session(session, origin) => self.session(&session, origin, emit),
             Event::Over(id, _) => {
                 if let Some(half) = self.flows.take(id.flow, id.index) {
                     self.give(half, emit);
@@ -114,8 +121,8 @@ impl Gather {
         }
     }
 
-    fn message(&mut self, message: &Message<'_>, emit: &mut dyn FnMut(Record)) {
-        self.counters.messages += 1;
+    /// A message; or only its head, where it `runs`.
+    fn message(&mut self, message: &Message<'_>, runs: bool, emit: &mut dyn FnMut(Record)) {
         let id = message.exchange;
         self.make_room(id.flow, emit);
         let Self { key, settings, flows, namer, decoder, counters } = self;
@@ -131,17 +138,30 @@ impl Gather {
         }
         let mut half = flow.take(waiting, |half| half.id.index == id.index);
         // A half that already has this side is another exchange, although `wire` promises that there is none.
-        let seen = |half: &mut Box<Exchange>| if is_request { half.request.is_some() } else { half.response.is_some() };
+        let seen = |half: &mut Box<Exchange>| {
+            let Stage { request_so_far, response_so_far, .. } = half.stage;
+            if is_request {
+                half.request.is_some() && request_so_far.is_none()
+            } else {
+                half.response.is_some() && response_so_far.is_none()
+            }
+        };
         if let Some(other) = half.take_if(seen) {
             give(counters, other, emit);
         }
         let mut pass = Pass { key, settings, namer, decoder, counters, flow, message };
-        let exchange = match message.start {
+        let mut exchange = match message.start {
             Start::Request { method, target } => pass.request(method, target, half),
             Start::Response { status } => pass.response(status, half),
         };
-        if exchange.request.is_some() && exchange.response.is_some() {
-            return give(counters, exchange, emit);
+        let so_far = runs.then_some(0);
+        let Stage { request_so_far, response_so_far, .. } = &mut exchange.stage;
+        *(if is_request { request_so_far } else { response_so_far }) = so_far;
+        exchange.protocol = exchange.protocol.max(Protocol::of(message.content));
+        if exchange.request.is_some() && exchange.response.is_some() && !exchange.stage.runs() {
+            let Some(handshake) = running::handshake(&exchange) else { return give(counters, exchange, emit) };
+            give(counters, exchange, emit);
+            exchange = handshake;
         }
         if let Some(exchange) = flow.wait(waiting, exchange) {
             self.make_room_for_half(id.flow, emit);
@@ -220,7 +240,12 @@ const fn is_ordered(version: Version) -> bool {
     }
 }
 
-fn give(counters: &mut GatherCounters, exchange: Box<Exchange>, emit: &mut dyn FnMut(Record)) {
+fn give(counters: &mut GatherCounters, mut exchange: Box<Exchange>, emit: &mut dyn FnMut(Record)) {
+    if exchange.stage.is_handshake {
+        // It was given when it ended; its session will be, too.
+        return;
+    }
+    (exchange.stage.request_so_far, exchange.stage.response_so_far) = (None, None);
     counters.exchanges += 1;
     counters.halves += u64::from(exchange.request.is_none() || exchange.response.is_none());
     emit(Record::Exchange(exchange));
@@ -297,6 +322,9 @@ impl Pass<'_, '_> {
             status: None,
             request: None,
             response: None,
+            protocol: Protocol::default(),
+            stage: Stage::default(),
+            session: None,
         })
     }
 

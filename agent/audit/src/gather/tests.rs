@@ -45,6 +45,16 @@ fn shown(record: &Record) -> String {
             };
             format!("#{id} {api}: {method} {host} {path} {keys:?} -> {status}, by {consumer}")
         }
+        Record::Running(exchange) => {
+            let Stage { request_so_far, response_so_far, counted, .. } = exchange.stage;
+            let session = exchange.session.as_ref().map_or(0, |session| session.server.text);
+            let (id, path) = (exchange.id.index, &exchange.path);
+            format!("#{id} runs {path}: {request_so_far:?} {response_so_far:?} counted {counted}, session {session}")
+        }
+        Record::Session(exchange) => {
+            let session = exchange.session.as_ref().map_or(0, |session| session.server.text);
+            format!("#{} session {} {session}", exchange.id.index, exchange.path)
+        }
         Record::Hello { api, hello, .. } => format!("hello {api} {:?}", hello.server_name),
         Record::Ambiguous(ambiguity) => format!("ambiguous {:?}", ambiguity.kind),
         Record::Coverage(api, coverage) => format!("coverage {api} {}", coverage.socket()),
@@ -337,3 +347,4 @@ proptest! {
 
 mod cost;
 mod planted;
+mod running;

@@ -46,12 +46,19 @@ impl Entry {
     pub(super) fn count(&mut self, exchange: &Exchange) {
         let row = &mut self.row;
         row.first = earliest(row.first, Some(exchange.began));
-        row.last = row.last.max(Some(exchange.ended));
         row.calls += 1;
         if let Some(class) = row.by_class.get_mut(status_class(exchange.status)) {
             *class += 1;
         }
         count_auth(row, exchange.request.as_ref());
+        self.finish(exchange);
+    }
+
+    /// Adds what only the end of a call tells: sizes and latency.
+    pub(super) fn finish(&mut self, exchange: &Exchange) {
+        let row = &mut self.row;
+        row.last = row.last.max(Some(exchange.ended));
+        row.protocol = row.protocol.max(exchange.protocol);
         row.request_bytes_max = row.request_bytes_max.max(body_bytes(exchange.request.as_ref()));
         let response_bytes = body_bytes(exchange.response.as_ref());
         row.response_bytes_max = row.response_bytes_max.max(response_bytes);
@@ -74,6 +81,7 @@ impl Entry {
         let (row, gone) = (&mut self.row, other.row);
         row.first = earliest(row.first, gone.first);
         row.last = row.last.max(gone.last);
+        row.protocol = row.protocol.max(gone.protocol);
         row.calls = row.calls.saturating_add(gone.calls);
         for (ours, theirs) in row.by_class.iter_mut().zip(gone.by_class) {
             *ours = ours.saturating_add(theirs);

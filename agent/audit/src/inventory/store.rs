@@ -1,5 +1,6 @@
 //! All endpoints of all APIs, and which of them an exchange belongs to.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,6 +124,14 @@ impl Inventory {
         Some(Sighting { exchange, endpoint: &entry.row, is_new })
     }
 
+    /// Adds what only the end of a call tells, which was counted at its endpoint while it ran.
+    pub(crate) fn finish<'a>(&'a mut self, id: EndpointId, exchange: &'a Exchange) -> Option<Sighting<'a>> {
+        self.book.entries.get_mut(&id)?.finish(exchange);
+        self.book.touch(id);
+        let entry = self.book.entries.get(&id)?;
+        Some(Sighting { exchange, endpoint: &entry.row, is_new: false })
+    }
+
     /// Endpoints that are no more since the last time, with the one that now stands for each.
     pub(crate) fn take_gone(&mut self) -> Vec<Gone> {
         let mut gone = std::mem::take(&mut self.book.gone);
@@ -182,7 +191,10 @@ impl Inventory {
         if method.as_str() == "OPTIONS" {
             return None;
         }
-        let pieces: Pieces<'_> = segments(path).take(SEGMENTS_MAX + 1).map(piece).collect();
+        // The path of gRPC is the name of a method: nothing in it is a value.
+        let names = exchange.protocol.is_grpc() && !path.contains('{');
+        let shape = if names { Cow::Borrowed } else { piece };
+        let pieces: Pieces<'_> = segments(path).take(SEGMENTS_MAX + 1).map(shape).collect();
         if let Some(place) = api.trie.find(&pieces) {
             let head = || (method.as_str() == "HEAD").then(|| api.trie.endpoint(place, "GET")).flatten();
             if let Some(id) = head().or_else(|| api.trie.endpoint(place, method.as_str())) {
@@ -193,7 +205,7 @@ impl Inventory {
             self.counters.probed += 1;
             return None;
         }
-        self.discover(&exchange.api, method, pieces)
+        self.discover(&exchange.api, method, pieces, names)
     }
 
     /// Whether there is room for a new API, which this exchange proves.
@@ -266,12 +278,14 @@ impl Inventory {
         Some(id)
     }
 
-    /// A new endpoint, if there is room.
-    fn discover(&mut self, api_id: &ApiId, method: &Method, mut pieces: Pieces<'_>) -> Option<EndpointId> {
+    /// A new endpoint, if there is room. `names`: its segments are names, whatever stands beside them.
+    fn discover(&mut self, api_id: &ApiId, method: &Method, mut pieces: Pieces<'_>, names: bool) -> Option<EndpointId> {
         let nodes: usize = self.apis.values().map(|api| api.trie.len()).sum();
         let endpoints: usize = self.apis.values().map(|api| api.found).sum();
         let api = self.apis.get_mut(api_id)?;
-        api.trie.generalise(&mut pieces);
+        if !names {
+            api.trie.generalise(&mut pieces);
+        }
         let route = join(pieces.iter().cloned());
         let mut row = EndpointRow::new(&self.environment, api_id, method, &route);
         row.template = template_state(&route);
@@ -295,6 +309,9 @@ impl Inventory {
             api.trie.remove(place, "HEAD");
             api.found -= 1;
             self.book.absorb(head, id);
+        }
+        if names {
+            return Some(id);
         }
         let mut mover =
             Mover { environment: &self.environment, api: api_id, book: &mut self.book, found: &mut api.found };
@@ -362,7 +379,7 @@ impl Inventory {
             entry.row.id = EndpointId::of(&self.environment, id, &method, &entry.row.route);
             if !was_only_documented {
                 let route = entry.row.route.clone();
-                let pieces: Pieces<'_> = segments(&route).map(std::borrow::Cow::Borrowed).collect();
+                let pieces: Pieces<'_> = segments(&route).map(Cow::Borrowed).collect();
                 if api.found >= API_ENDPOINTS_MAX || !api.trie.insert(&pieces, &method, entry.row.id, NODES_MAX) {
                     self.counters.overflowed += 1;
                     return;

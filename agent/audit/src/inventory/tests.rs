@@ -448,6 +448,7 @@ fn a_call_is_counted_in_every_column() {
                 route: "/a",
                 template: Literal,
                 document: NoDocument,
+                protocol: Http,
                 first: Some(
                     Timestamp(
                         1000000000000,

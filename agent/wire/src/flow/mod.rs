@@ -14,6 +14,7 @@ mod order;
 pub(crate) mod reorder;
 pub(crate) mod stream;
 pub(crate) mod table;
+mod tell;
 
 use std::time::Duration;
 
@@ -245,14 +246,14 @@ impl Flow {
             return Some((pos, piece));
         }
         let behind = (next - pos).min(piece.len());
-        let early = self.account_early(side, pos, piece);
+        let early = self.account_early(side, pos, piece, io.at);
         io.counters.duplicate_bytes += behind - early;
         (behind < piece.len()).then(|| (next, piece.part(behind, u64::MAX)))
     }
 
     /// Accounts for bytes before the first one seen of a stream joined late: they are reordered, or sent again. How many.
     /// What lies between them and the first one is not known to have been missed: it may be from before the join.
-    fn account_early(&mut self, side: Side, pos: u64, piece: Piece<'_>) -> u64 {
+    fn account_early(&mut self, side: Side, pos: u64, piece: Piece<'_>, at: Timestamp) -> u64 {
         let stream = &mut self.half(side).stream;
         let lowest = stream.rare.lowest;
         if stream.opened || pos >= lowest || lowest - pos > BELOW_MAX {
@@ -264,7 +265,7 @@ impl Flow {
         match piece {
             Piece::Bytes(_) => self.talk.coverage.unparsed.joined_late += n,
             Piece::Skipped(_) => self.talk.count_skipped(n),
-            Piece::Unread(_) => self.talk.count_ignored(n),
+            Piece::Unread(_) => self.talk.count_unread(side, n, at),
         }
         n
     }
@@ -298,7 +299,7 @@ impl Flow {
                 self.talk.count_skipped(n);
                 self.with_reader(side, io, |reader, talk, cx| reader.hole(n, Hole::Skipped, talk, cx));
             }
-            Piece::Unread(_) => self.talk.count_ignored(n),
+            Piece::Unread(_) => self.talk.count_unread(side, n, io.at),
         }
     }
 
@@ -405,6 +406,9 @@ impl Flow {
     }
 
     fn tell_closed(&mut self, io: &mut Io<'_>) {
+        if let Some(session) = self.talk.session.take() {
+            session.finish(&mut self.cx(io));
+        }
         // A direction may have ended before the other side showed that the connection is TLS.
         for side in [Side::Client, Side::Server] {
             self.with_reader(side, io, |reader, talk, cx| {
@@ -446,6 +450,9 @@ impl Flow {
                 self.settle(side, io);
             }
         }
+        if !self.over {
+            self.tell(io);
+        }
         if !self.over && io.at.since(self.flushed) >= FLUSH_EVERY {
             self.flush(io);
         }
@@ -453,7 +460,11 @@ impl Flow {
 
     /// Whether a tick has something to do here.
     pub(crate) fn wants_tick(&self) -> bool {
-        !self.over && (self.talk.coverage.is_held() || self.client.stream.has_gap() || self.server.stream.has_gap())
+        !self.over
+            && (self.talk.coverage.is_held()
+                || self.client.stream.has_gap()
+                || self.server.stream.has_gap()
+                || self.is_news())
     }
 }
 
@@ -474,5 +485,5 @@ pub(crate) fn orphan(payload: &Payload<'_>, io: &mut Io<'_>) {
 }
 
 /// What an idle flow costs besides its place in the table.
-const FLOW_BYTES_MAX: usize = 376;
+const FLOW_BYTES_MAX: usize = 384;
 const _: () = assert!(size_of::<Flow>() <= FLOW_BYTES_MAX, "an idle flow must stay small");

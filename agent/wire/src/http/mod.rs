@@ -4,10 +4,17 @@
 //! must know of it (which request a response answers, that the protocol was switched) is in [`Talk`].
 
 pub mod coding;
+mod grpc;
 pub(crate) mod h1;
 pub(crate) mod h2;
 pub(crate) mod pairs;
+pub(crate) mod session;
+mod sse;
+mod units;
 pub(crate) mod work;
+mod ws;
+
+use std::time::Duration;
 
 use crate::coverage::Coverage;
 use crate::event::{Ambiguity, AmbiguityKind, Event, Verdict};
@@ -18,6 +25,12 @@ use crate::time::Timestamp;
 use crate::tls::Handshake;
 use pairs::Pairs;
 use work::Pool;
+
+/// A message that runs for longer is told of before its end.
+pub(crate) const RUNS_AFTER: Duration = Duration::from_secs(1);
+
+/// How often it is told how far something is that runs.
+pub(crate) const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Reads a whole head as the reader of HTTP/1 does: fields, oddities, framing. Gives its length and its fields. Only for the
 /// bench, which measures it beside bare httparse.
@@ -75,6 +88,8 @@ pub(crate) enum Kind {
     Http,
     /// HTTP/2.
     H2,
+    /// A WebSocket, after its handshake.
+    Session,
     /// Something else, or no longer HTTP/1.
     NotHttp,
     /// TLS, whose first messages are being read.
@@ -92,6 +107,8 @@ pub(crate) struct Talk {
     pub(crate) h2: Option<Box<h2::Connection>>,
     /// The reader of both directions, while `kind` is [`Kind::Tls`].
     pub(crate) tls: Option<Box<Handshake>>,
+    /// What follows a handshake on the connection as a whole.
+    pub(crate) session: Option<Box<session::Talked>>,
     /// What was added to the account since it was last given.
     pub(crate) coverage: Seldom<Coverage>,
     /// A response is half read, or the server's stream has a gap.
@@ -110,7 +127,7 @@ impl Talk {
         let verdict = match kind {
             Kind::NotHttp => Verdict::IgnoreNotHttp,
             Kind::Encrypted => Verdict::IgnoreEncrypted,
-            Kind::Unknown | Kind::Http | Kind::H2 | Kind::Tls => return,
+            Kind::Unknown | Kind::Http | Kind::H2 | Kind::Session | Kind::Tls => return,
         };
         if !self.ignored() {
             self.kind = kind;
@@ -123,11 +140,21 @@ impl Talk {
         matches!(self.kind, Kind::NotHttp | Kind::Encrypted)
     }
 
-    /// Counts bytes that are there but not read, since the connection is ignored.
+    /// Counts bytes of a side that are there but not read, since the connection is ignored.
+    pub(crate) fn count_unread(&mut self, side: Side, n: u64, at: Timestamp) {
+        if let Some(session) = self.session.as_mut().filter(|_| n > 0) {
+            session.unread(side, n, at);
+        }
+        self.count_ignored(n);
+    }
+
+    /// The same, where there is no session.
     pub(crate) fn count_ignored(&mut self, n: u64) {
         match self.kind {
             Kind::Encrypted | Kind::Tls => self.coverage.skipped.encrypted += n,
-            Kind::NotHttp | Kind::Unknown | Kind::Http | Kind::H2 => self.coverage.unparsed.not_http += n,
+            Kind::NotHttp | Kind::Unknown | Kind::Http | Kind::H2 | Kind::Session => {
+                self.coverage.unparsed.not_http += n;
+            }
         }
     }
 
@@ -136,7 +163,7 @@ impl Talk {
         match self.kind {
             Kind::Encrypted => self.coverage.skipped.encrypted += n,
             Kind::NotHttp => self.coverage.skipped.verdict += n,
-            Kind::Unknown | Kind::Http | Kind::H2 | Kind::Tls => self.coverage.skipped.budget += n,
+            Kind::Unknown | Kind::Http | Kind::H2 | Kind::Session | Kind::Tls => self.coverage.skipped.budget += n,
         }
     }
 }

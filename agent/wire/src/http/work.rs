@@ -3,6 +3,8 @@
 use crate::http::Odds;
 use crate::http::h1::framing::Framing;
 use crate::http::h2::Part;
+use crate::http::session::Agreed;
+use crate::http::units::{UnitKind, Units};
 use crate::limits::Limits;
 use crate::time::Timestamp;
 
@@ -14,6 +16,7 @@ const POOLED_BYTES_MAX: usize = 32 * 1024;
 
 /// What was decided when the head ended.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all of them combine")]
 pub(crate) struct Begun {
     pub(crate) index: u32,
     pub(crate) framing: Framing,
@@ -23,6 +26,12 @@ pub(crate) struct Begun {
     pub(crate) expects: bool,
     /// Where it ends is in doubt: bytes that say so came in copies that differ.
     pub(crate) doubt: bool,
+    /// What the body is made of, as the head says.
+    pub(crate) units: UnitKind,
+    /// The body is in a content coding.
+    pub(crate) is_coded: bool,
+    /// What follows the message, if it is the last of HTTP on this connection.
+    pub(crate) agreed: Option<Agreed>,
 }
 
 /// An unfinished message. While the head is read, `buf` holds the head so far; later the head and the body's prefix.
@@ -55,6 +64,12 @@ pub(crate) struct Work {
     pub(crate) doubt: bool,
     /// Ambiguities told so far.
     pub(crate) odds: Odds,
+    /// What was counted in the body.
+    pub(crate) units: Units,
+    /// When it was last told that the message runs; the epoch: never.
+    pub(crate) told: Timestamp,
+    /// How far it was then.
+    pub(crate) told_total: u64,
 }
 
 impl Work {
@@ -88,7 +103,6 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    #[expect(clippy::unnecessary_box_returns, reason = "the box is what is used again")]
     pub(crate) fn take(&mut self) -> Box<Work> {
         let work = self.free.pop().unwrap_or_default();
         self.allocated += work.allocated();

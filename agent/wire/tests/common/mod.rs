@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use apiscope_wire::tls::{Certificate, Chain, Hello};
 use apiscope_wire::{
-    CloseReason, Counters, Coverage, Event, FlowId, Hop, Input, Limits, Origin, Payload, Role, Segment, Seq, Side,
-    Start, Timestamp, Version, Wire,
+    CloseReason, Content, Counters, Coverage, Event, FlowId, Hop, Input, Limits, Origin, Payload, Progress, Role,
+    Segment, Sent, Seq, Session, SessionKind, Side, Start, Timestamp, Version, Wire,
 };
 
 /// What a side does.
@@ -203,6 +203,9 @@ pub struct Outcome {
     pub lines: Vec<Line>,
     pub odd: Vec<String>,
     pub verdicts: Vec<String>,
+    /// What was told of messages and sessions before their end.
+    pub running: Vec<String>,
+    pub sessions: Vec<Session>,
     pub coverage: Coverage,
     pub closed: u32,
     pub counters: Counters,
@@ -214,6 +217,12 @@ impl Outcome {
         let mut out = String::new();
         for line in &self.lines {
             writeln!(out, "{} {} {}", if line.client { '>' } else { '<' }, line.index, line.text).expect("a string");
+        }
+        for running in &self.running {
+            writeln!(out, "~ {running}").expect("a string");
+        }
+        for session in &self.sessions {
+            writeln!(out, "# {}", session_line(session)).expect("a string");
         }
         for odd in self.odd.iter().chain(&self.verdicts) {
             writeln!(out, "! {odd}").expect("a string");
@@ -243,6 +252,9 @@ impl Outcome {
         let mut out = String::new();
         for line in side(true).chain(side(false)) {
             writeln!(out, "{} {} {}", line.client, line.index, line.text).expect("a string");
+        }
+        for session in &self.sessions {
+            writeln!(out, "{}", session_line(session)).expect("a string");
         }
         let mut odd = self.odd.clone();
         odd.sort();
@@ -330,10 +342,7 @@ pub fn play(limits: Limits, steps: &[Step]) -> Outcome {
 fn collect(outcome: &mut Outcome, event: Event<'_>) {
     match event {
         Event::Message(message) => {
-            let mut content = match message.start {
-                Start::Request { method, target } => format!("{method} {}", target.escape_ascii()),
-                Start::Response { status } => status.to_string(),
-            };
+            let mut content = first_line(&message.start);
             if message.version == Version::Http10 {
                 content.push_str(" HTTP/1.0");
             }
@@ -355,6 +364,7 @@ fn collect(outcome: &mut Outcome, event: Event<'_>) {
                 Some(n) => write!(text, " of {n}").expect("a string"),
                 None => text.push_str(" of ?"),
             }
+            text.push_str(&content_text(message.content));
             text.push_str(if message.complete { "" } else { " incomplete" });
             assert!(message.began <= message.ended, "time runs back: {content}");
             let client = matches!(message.start, Start::Request { .. });
@@ -370,6 +380,13 @@ fn collect(outcome: &mut Outcome, event: Event<'_>) {
             outcome.coverage += coverage;
         }
         Event::Over(..) => {}
+        Event::Head(message) => {
+            let line = format!("{} {} runs", message.exchange.index, first_line(&message.start));
+            assert!(message.body.data.is_empty() && message.body.total.is_none() && !message.complete, "{line}");
+            outcome.running.push(line);
+        }
+        Event::Progress(progress) => outcome.running.push(running(&progress)),
+        Event::Session(session, _) => outcome.sessions.push(session),
         Event::Closed(..) => outcome.closed += 1,
     }
 }
@@ -412,6 +429,75 @@ fn hello_text(hello: &Hello<'_>) -> String {
         }
     }
     text
+}
+
+fn first_line(start: &Start<'_>) -> String {
+    match start {
+        Start::Request { method, target } => format!("{method} {}", target.escape_ascii()),
+        Start::Response { status } => status.to_string(),
+    }
+}
+
+fn content_text(content: Content) -> String {
+    let known = |n: Option<u64>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
+    match content {
+        Content::Plain => String::new(),
+        Content::Events(events) => format!(" {{{} events}}", known(events)),
+        Content::Grpc(grpc) => {
+            let compressed = grpc.counts.filter(|counts| counts.compressed > 0);
+            let compressed =
+                compressed.map_or_else(String::new, |counts| format!(", {} compressed", counts.compressed));
+            let status = grpc.status.map_or_else(String::new, |status| format!(", status {status}"));
+            let form = if grpc.web { "grpc-web" } else { "grpc" };
+            format!(" {{{form} {} messages{compressed}{status}}}", known(grpc.counts.map(|counts| counts.messages)))
+        }
+        Content::Session(kind) => format!(" {{{}}}", kind_text(kind)),
+    }
+}
+
+fn kind_text(kind: SessionKind) -> &'static str {
+    match kind {
+        SessionKind::WebSocket => "websocket",
+        SessionKind::Tunnel => "tunnel",
+        SessionKind::Other => "other",
+    }
+}
+
+fn running(progress: &Progress) -> String {
+    match progress {
+        Progress::Body { exchange, side, bytes, content, .. } => {
+            format!("{} {side:?} {bytes} bytes{}", exchange.index, content_text(*content))
+        }
+        Progress::Session(session) => session_line(session),
+    }
+}
+
+/// A session without its times.
+pub fn session_line(session: &Session) -> String {
+    let deflate = if session.deflate { " deflate" } else { "" };
+    let first = session.closed_first.map_or_else(String::new, |side| format!(" closed by {side:?}"));
+    let kind = kind_text(session.kind);
+    let index = session.exchange.index;
+    format!("{index} {kind}{deflate} > {} < {}{first}", sent_text(&session.client), sent_text(&session.server))
+}
+
+fn sent_text(sent: &Sent) -> String {
+    let numbers = [
+        ("text", sent.text),
+        ("binary", sent.binary),
+        ("fragmented", sent.fragmented),
+        ("compressed", sent.compressed),
+        ("control", sent.control),
+        ("bytes", sent.payload_bytes),
+        ("largest", sent.largest),
+        ("errors", sent.errors),
+        ("unknown", sent.unknown_bytes),
+    ];
+    let mut parts: Vec<_> = numbers.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")).collect();
+    if sent.closed {
+        parts.push(sent.close_code.map_or_else(|| "close".to_owned(), |code| format!("close {code}")));
+    }
+    format!("({})", parts.join(", "))
 }
 
 /// A small generator of pseudo-random numbers (xorshift64*): schedules must be the same in every run.

@@ -72,6 +72,7 @@ impl Reader {
             Step::Broken(kind) => {
                 self.odd_chunk(kind, cx);
                 cx.counters.malformed_bodies += 1;
+                self.lose_units();
                 self.finish(false, talk, cx);
                 self.lose_step(Unread::Malformed, talk, cx);
                 return data;
@@ -118,6 +119,7 @@ impl Reader {
         talk.coverage.parsed += body.len() as u64;
         let Some(work) = self.work.as_deref_mut() else { return };
         work.total += body.len() as u64;
+        work.units.bytes(body);
         if work.cut {
             return;
         }
@@ -187,6 +189,7 @@ impl Reader {
             self.state = State::Chunked(chunks);
         } else {
             cov_mark::hit!(hole_across_chunks);
+            self.lose_units();
             self.finish(false, talk, cx);
             self.lose_step(Unread::JoinedLate, talk, cx);
         }
@@ -196,10 +199,18 @@ impl Reader {
         self.lose_body(n, hole);
     }
 
+    /// How the body goes on is not known.
+    pub(crate) fn lose_units(&mut self) {
+        if let Some(work) = self.work.as_deref_mut() {
+            work.units.lose();
+        }
+    }
+
     fn lose_body(&mut self, n: u64, hole: Hole) {
         if let Some(work) = self.work.as_deref_mut() {
             let work: &mut Work = work;
             work.total += n;
+            work.units.hole(n);
             work.cut |= n > 0;
             work.lost |= hole == Hole::Lost && n > 0;
         }

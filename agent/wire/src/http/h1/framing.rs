@@ -3,6 +3,7 @@
 use crate::event::{AmbiguityKind, Header, Version};
 use crate::http::Odds;
 use crate::http::pairs::Asked;
+use crate::http::units::UnitKind;
 
 /// How a message ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(crate) struct Fields {
     coding: Coding,
     pub(crate) upgrade: bool,
     pub(crate) expects: bool,
+    pub(crate) units: UnitKind,
+    pub(crate) is_coded: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,6 +70,10 @@ impl Fields {
                 self.expects |= header.value.eq_ignore_ascii_case(b"100-continue");
             }
             7 if header.name.eq_ignore_ascii_case("upgrade") => self.upgrade = true,
+            12 if header.name.eq_ignore_ascii_case("content-type") => self.units = UnitKind::of(header.value),
+            16 if header.name.eq_ignore_ascii_case("content-encoding") => {
+                self.is_coded |= !header.value.eq_ignore_ascii_case(b"identity");
+            }
             14 if header.name.eq_ignore_ascii_case("content-length") => {
                 self.length = self.length.and(Length::of(header.value));
             }

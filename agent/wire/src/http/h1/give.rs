@@ -1,14 +1,18 @@
 //! Messages begin and are given.
 
-use crate::event::{AmbiguityKind, Body, Event, Header, Headers, Message, Start, Version};
-use crate::http::h1::framing::Framing;
-use crate::http::h1::head::{self, Fault, Head, HeaderVec, Parsed};
+use crate::event::{
+    AmbiguityKind, Body, Content, Event, Header, Headers, Message, Progress, SessionKind, Start, Version,
+};
+use crate::http::h1::framing::{Fields, Framing};
+use crate::http::h1::head::{self, Fault, Head, HeaderVec};
 use crate::http::h1::{Chunks, Reader, State, chunked, request, switch};
 use crate::http::h2::Connection;
 use crate::http::pairs::{Answer, Asked, StartsAt};
+use crate::http::session::Agreed;
+use crate::http::units::Units;
 use crate::http::work::{Begun, Work};
-use crate::http::{Cx, Fresh, Kind, Talk, Unread};
-use crate::input::{Origin, Side};
+use crate::http::{Cx, Fresh, Kind, RUNS_AFTER, TELL_EVERY, Talk, Unread};
+use crate::input::{ExchangeId, Origin, Side};
 use crate::time::Timestamp;
 
 /// What a method means for its response.
@@ -46,16 +50,12 @@ impl Reader {
         };
         if let Some((body, len)) = whole.filter(|(body, _)| body.len() <= cx.limits.body_bytes_max) {
             talk.coverage.parsed += len as u64;
+            let mut units = Units::new(begun.units, begun.is_coded);
+            units.bytes(body);
             let body = Body { data: body, total: begun.sure.then_some(body.len() as u64) };
-            give(
-                head,
-                (headers, &[]),
-                body,
-                begun,
-                begun.sure && !self.tell_doubt(cx.doubt, begun, cx),
-                (cx.at, cx.at),
-                cx,
-            );
+            let complete = begun.sure && !self.tell_doubt(cx.doubt, begun, cx);
+            let given = Given { begun, trailers: &[], body, units: &units, complete, times: (cx.at, cx.at) };
+            give(head, headers, given, cx);
             self.after(begun, talk, cx);
             return rest.get(len..).unwrap_or_default();
         }
@@ -64,7 +64,10 @@ impl Reader {
             cx.counters.cut_by_memory += 1;
             let body = Body { data: &[], total: None };
             self.tell_doubt(cx.doubt, begun, cx);
-            give(head, (headers, &[]), body, begun, false, (cx.at, cx.at), cx);
+            let mut units = Units::new(begun.units, begun.is_coded);
+            units.lose();
+            let given = Given { begun, trailers: &[], body, units: &units, complete: false, times: (cx.at, cx.at) };
+            give(head, headers, given, cx);
             cx.pool.give(work);
             self.lose_step(Unread::JoinedLate, talk, cx);
             return rest;
@@ -89,6 +92,7 @@ impl Reader {
     ) -> Option<Begun> {
         talk.kind = Kind::Http;
         let fields = head.fields;
+        let mut agreed = None;
         let (index, sure, framing, mut odds) = match head.start {
             Start::Request { method, target } => {
                 let behind_switch = talk.pairs.may_switch();
@@ -128,6 +132,9 @@ impl Reader {
             Start::Response { status } => {
                 let (index, asked) = self.answer(status, talk, cx);
                 let (framing, odds) = fields.of_response(head.version, status, asked);
+                if framing == Framing::Switched {
+                    agreed = Some(switch::agreed(status, asked, headers));
+                }
                 (index, asked != Asked::Unknown, framing, odds)
             }
         };
@@ -140,7 +147,9 @@ impl Reader {
         cx.all_ambiguous(index, self.side, odds);
         cx.counters.malformed_heads += u64::from(matches!(fault, Some(Fault::Line(_))) || framing == Framing::Unknown);
         let framing = if fault.is_some() { Framing::Unknown } else { framing };
-        Some(Begun { index, framing, sure, expects: fields.expects, doubt: cx.doubt })
+        let Fields { expects, units, is_coded, .. } = fields;
+        let agreed = agreed.filter(|_| framing == Framing::Switched);
+        Some(Begun { index, framing, sure, expects, units, is_coded, agreed, doubt: cx.doubt })
     }
 
     fn answer(&mut self, status: u16, talk: &mut Talk, cx: &mut Cx<'_>) -> (u32, Asked) {
@@ -171,6 +180,7 @@ impl Reader {
         };
         if let Some(work) = self.work.as_deref_mut() {
             work.begun = Some(begun);
+            work.units = Units::new(begun.units, begun.is_coded);
         }
         match begun.framing {
             Framing::Length(0) | Framing::Switched => self.finish(true, talk, cx),
@@ -200,26 +210,58 @@ impl Reader {
     fn give_gathered(&self, work: &Work, begun: Begun, ended: bool, cx: &mut Cx<'_>) {
         let (bytes, data) = work.buf.split_at_checked(work.head_len).unwrap_or((&work.buf, &[]));
         let mut headers = HeaderVec::new();
-        let head = match head::parse(bytes, self.side, &mut headers) {
-            Parsed::Whole(head) => Some(head),
-            Parsed::Not => {
-                headers.clear();
-                head::walk(bytes, self.side, &mut headers).0
-            }
-        };
-        let Some(head) = head else { return };
+        let Some(head) = head::read(bytes, self.side, &mut headers) else { return };
         let body = Body { data, total: (ended && begun.sure).then_some(work.total) };
         let complete = ended && begun.sure && !work.lost && !self.tell_doubt(work.doubt, begun, cx);
         let mut trailers = HeaderVec::new();
         head::trailers(&work.trailers, &mut trailers);
-        give(&head, (&headers, &trailers), body, begun, complete, (work.began, work.latest.max(cx.at)), cx);
+        let times = (work.began, work.latest.max(cx.at));
+        give(&head, &headers, Given { begun, trailers: &trailers, body, units: &work.units, complete, times }, cx);
+    }
+
+    /// Whether there is something to tell of a message that runs.
+    pub(crate) fn is_news(&self) -> bool {
+        self.work.as_deref().is_some_and(|work| {
+            work.begun.is_some() && (work.told == Timestamp::EPOCH || work.told_total != work.total)
+        })
+    }
+
+    /// Tells that the message at hand runs, and how far it is.
+    pub(crate) fn tell(&mut self, cx: &mut Cx<'_>) {
+        let side = self.side;
+        if !self.is_news() {
+            return;
+        }
+        let Some(work) = self.work.as_deref_mut() else { return };
+        let Some(begun) = work.begun.filter(|_| cx.at.since(work.began) >= RUNS_AFTER) else { return };
+        if work.told == Timestamp::EPOCH {
+            let bytes = work.buf.get(..work.head_len).unwrap_or_default();
+            let mut headers = HeaderVec::new();
+            let Some(head) = head::read(bytes, side, &mut headers) else { return };
+            let body = Body { data: &[], total: None };
+            let times = (work.began, work.latest);
+            let given = Given { begun, trailers: &[], body, units: &work.units, complete: false, times };
+            cx.counters.heads_given += 1;
+            let message = given.message(&head, &headers, cx.exchange(begun.index), cx.origin);
+            (cx.emit)(Event::Head(message));
+        } else if cx.at.since(work.told) < TELL_EVERY {
+            return;
+        }
+        (work.told, work.told_total) = (cx.at, work.total);
+        let exchange = cx.exchange(begun.index);
+        let content = work.units.content();
+        (cx.emit)(Event::Progress(Progress::Body { exchange, side, bytes: work.total, content, at: work.latest }));
     }
 
     /// A message has ended as its framing says.
     fn after(&mut self, begun: Begun, talk: &mut Talk, cx: &mut Cx<'_>) {
         if begun.framing == Framing::Switched {
             cov_mark::hit!(switched);
-            talk.ignore(Kind::NotHttp, cx);
+            talk.switch(begun.index, begun.agreed.unwrap_or(Agreed::on(SessionKind::Other)), cx);
+            if !begun.sure {
+                // Some of the client's bytes were missed: what comes may still be of its request.
+                talk.session_lose(Side::Client, cx);
+            }
         } else if begun.doubt || (!begun.sure && begun.framing != Framing::Length(0)) {
             cov_mark::hit!(unsure_framing);
             self.lose_step(Unread::JoinedLate, talk, cx);
@@ -227,30 +269,46 @@ impl Reader {
     }
 }
 
-fn give(
-    head: &Head<'_>,
-    (headers, trailers): (&[Header<'_>], &[Header<'_>]),
-    body: Body<'_>,
+/// What is given of a message besides its head.
+#[derive(Clone, Copy)]
+struct Given<'a> {
     begun: Begun,
+    trailers: &'a [Header<'a>],
+    body: Body<'a>,
+    units: &'a Units,
     complete: bool,
-    (first, last): (Timestamp, Timestamp),
-    cx: &mut Cx<'_>,
-) {
+    times: (Timestamp, Timestamp),
+}
+
+impl<'a> Given<'a> {
+    fn message(
+        self,
+        head: &Head<'a>,
+        headers: &'a [Header<'a>],
+        exchange: ExchangeId,
+        origin: &'a Origin,
+    ) -> Message<'a> {
+        let content = self.begun.agreed.map_or(self.units.content(), |agreed| Content::Session(agreed.kind));
+        Message {
+            exchange,
+            origin,
+            version: head.version,
+            start: head.start,
+            headers: Headers(headers),
+            body: self.body,
+            trailers: Headers(self.trailers),
+            content,
+            began: self.times.0,
+            ended: self.times.1,
+            complete: self.complete,
+        }
+    }
+}
+
+fn give<'a>(head: &Head<'a>, headers: &'a [Header<'a>], given: Given<'a>, cx: &mut Cx<'_>) {
     cx.counters.messages += 1;
-    cx.counters.messages_incomplete += u64::from(!complete);
-    let origin: &Origin = cx.origin;
-    let message = Message {
-        exchange: cx.exchange(begun.index),
-        origin,
-        version: head.version,
-        start: head.start,
-        headers: Headers(headers),
-        body,
-        trailers: Headers(trailers),
-        began: first,
-        ended: last,
-        complete,
-    };
+    cx.counters.messages_incomplete += u64::from(!given.complete);
+    let message = given.message(head, headers, cx.exchange(given.begun.index), cx.origin);
     (cx.emit)(Event::Message(message));
 }
 

@@ -51,6 +51,17 @@ pub(crate) enum Parsed<'a> {
     Not,
 }
 
+/// Reads a head that was read before: whole, or as far as there is no fault.
+pub(crate) fn read<'a>(bytes: &'a [u8], side: Side, headers: &mut HeaderVec<'a>) -> Option<Head<'a>> {
+    match parse(bytes, side, headers) {
+        Parsed::Whole(head) => Some(head),
+        Parsed::Not => {
+            headers.clear();
+            walk(bytes, side, headers).0
+        }
+    }
+}
+
 /// Reads a whole head at the start of `bytes`. Empty lines before it have been removed.
 pub(crate) fn parse<'a>(bytes: &'a [u8], side: Side, headers: &mut HeaderVec<'a>) -> Parsed<'a> {
     let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];

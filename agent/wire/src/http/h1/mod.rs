@@ -108,9 +108,12 @@ impl Reader {
             if talk.kind == Kind::Tls {
                 return self.tls_bytes(data, talk, cx);
             }
+            if talk.kind == Kind::Session {
+                return self.session_bytes(data, talk, cx);
+            }
             if talk.ignored() {
                 self.drop_all(talk, cx);
-                talk.count_ignored(data.len() as u64);
+                talk.count_unread(self.side, data.len() as u64, cx.at);
                 return;
             }
             if let Some(work) = self.work.as_deref_mut() {
@@ -406,10 +409,11 @@ impl Reader {
     /// The connection is ignored: whatever was gathered is given or counted.
     pub(crate) fn drop_all(&mut self, talk: &mut Talk, cx: &mut Cx<'_>) {
         if self.work.as_deref().is_some_and(|work| work.head_len > 0) {
+            self.lose_units();
             self.finish(false, talk, cx);
         }
         if let Some(work) = self.work.take() {
-            talk.count_ignored(work.undecided());
+            talk.count_unread(self.side, work.undecided(), cx.at);
             cx.pool.give(work);
         }
         self.state = State::Head(None);
@@ -447,7 +451,11 @@ impl Reader {
 
     /// So many bytes are missing here. Their account is not the reader's.
     pub(crate) fn hole(&mut self, n: u64, hole: Hole, talk: &mut Talk, cx: &mut Cx<'_>) {
-        if talk.ignored() || self.h2_hole(n, hole, talk, cx) || self.tls_ends(talk, cx) {
+        if self.session_hole(n, talk, cx)
+            || talk.ignored()
+            || self.h2_hole(n, hole, talk, cx)
+            || self.tls_ends(talk, cx)
+        {
             return;
         }
         match self.state {
@@ -476,7 +484,7 @@ impl Reader {
             self.drop_all(talk, cx);
             return;
         }
-        if self.h2_end(talk, cx) || self.tls_ends(talk, cx) {
+        if self.session_end(talk, cx) || self.h2_end(talk, cx) || self.tls_ends(talk, cx) {
             return;
         }
         match self.state {

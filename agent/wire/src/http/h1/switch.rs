@@ -1,8 +1,10 @@
-//! Where a connection turns out to speak HTTP/2, and what its two readers then pass on.
+//! Where a connection turns out to speak HTTP/2, or leaves HTTP, and what its two readers then pass on.
 
-use crate::event::Header;
+use crate::event::{Header, SessionKind};
 use crate::http::h1::Reader;
 use crate::http::h2::{Connection, frame};
+use crate::http::pairs::Asked;
+use crate::http::session::Agreed;
 use crate::http::{Cx, Hole, Kind, Talk};
 use crate::input::Side;
 
@@ -33,6 +35,20 @@ pub(crate) fn is_to_h2(headers: &[Header<'_>]) -> bool {
     headers
         .iter()
         .any(|header| header.name.eq_ignore_ascii_case("upgrade") && header.value.eq_ignore_ascii_case(b"h2c"))
+}
+
+/// What the response that ends HTTP on a connection has agreed on.
+pub(crate) fn agreed(status: u16, asked: Asked, headers: &[Header<'_>]) -> Agreed {
+    if status != 101 && asked == Asked::Connect {
+        return Agreed::on(SessionKind::Tunnel);
+    }
+    let values = |name: &'static str| headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
+    if !values("upgrade").any(|header| header.value.eq_ignore_ascii_case(b"websocket")) {
+        return Agreed::on(SessionKind::Other);
+    }
+    let mut agreed = Agreed::on(SessionKind::WebSocket);
+    values("sec-websocket-extensions").for_each(|header| agreed.extensions.add(header.value));
+    agreed
 }
 
 impl Talk {
@@ -66,11 +82,51 @@ impl Reader {
         }
     }
 
+    /// Passes bytes on to the session; first those that were gathered before the handshake was over.
+    pub(crate) fn session_bytes(&mut self, data: &[u8], talk: &mut Talk, cx: &mut Cx<'_>) {
+        self.pass_gathered_to_session(talk, cx);
+        talk.session_bytes(self.side(), data, cx);
+    }
+
+    fn pass_gathered_to_session(&mut self, talk: &mut Talk, cx: &mut Cx<'_>) {
+        if self.work.as_deref().is_some_and(|work| work.begun.is_some()) {
+            // The server did not wait for the end of the request: where the session begins in these bytes is not known.
+            self.lose_units();
+            self.finish(false, talk, cx);
+            talk.session_lose(self.side(), cx);
+        }
+        if let Some(work) = self.work.take() {
+            if work.lead > 0 {
+                // Empty lines were not kept, and are no frames.
+                talk.coverage.unparsed.malformed += work.lead;
+                talk.session_hole(self.side(), work.lead, cx);
+            }
+            talk.session_bytes(self.side(), &work.buf, cx);
+            cx.pool.give(work);
+        }
+    }
+
+    /// A hole; `false` if the connection carries no session.
+    pub(crate) fn session_hole(&mut self, n: u64, talk: &mut Talk, cx: &mut Cx<'_>) -> bool {
+        if talk.kind == Kind::Session {
+            self.pass_gathered_to_session(talk, cx);
+        }
+        talk.session_hole(self.side(), n, cx)
+    }
+
+    /// The end of the direction; `false` if the connection carries no session.
+    pub(crate) fn session_end(&mut self, talk: &mut Talk, cx: &mut Cx<'_>) -> bool {
+        if talk.kind == Kind::Session {
+            self.pass_gathered_to_session(talk, cx);
+        }
+        talk.session_end(self.side())
+    }
+
     /// A hole; `false` if the connection does not speak HTTP/2.
     pub(crate) fn h2_hole(&mut self, n: u64, hole: Hole, talk: &mut Talk, cx: &mut Cx<'_>) -> bool {
         let Some(mut h2) = talk.h2.take() else { return false };
         self.pass_gathered(&mut h2, talk, cx);
-        h2.hole(self.side(), n, hole, cx);
+        h2.hole(self.side(), n, hole, talk, cx);
         talk.h2 = Some(h2);
         true
     }
@@ -79,7 +135,7 @@ impl Reader {
     pub(crate) fn h2_end(&mut self, talk: &mut Talk, cx: &mut Cx<'_>) -> bool {
         let Some(mut h2) = talk.h2.take() else { return false };
         self.pass_gathered(&mut h2, talk, cx);
-        h2.end(self.side(), cx);
+        h2.end(self.side(), talk, cx);
         talk.h2 = Some(h2);
         true
     }

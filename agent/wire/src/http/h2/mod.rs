@@ -10,6 +10,7 @@ pub(crate) mod frame;
 mod hpack;
 mod huffman;
 mod search;
+mod session;
 mod settings;
 mod statics;
 mod stream;
@@ -17,11 +18,13 @@ mod stream;
 use std::collections::BTreeMap;
 
 use crate::event::Event;
+use crate::http::session::Talked;
 use crate::http::{Cx, Hole, Talk, Unread};
 use crate::input::Side;
 use frame::{Frames, Head, Piece};
 use hpack::Decoder;
 use search::Search;
+use session::Tally;
 use settings::Settings;
 pub(crate) use stream::Part;
 
@@ -118,6 +121,8 @@ enum Way {
     None,
     /// A message is under way.
     Open(Box<Part>),
+    /// The stream's session goes on.
+    Session,
     /// It has ended, or is not wanted.
     Over,
 }
@@ -131,9 +136,15 @@ struct Stream {
     is_half: bool,
     /// Its response may lie in a hole.
     is_doubted: bool,
+    /// What follows its handshake.
+    session: Option<Box<Talked>>,
 }
 
 impl Stream {
+    fn new(index: u32, request: Way, is_half: bool) -> Self {
+        Self { index, request, response: Way::None, is_half, is_doubted: false, session: None }
+    }
+
     fn way(&mut self, side: Side) -> &mut Way {
         match side {
             Side::Client => &mut self.request,
@@ -152,6 +163,10 @@ pub(crate) struct Connection {
     client: Half,
     server: Half,
     streams: BTreeMap<u32, Stream>,
+    /// Bytes of sessions since they were last accounted for.
+    tally: Tally,
+    /// Something that runs may have to be told of.
+    is_news: bool,
 }
 
 impl Connection {
@@ -161,20 +176,21 @@ impl Connection {
             client: Half::new(Frames::with_preface(), Decoder::new(), Place::Known),
             server: Half::new(Frames::default(), Decoder::new(), Place::Known),
             streams: BTreeMap::new(),
+            tally: Tally::default(),
+            is_news: false,
         }
     }
 
     /// Joined in the middle: neither direction's place is known.
     pub(crate) fn joined_late() -> Self {
         let half = || Half::new(Frames::default(), Decoder::joined_late(), Place::Lost);
-        Self { client: half(), server: half(), streams: BTreeMap::new() }
+        Self { client: half(), server: half(), ..Self::new() }
     }
 
     /// After `101 Switching Protocols` to `h2c` (RFC 7540 §3.2): the request that asked for it is stream 1, and its response comes there.
     pub(crate) fn upgraded(index: u32) -> Self {
         let mut this = Self::new();
-        this.streams
-            .insert(1, Stream { index, request: Way::Over, response: Way::None, is_half: false, is_doubted: false });
+        this.streams.insert(1, Stream::new(index, Way::Over, false));
         this
     }
 
@@ -214,6 +230,7 @@ impl Connection {
         }
         talk.coverage.parsed += (data.len() - rest.len()) as u64;
         talk.coverage.unparsed.malformed += rest.len() as u64;
+        self.settle(talk);
     }
 
     /// Reads as far as there are frames.
@@ -294,9 +311,15 @@ impl Connection {
         }
         let body = bytes.get(..usize::try_from(half.data_left).unwrap_or(usize::MAX)).unwrap_or(bytes);
         half.data_left -= u32::try_from(body.len()).unwrap_or(half.data_left);
-        if let Some(Way::Open(part)) = self.streams.get_mut(&stream).map(|stream| stream.way(side)) {
-            part.heard(cx.at, cx.doubt);
-            part.data(body, cx.pool, cx.limits);
+        self.is_news = true;
+        let Some(stream) = self.streams.get_mut(&stream) else { return };
+        match stream.way(side) {
+            Way::Open(part) => {
+                part.heard(cx.at, cx.doubt);
+                part.data(body, cx.pool, cx.limits);
+            }
+            Way::Session => self.tally.bytes(stream.session.as_deref_mut(), side, body, cx),
+            Way::None | Way::Over => {}
         }
     }
 
@@ -372,8 +395,9 @@ impl Connection {
         let part = match way {
             Way::Open(part) => part,
             // Fields after the end: read for the table's sake.
-            Way::None | Way::Over => scrap.insert(cx.pool.take_part()),
+            Way::None | Way::Session | Way::Over => scrap.insert(cx.pool.take_part()),
         };
+        self.is_news = true;
         part.heard(cx.at, half.block_doubt);
         part.lost |= block.is_none();
         if side == Side::Server && part.is_headless() {
@@ -409,6 +433,8 @@ impl Connection {
         }
         if let Some(part) = scrap {
             cx.pool.give_part(part);
+        } else if side == Side::Server {
+            self.switch(of.stream, cx);
         }
         if of.has(frame::END_STREAM) {
             self.end_way(side, of.stream, true, cx);
@@ -424,6 +450,8 @@ impl Connection {
             && let Some(oldest) = self.streams.keys().next().copied()
         {
             cx.counters.streams_evicted += 1;
+            self.lose_units(oldest, Side::Client);
+            self.lose_units(oldest, Side::Server);
             self.reset(oldest, cx);
         }
         let is_pushed = id.is_multiple_of(2);
@@ -433,10 +461,7 @@ impl Connection {
         let is_half = side == Side::Server;
         cx.counters.unpaired_responses += u64::from(is_half);
         let request = if is_half { Way::Over } else { Way::None };
-        self.streams.insert(
-            id,
-            Stream { index: talk.pairs.take_index(), request, response: Way::None, is_half, is_doubted: false },
-        );
+        self.streams.insert(id, Stream::new(talk.pairs.take_index(), request, is_half));
     }
 
     /// A direction of a stream ends. The stream is forgotten when both have.
@@ -451,9 +476,13 @@ impl Connection {
                 cx.pool.give_part(part);
             }
             Way::None => stream.is_half = true,
+            Way::Session => self.tally.end(stream.session.as_deref_mut(), side),
             Way::Over => {}
         }
         if stream.is_over() {
+            if let Some(session) = stream.session.take() {
+                session.finish(cx);
+            }
             if stream.is_half {
                 let exchange = cx.exchange(index);
                 (cx.emit)(Event::Over(exchange, cx.at));
@@ -470,19 +499,32 @@ impl Connection {
 
     /// The place in the frames of a side is lost: what is under way there may have ended unseen.
     fn lose_step(&mut self, side: Side, cx: &mut Cx<'_>) {
+        for (_, session) in self.streams.iter_mut().filter_map(|(id, stream)| Some((id, stream.session.as_mut()?))) {
+            session.lose(side, cx);
+        }
+        for id in self.forget_place(side, cx) {
+            self.lose_units(id, side);
+            match side {
+                Side::Client => self.end_way(side, id, false, cx),
+                Side::Server if self.may_be_answered(id) => {}
+                Side::Server => {
+                    self.lose_units(id, Side::Client);
+                    self.reset(id, cx);
+                }
+            }
+        }
+    }
+
+    /// Forgets the place in the frames of a side. Gives the streams on which messages of it are open, or wait for their response.
+    fn forget_place(&mut self, side: Side, cx: &mut Cx<'_>) -> Vec<u32> {
         let block = std::mem::take(&mut self.half(side).block);
         cx.pool.release(block.capacity());
         self.half(side).lose_step();
         // Only those that change: a flood of broken frames does not pay for each stream again.
-        let is_open = |stream: &Stream| side == Side::Server || !matches!(stream.request, Way::Over);
-        let open: Vec<u32> = self.streams.iter().filter(|(_, stream)| is_open(stream)).map(|(id, _)| *id).collect();
-        for id in open {
-            match side {
-                Side::Client => self.end_way(side, id, false, cx),
-                Side::Server if self.may_be_answered(id) => {}
-                Side::Server => self.reset(id, cx),
-            }
-        }
+        let is_open = |stream: &Stream| {
+            stream.session.is_none() && (side == Side::Server || !matches!(stream.request, Way::Over))
+        };
+        self.streams.iter().filter(|(_, stream)| is_open(stream)).map(|(id, _)| *id).collect()
     }
 
     /// A stream's id is never used again, so a response that comes after a hole still answers its request. It is waited for
@@ -493,7 +535,13 @@ impl Connection {
     }
 
     /// So many bytes of a side are missing.
-    pub(crate) fn hole(&mut self, side: Side, n: u64, hole: Hole, cx: &mut Cx<'_>) {
+    pub(crate) fn hole(&mut self, side: Side, n: u64, hole: Hole, talk: &mut Talk, cx: &mut Cx<'_>) {
+        self.pass(side, n, hole, cx);
+        self.settle(talk);
+    }
+
+    fn pass(&mut self, side: Side, n: u64, hole: Hole, cx: &mut Cx<'_>) {
+        self.is_news = true;
         let half = self.half(side);
         let (frame, passed) = half.frames.pass(n);
         let Some(frame) = frame.filter(|frame| frame.kind == frame::DATA && !half.pad_next && passed == n) else {
@@ -506,19 +554,22 @@ impl Connection {
         };
         let body = u64::from(half.data_left).min(n);
         half.data_left -= u32::try_from(body).unwrap_or(half.data_left);
-        if let Some(Way::Open(part)) = self.streams.get_mut(&frame.stream).map(|stream| stream.way(side)) {
-            part.hole(body, hole == Hole::Lost);
+        let Some(stream) = self.streams.get_mut(&frame.stream) else { return };
+        match stream.way(side) {
+            Way::Open(part) => part.hole(body, hole == Hole::Lost),
+            Way::Session => {
+                if let Some(session) = &mut stream.session {
+                    session.hole(side, body, cx);
+                }
+            }
+            Way::None | Way::Over => {}
         }
     }
 
     /// A side is over: what it had under way is given as it is.
-    pub(crate) fn end(&mut self, side: Side, cx: &mut Cx<'_>) {
-        self.lose_step(side, cx);
-        if side == Side::Server {
-            while let Some(id) = self.streams.keys().next().copied() {
-                self.reset(id, cx);
-            }
-        }
+    pub(crate) fn end(&mut self, side: Side, talk: &mut Talk, cx: &mut Cx<'_>) {
+        self.finish_all(side, cx);
+        self.settle(talk);
     }
 }
 

@@ -4,11 +4,15 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use crate::event::{AmbiguityKind, Body, Event, Header, Headers, Message, Start, Version};
-use crate::http::Cx;
+use crate::event::{
+    AmbiguityKind, Body, Content, Event, Header, Headers, Message, Progress, SessionKind, Start, Version,
+};
 use crate::http::h2::hpack::Text;
+use crate::http::units::{UnitKind, Units};
 use crate::http::work::Pool;
-use crate::input::Side;
+use crate::http::ws::Extensions;
+use crate::http::{Cx, RUNS_AFTER, TELL_EVERY};
+use crate::input::{ExchangeId, Origin, Side};
 use crate::limits::Limits;
 use crate::time::Timestamp;
 
@@ -32,6 +36,8 @@ pub(crate) struct Part {
     method: Option<Range<usize>>,
     path: Option<Range<usize>>,
     authority: Option<Range<usize>>,
+    /// What an extended CONNECT asks for (RFC 8441).
+    protocol: Option<Range<usize>>,
     pub(crate) status: Option<u16>,
     body: Vec<u8>,
     total: u64,
@@ -41,8 +47,16 @@ pub(crate) struct Part {
     /// Some of it came in copies that differ.
     doubt: bool,
     pub(crate) has_head: bool,
+    /// What was counted in the body.
+    pub(crate) units: Units,
+    /// What begins behind it, if it ends a handshake.
+    pub(crate) leads_to: Option<SessionKind>,
     began: Timestamp,
     latest: Timestamp,
+    /// When it was last told that it runs; the epoch: never.
+    told: Timestamp,
+    /// How far it was then.
+    told_total: u64,
 }
 
 impl Part {
@@ -61,6 +75,39 @@ impl Part {
     pub(crate) fn end_head(&mut self) {
         self.has_head = true;
         self.trailers = self.fields.len();
+        let kind = self.values("content-type").next().map(UnitKind::of).unwrap_or_default();
+        let is_coded = self.values("content-encoding").any(|value| !value.eq_ignore_ascii_case(b"identity"));
+        self.units = Units::new(kind, is_coded);
+    }
+
+    /// The values of a field; its name in lower case.
+    fn values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
+        let fields = self.fields.iter().filter(move |field| self.bytes(&field.name) == name.as_bytes());
+        fields.map(|field| self.bytes(&field.value))
+    }
+
+    /// What a CONNECT asks for: a tunnel, or another protocol on its stream (RFC 9113 §8.5, RFC 8441 §4).
+    pub(crate) fn asks_for(&self) -> Option<SessionKind> {
+        let method = self.method.as_ref().filter(|_| self.has_head)?;
+        (self.bytes(method) == b"CONNECT").then(|| match &self.protocol {
+            None => SessionKind::Tunnel,
+            Some(name) if self.bytes(name).eq_ignore_ascii_case(b"websocket") => SessionKind::WebSocket,
+            Some(_) => SessionKind::Other,
+        })
+    }
+
+    /// Takes off the body, which is none: it belongs to the session. How long it was.
+    pub(crate) fn forget_body(&mut self) -> u64 {
+        self.body.clear();
+        self.cut = false;
+        std::mem::take(&mut self.total)
+    }
+
+    /// The extensions that a response agrees on.
+    pub(crate) fn extensions(&self) -> Extensions {
+        let mut extensions = Extensions::default();
+        self.values("sec-websocket-extensions").for_each(|value| extensions.add(value));
+        extensions
     }
 
     /// Back to before the head: it was an interim response.
@@ -101,6 +148,7 @@ impl Part {
             b":method" => &mut self.method,
             b":path" => &mut self.path,
             b":authority" => &mut self.authority,
+            b":protocol" => &mut self.protocol,
             b":status" => return self.place_status(value),
             [b':', ..] => return true,
             // RFC 9113 §8.2.1: a name is a lower-case token. One that is not even ASCII has no place in a `Header`.
@@ -138,6 +186,7 @@ impl Part {
     /// Bytes of the body.
     pub(crate) fn data(&mut self, bytes: &[u8], pool: &mut Pool, limits: &Limits) {
         self.total = self.total.saturating_add(bytes.len() as u64);
+        self.units.bytes(bytes);
         if self.cut {
             return;
         }
@@ -149,6 +198,7 @@ impl Part {
     /// So many bytes of the body are missing.
     pub(crate) fn hole(&mut self, n: u64, lost: bool) {
         self.total = self.total.saturating_add(n);
+        self.units.hole(n);
         self.cut = true;
         self.lost |= lost;
     }
@@ -176,6 +226,23 @@ impl Part {
 
     /// Gives the message. `false` if its first line is not known: then nothing is invented.
     pub(crate) fn give(&self, side: Side, index: u32, ended: bool, cx: &mut Cx<'_>) -> bool {
+        let complete = ended && !self.lost && !self.doubt;
+        if self.doubt {
+            cx.ambiguous(index, side, AmbiguityKind::ConflictingBytes);
+        }
+        let body = Body { data: &self.body, total: ended.then_some(self.total) };
+        let Cx { counters, emit, at, .. } = cx;
+        let (exchange, until) = (ExchangeId { flow: cx.flow, index }, self.latest.max(*at));
+        self.message(side, |start, headers, trailers| {
+            counters.messages += 1;
+            counters.messages_incomplete += u64::from(!complete);
+            let message = self.given(exchange, cx.origin, (start, headers, trailers), body, (until, complete));
+            emit(Event::Message(message));
+        })
+    }
+
+    /// The first line and the fields, if the first line is known.
+    fn message(&self, side: Side, give: impl FnOnce(Start<'_>, Headers<'_>, Headers<'_>)) -> bool {
         let Some(start) = self.start(side) else { return false };
         let mut headers: SmallVec<[Header<'_>; 32]> = SmallVec::new();
         let authority = self.authority.as_ref().filter(|_| side == Side::Client);
@@ -183,26 +250,60 @@ impl Part {
         let (head, trailers) = self.fields.split_at_checked(self.trailers).unwrap_or((&self.fields, &[]));
         headers.extend(head.iter().filter_map(|field| self.header(field)));
         let trailers: SmallVec<[Header<'_>; 4]> = trailers.iter().filter_map(|field| self.header(field)).collect();
-        let complete = ended && !self.lost && !self.doubt;
-        if self.doubt {
-            cx.ambiguous(index, side, AmbiguityKind::ConflictingBytes);
-        }
-        cx.counters.messages += 1;
-        cx.counters.messages_incomplete += u64::from(!complete);
-        let message = Message {
-            exchange: cx.exchange(index),
-            origin: cx.origin,
+        give(start, Headers(&headers), Headers(&trailers));
+        true
+    }
+
+    fn given<'a>(
+        &self,
+        exchange: ExchangeId,
+        origin: &'a Origin,
+        (start, headers, trailers): (Start<'a>, Headers<'a>, Headers<'a>),
+        body: Body<'a>,
+        (ended, complete): (Timestamp, bool),
+    ) -> Message<'a> {
+        Message {
+            exchange,
+            origin,
             version: Version::H2,
             start,
-            headers: Headers(&headers),
-            body: Body { data: &self.body, total: ended.then_some(self.total) },
-            trailers: Headers(&trailers),
+            headers,
+            body,
+            trailers,
+            content: self.leads_to.map_or(self.units.content(), Content::Session),
             began: self.began,
-            ended: self.latest.max(cx.at),
+            ended,
             complete,
-        };
-        (cx.emit)(Event::Message(message));
-        true
+        }
+    }
+
+    /// Tells that it runs, and how far it is. Whether there will be more to tell although nothing more comes.
+    pub(crate) fn tell(&mut self, side: Side, index: u32, cx: &mut Cx<'_>) -> bool {
+        let is_untold = self.told == Timestamp::EPOCH;
+        if !self.has_head || (!is_untold && self.told_total == self.total) {
+            return false;
+        }
+        let (since, wait) = if is_untold { (self.began, RUNS_AFTER) } else { (self.told, TELL_EVERY) };
+        if cx.at.since(since) < wait {
+            return true;
+        }
+        let exchange = cx.exchange(index);
+        (self.told, self.told_total) = (cx.at, self.total);
+        if is_untold {
+            let Cx { counters, emit, .. } = cx;
+            let body = Body { data: &[], total: None };
+            let is_known = self.message(side, |start, headers, _| {
+                counters.heads_given += 1;
+                let head = (start, headers, Headers(&[]));
+                emit(Event::Head(self.given(exchange, cx.origin, head, body, (self.latest, false))));
+            });
+            if !is_known {
+                return false;
+            }
+        }
+        let content = self.units.content();
+        (cx.emit)(Event::Progress(Progress::Body { exchange, side, bytes: self.total, content, at: self.latest }));
+        false
     }
 
     /// Bytes that its buffers hold.
