@@ -80,6 +80,7 @@ pub(crate) fn facts(data: &[u8]) {
         headers: Headers(&headers),
         body: Body { data: rest, total: (which & 0x80 == 0).then_some(rest.len() as u64) },
         trailers: Headers(&[]),
+        content: apiscope_wire::Content::Plain,
         began: Timestamp::from_nanos(1),
         ended: Timestamp::from_nanos(2),
         complete: which & 0x20 == 0,
