@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::event::Event;
+use crate::flow::delivered::Delivered;
 use crate::flow::table::Table;
 use crate::flow::{Flow, Io, orphan};
 use crate::http::work::Pool;
@@ -39,6 +40,7 @@ pub struct Wire {
     limits: Limits,
     table: Table,
     pool: Pool,
+    delivered: Delivered,
     counters: Counters,
     /// Flows that want a tick.
     waiting: Vec<FlowId>,
@@ -99,8 +101,8 @@ impl Wire {
     }
 
     fn io<'a>(&'a mut self, at: Timestamp, emit: &'a mut dyn FnMut(Event<'_>)) -> (&'a mut Table, Io<'a>) {
-        let Self { limits, table, pool, counters, .. } = self;
-        (table, Io { limits, counters, pool, emit, at })
+        let Self { limits, table, pool, delivered, counters, .. } = self;
+        (table, Io { limits, counters, pool, delivered, emit, at })
     }
 
     fn segment(&mut self, segment: &Segment<'_>, emit: &mut dyn FnMut(Event<'_>)) {

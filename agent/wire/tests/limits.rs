@@ -286,6 +286,32 @@ fn copies_of_a_head_that_differ_leave_what_follows_in_doubt() {
 }
 
 #[test]
+fn a_second_copy_of_what_was_read_that_differs_is_told_once() {
+    let transcript =
+        Transcript::parse(">>>\nGET /a HTTP/1.1\nHost: x\n\n<<<\nHTTP/1.1 200 OK\nContent-Length: 5\n\nhello\\\n");
+    let all = steps(&transcript, &mut |n| n);
+    let again = |of: Side, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut all = all.clone();
+        let copy =
+            all.iter().find(|step| matches!(step, Step::Segment { side, what: What::Bytes(_), .. } if *side == of));
+        let mut copy = copy.expect("it sends bytes").clone();
+        if let Step::Segment { what: What::Bytes(bytes), .. } = &mut copy {
+            change(bytes);
+        }
+        all.extend([copy.clone(), copy]);
+        play(Limits::default(), &all)
+    };
+    let other_byte = |bytes: &mut Vec<u8>| bytes[5] ^= 1;
+    assert_eq!(again(Side::Client, &other_byte).odd, ["1 Client ConflictingBytes"]);
+    assert_eq!(again(Side::Server, &other_byte).odd, ["1 Server ConflictingBytes"]);
+    assert_eq!(again(Side::Server, &other_byte).counters.conflicts, 1);
+    let longer = |bytes: &mut Vec<u8>| bytes.extend_from_slice(b"more");
+    for same in [&(|_: &mut Vec<u8>| {}) as &dyn Fn(&mut Vec<u8>), &longer, &|bytes| bytes.truncate(9)] {
+        assert_eq!(again(Side::Client, same).counters.conflicts, 0);
+    }
+}
+
+#[test]
 fn endless_empty_lines_are_no_message() {
     let got = outcome(Limits::default(), ">>>\n... 100000 times \\r\\n\n");
     assert_eq!(got.coverage.socket(), 200_000);

@@ -21,7 +21,7 @@ fn cases() -> Vec<(String, PathBuf)> {
         .map(|path| (path.file_stem().expect("a name").to_string_lossy().into_owned(), path))
         .collect();
     cases.sort();
-    assert!(cases.len() >= 80, "{} cases", cases.len());
+    assert!(cases.len() >= 250, "{} cases", cases.len());
     cases
 }
 
@@ -116,9 +116,12 @@ fn with_gaps_it_is_equal_or_honestly_less() {
             let all = lose(all, one_in, told, &mut random);
             let got = play(Limits::default(), &all);
             let (got_messages, got_pairs) = got.claims();
+            // Where the written run refuses the request, it is not sure of the answer, and may be where the first line is cut.
             // A response to a lost CONNECT is told as a body: no one else can know that it is a tunnel.
+            let sent =
+                |text: &String| messages.contains(text) || (name.starts_with("refused_") && whole.has_content(text));
             for message in got_messages.iter().filter(|_| !name.starts_with("h2_connect")) {
-                assert!(messages.contains(message), "{name} with seed {seed} invents {message}\n{}", got.render());
+                assert!(sent(message), "{name} with seed {seed} invents {message}\n{}", got.render());
             }
             for pair in got_pairs {
                 let known = pairs.iter().any(|known| is_cut_of(&pair, known));

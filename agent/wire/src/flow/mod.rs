@@ -10,6 +10,7 @@
 //! It never copies what is in order, and keeps nothing of a connection at rest but its place in the streams.
 //! Entry: [`table::Table`], [`Flow::segment`].
 
+pub(crate) mod delivered;
 mod order;
 pub(crate) mod reorder;
 pub(crate) mod stream;
@@ -26,6 +27,7 @@ use crate::http::{Cx, Fresh, Hole, Talk};
 use crate::input::{CloseReason, FlowId, Origin, Payload, Segment, Seq, Side};
 use crate::limits::{Counters, Limits};
 use crate::time::Timestamp;
+use delivered::Delivered;
 use reorder::Piece;
 use stream::{BASE, BELOW_MAX, Place, Stream};
 
@@ -40,6 +42,7 @@ pub(crate) struct Io<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) counters: &'a mut Counters,
     pub(crate) pool: &'a mut Pool,
+    pub(crate) delivered: &'a mut Delivered,
     pub(crate) emit: &'a mut dyn FnMut(Event<'_>),
     pub(crate) at: Timestamp,
 }
@@ -248,6 +251,14 @@ impl Flow {
         let behind = (next - pos).min(piece.len());
         let early = self.account_early(side, pos, piece, io.at);
         io.counters.duplicate_bytes += behind - early;
+        if let Piece::Bytes(bytes) = piece
+            && io.delivered.differs(self.id, side, pos, bytes)
+            && self.half(side).stream.conflict()
+        {
+            io.counters.conflicts += 1;
+            let index = self.talk.pairs.current();
+            self.cx(io).ambiguous(index, side, crate::event::AmbiguityKind::ConflictingBytes);
+        }
         (behind < piece.len()).then(|| (next, piece.part(behind, u64::MAX)))
     }
 
@@ -289,6 +300,7 @@ impl Flow {
         self.half(side).stream.advance(n);
         match piece {
             Piece::Bytes(bytes) => {
+                io.delivered.add(self.id, side, self.half(side).stream.next - n, bytes);
                 self.prove_unasked(side, io);
                 self.with_reader(side, io, |reader, talk, cx| {
                     cx.doubt = doubt;
@@ -330,7 +342,7 @@ impl Flow {
     fn with_reader(&mut self, side: Side, io: &mut Io<'_>, step: impl FnOnce(&mut Reader, &mut Talk, &mut Cx<'_>)) {
         let Self { id, origin, client, server, talk, .. } = self;
         talk.server_busy = server.reader.is_within() || server.stream.has_gap();
-        talk.half_asked = client.reader.has_half_head();
+        talk.half_asked = client.reader.half_asked();
         talk.client_gap = client.stream.has_gap();
         if side == Side::Server {
             client.reader.interrupt();

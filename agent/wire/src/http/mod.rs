@@ -113,8 +113,8 @@ pub(crate) struct Talk {
     pub(crate) coverage: Seldom<Coverage>,
     /// A response is half read, or the server's stream has a gap.
     pub(crate) server_busy: bool,
-    /// The client is in the middle of a head.
-    pub(crate) half_asked: bool,
+    /// The client is in the middle of a head: what it asks, as far as that is known.
+    pub(crate) half_asked: Option<pairs::Asked>,
     /// The client's stream has a gap.
     pub(crate) client_gap: bool,
     /// Starts of turns at which no message began, on a flow whose kind is not known.

@@ -3,8 +3,8 @@
 //! The rules, from RFC 9112 §9.3.2 and from what an observer can know:
 //!
 //! - Responses come in the order of the requests. A response belongs to the first request that waits.
-//! - A response that comes while the head of a request is half sent may answer it, or one that was missed: neither is
-//!   paired.
+//! - A response that comes while the head of a request is half sent, and no other waits, answers it if the order is proven;
+//!   else it may answer one that was missed, and neither is paired.
 //! - Once bytes of the client that could hold a request are missing, the requests that waited before the hole are still
 //!   answered in order; those after it are not paired.
 //! - Once bytes of the server that could hold a response are missing or were not understood, the requests that wait stay
@@ -13,7 +13,8 @@
 //!   first exchange is over.
 //! - A connection out of step is in step again with a *clean* request: it begins where a turn of the client begins, with
 //!   nothing missing before it and with no gap open on the server's side, and no response is half read. A client that does
-//!   not pipeline has then got all its responses. One that was seen to pipeline must send [`CLEAN_AFTER_PIPELINING`] such
+//!   not pipeline has then got all its responses. After missing bytes of the client, in which it may have pipelined, the second
+//!   such request is the first that is paired. One that was seen to pipeline must send [`CLEAN_AFTER_PIPELINING`] such
 //!   requests one after the other first.
 
 use smallvec::SmallVec;
@@ -22,6 +23,9 @@ use crate::time::Timestamp;
 
 /// Clean requests that prove that a client no longer pipelines.
 const CLEAN_AFTER_PIPELINING: u8 = 8;
+
+/// Clean requests after bytes of the client are missing: the first may come while answers to missed ones are still to come.
+const CLEAN_AFTER_GAP: u8 = 2;
 
 /// What was asked, as far as the framing of the response depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +70,18 @@ pub(crate) enum Answer {
     Unpaired(u32),
 }
 
+/// What became of the response that came while the head of a request was half sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Early {
+    /// There was none.
+    #[default]
+    None,
+    /// It may answer another request.
+    Unpaired,
+    /// It answers the request, whose index this is.
+    Paired(u32),
+}
+
 /// The order of a connection's requests and responses.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all of them combine")]
@@ -75,7 +91,7 @@ pub(crate) struct Pairs {
     next_index: u32,
     waiting: SmallVec<[Waiting; 2]>,
     /// A response came while the head of a request was half sent: the request waits for none.
-    early: bool,
+    early: Early,
     /// Requests from here on can't be paired.
     broken: bool,
     /// Responses may be missing from here on.
@@ -104,10 +120,11 @@ impl Pairs {
 
     /// A request's head has ended. Gives its index, and whether pairing broke because too many wait.
     pub(crate) fn request(&mut self, asked: Asked, switches: bool, start: StartsAt, waiting_max: usize) -> (u32, bool) {
-        let index = self.take_index();
-        if std::mem::take(&mut self.early) {
-            return (index, false);
-        }
+        let index = match std::mem::take(&mut self.early) {
+            Early::None => self.take_index(),
+            Early::Unpaired => return (self.take_index(), false),
+            Early::Paired(index) => return (index, false),
+        };
         self.judge(start);
         if self.broken {
             return (index, false);
@@ -139,10 +156,12 @@ impl Pairs {
         }
     }
 
-    /// A final response's head has ended. `unawaited`: when it began, no request waited. `half_asked`: the head of a request is half there.
-    pub(crate) fn response(&mut self, unawaited: bool, half_asked: bool) -> Answer {
-        if std::mem::take(&mut self.server_gap) && !self.waiting.is_empty() {
-            self.break_client();
+    /// A final response's head has ended. `unawaited`: when it began, no request waited, nor was the head of one half there in a
+    /// proven order. `half_asked`: the head of a request is half there, nothing missing before it.
+    pub(crate) fn response(&mut self, unawaited: bool, half_asked: Option<Asked>) -> Answer {
+        let gap = std::mem::take(&mut self.server_gap);
+        if gap && !self.waiting.is_empty() {
+            self.break_order();
             self.waiting.clear();
         }
         if !self.waiting.is_empty() && !unawaited {
@@ -152,13 +171,21 @@ impl Pairs {
         if self.broken {
             return Answer::Unpaired(self.take_index());
         }
-        self.early |= half_asked;
-        Answer::Unpaired(self.take_index())
+        let index = self.take_index();
+        match half_asked {
+            Some(asked) if !gap && !self.fragile && !unawaited && self.early == Early::None => {
+                self.early = Early::Paired(index);
+                return Answer::To(Waiting { index, asked, switches: false });
+            }
+            Some(_) if self.early == Early::None => self.early = Early::Unpaired,
+            Some(_) | None => {}
+        }
+        Answer::Unpaired(index)
     }
 
     /// Remembers a response that no request asked for, until it is proven that no request was missed.
     pub(crate) fn remember_unasked(&mut self, index: u32, at: Timestamp) {
-        if !self.broken && !self.fragile && !self.early && self.unasked.is_none() {
+        if !self.broken && !self.fragile && self.early == Early::None && self.unasked.is_none() {
             self.unasked = Some(Box::new((index, at)));
         }
     }
@@ -170,8 +197,13 @@ impl Pairs {
 
     /// Bytes of the client that could hold a request are missing or can't be read. Whether that is news.
     pub(crate) fn break_client(&mut self) -> bool {
+        self.distrust = self.distrust.max(CLEAN_AFTER_GAP);
+        self.break_order()
+    }
+
+    fn break_order(&mut self) -> bool {
         self.unasked = None;
-        self.early = false;
+        self.early = Early::None;
         self.fragile = false;
         !std::mem::replace(&mut self.broken, true)
     }
@@ -179,6 +211,11 @@ impl Pairs {
     /// Bytes of the server that could hold a response are missing or can't be read.
     pub(crate) fn break_server(&mut self) {
         self.server_gap = true;
+    }
+
+    /// Whether the order is proven: the next answer is to the next request.
+    pub(crate) fn is_proven(&self) -> bool {
+        !self.broken && !self.fragile && !self.server_gap
     }
 
     /// Whether no request waits.
@@ -232,7 +269,7 @@ mod tests {
     }
 
     fn answer(pairs: &mut Pairs) -> Option<u32> {
-        match pairs.response(false, false) {
+        match pairs.response(false, None) {
             Answer::To(waiting) => Some(waiting.index),
             Answer::Unpaired(_) => None,
         }

@@ -262,6 +262,11 @@ impl Outcome {
         out
     }
 
+    /// Whether a message of this content came out, complete or not.
+    pub fn has_content(&self, content: &str) -> bool {
+        self.lines.iter().any(|line| line.content.trim_end_matches(" body=\"\"") == content)
+    }
+
     /// Complete messages, and pairs of complete messages: what must be true however much was missed.
     pub fn claims(&self) -> (Vec<String>, Vec<String>) {
         let complete = || self.lines.iter().filter(|line| line.complete);

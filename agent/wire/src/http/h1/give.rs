@@ -153,7 +153,7 @@ impl Reader {
     }
 
     fn answer(&mut self, status: u16, talk: &mut Talk, cx: &mut Cx<'_>) -> (u32, Asked) {
-        match talk.pairs.response(self.unawaited, talk.half_asked) {
+        match talk.pairs.response(self.unawaited, talk.half_asked.filter(|_| !talk.client_gap)) {
             Answer::To(waiting) => (waiting.index, waiting.asked),
             Answer::Unpaired(index) => {
                 cx.counters.unpaired_responses += 1;

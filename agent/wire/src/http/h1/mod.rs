@@ -15,6 +15,7 @@ mod switch;
 
 use crate::event::AmbiguityKind;
 use crate::http::h2::{Connection, frame};
+use crate::http::pairs::Asked;
 use crate::http::work::Work;
 use crate::http::{Cx, Fresh, Hole, Kind, Talk, Unread};
 use crate::input::{CloseReason, Side};
@@ -41,7 +42,7 @@ pub(crate) struct Reader {
     pub(crate) starts: Fresh,
     /// Empty lines came before the message at hand.
     led: bool,
-    /// When the message at hand began, no request waited.
+    /// When the message at hand began, no request waited, nor was the head of one half there.
     pub(crate) unawaited: bool,
     /// The message at hand, unless it was given in place.
     work: Option<Box<Work>>,
@@ -91,9 +92,12 @@ impl Reader {
         }
     }
 
-    /// Whether a head is half there.
-    pub(crate) fn has_half_head(&self) -> bool {
-        matches!(self.state, State::Head(None)) && self.work.as_deref().is_some_and(|work| !work.buf.is_empty())
+    /// If a head is half there: what it asks, as far as that is known.
+    pub(crate) fn half_asked(&self) -> Option<Asked> {
+        let head = self.work.as_deref().map(|work| &work.buf[..]).filter(|head| !head.is_empty())?;
+        let method_end = memchr::memchr(b' ', head);
+        let asked = || method_end.and_then(|end| head.get(..end)).map_or(Asked::Unknown, give::asked);
+        matches!(self.state, State::Head(None)).then(asked)
     }
 
     /// The next bytes. `fresh`: they begin where a message may be taken to start, see [`crate::flow`].
@@ -185,7 +189,8 @@ impl Reader {
         if self.work.is_none() {
             self.starts = fresh;
             self.led = false;
-            self.unawaited = talk.pairs.is_idle();
+            self.unawaited =
+                talk.pairs.is_idle() && !(talk.half_asked.is_some() && talk.pairs.is_proven() && !talk.client_gap);
         }
         let mut lead = 0;
         let mut rest = data;
