@@ -35,7 +35,7 @@ pub(crate) struct Client {
     command: fn(&Path, SocketAddr, &[(usize, &str)]) -> Command,
 }
 
-pub(crate) const CLIENTS: [Client; 4] = [
+pub(crate) static CLIENTS: [Client; 4] = [
     Client { name: "curl", program: "curl", command: curl },
     Client { name: "python", program: "python3", command: python },
     Client { name: "node", program: "node", command: node },

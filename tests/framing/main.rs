@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use answers::Answer;
 use cases::Case;
-use clients::Got;
+use clients::{Client, Got};
 use judge::{Match, Talk};
 use recorder::Taken;
 use summary::{Named, Summary, Verdict};
@@ -54,6 +54,9 @@ const AGAIN_MAX: usize = 40;
 /// Added to a case's number for its second connection.
 const AGAIN: usize = 30_000;
 
+/// Servers at a time: they mostly wait for more.
+const PEERS_AT_ONCE: usize = 3;
+
 /// The issue asks for so many.
 const CASES_MIN: usize = 2000;
 const ANSWERS_MIN: usize = 300;
@@ -68,12 +71,27 @@ async fn servers_and_wire_read_the_same() {
     assert!(cases.len() >= CASES_MIN, "{} cases", cases.len());
     let names = cases.iter().map(|case| Named { name: &case.name, plain: case.plain }).collect();
     let mut summary = Summary::new(names, NEEDLESS_MAX);
-    for plan in servers::PLANS.iter().filter(|plan| is_wanted(plan.name) && is_there(plan.name, plan.is_installed())) {
-        let server = plan.start().await;
-        let mut talks = talk_all(server.address, &cases).await;
-        talk_again(&server, &cases, &mut talks).await;
-        let taken = server.taken();
-        summary.add(plan.name, cases.iter().zip(&talks).map(|(case, talk)| verdict(case, talk, &taken)).collect());
+    let slots = Arc::new(Semaphore::new(PEERS_AT_ONCE));
+    let mut running = JoinSet::new();
+    for (n, plan) in servers::PLANS.iter().enumerate() {
+        if is_wanted(plan.name) && is_there(plan.name, plan.is_installed()) {
+            let (slots, cases) = (Arc::clone(&slots), Arc::clone(&cases));
+            running.spawn(async move {
+                let _slot = slots.acquire_owned().await.expect("it is never closed");
+                let server = plan.start().await;
+                let mut talks = talk_all(server.address, &cases).await;
+                talk_again(&server, &cases, &mut talks).await;
+                let taken = server.taken();
+                let verdicts: Vec<_> =
+                    cases.iter().zip(&talks).map(|(case, talk)| verdict(case, talk, &taken)).collect();
+                (n, plan.name, verdicts)
+            });
+        }
+    }
+    let mut done = running.join_all().await;
+    done.sort_by_key(|(n, ..)| *n);
+    for (_, name, verdicts) in done {
+        summary.add(name, verdicts);
     }
     summary.tell();
     summary.check();
@@ -102,10 +120,14 @@ async fn clients_and_wire_read_the_same() {
     if is_wanted("hyper") {
         add("hyper", clients::hyper(origin, &answers, false).await);
     }
-    for client in clients::CLIENTS.iter().filter(|one| is_wanted(one.name) && is_there(one.name, one.is_installed())) {
-        let list = Arc::clone(&answers);
-        let got = tokio::task::spawn_blocking(move || client.ask(origin, &list)).await;
-        add(client.name, got.expect("it does not panic"));
+    let wanted = clients::CLIENTS.iter().filter(|one| is_wanted(one.name) && is_there(one.name, one.is_installed()));
+    let ask = |client: &'static Client| {
+        let answers = Arc::clone(&answers);
+        (client.name, tokio::task::spawn_blocking(move || client.ask(origin, &answers)))
+    };
+    let asking: Vec<_> = wanted.map(ask).collect();
+    for (name, got) in asking {
+        add(name, got.await.expect("it does not panic"));
     }
     for plan in servers::PLANS.iter().filter(|plan| plan.is_proxy() && is_wanted(plan.name)) {
         if is_there(plan.name, plan.is_installed()) {

@@ -33,7 +33,7 @@ pub(crate) struct Plan {
 }
 
 /// All of them. Caddy stands for Go's net/http.
-pub(crate) const PLANS: [Plan; 7] = [
+pub(crate) static PLANS: [Plan; 7] = [
     Plan { name: "hyper", program: None, start: |_, _, _| unreachable!("hyper is in this process"), logs: false },
     Plan { name: "node", program: Some("node"), start: node, logs: true },
     Plan { name: "gunicorn", program: Some("gunicorn"), start: gunicorn, logs: true },

@@ -84,7 +84,6 @@ enum Early {
 
 /// The order of a connection's requests and responses.
 #[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all of them combine")]
 pub(crate) struct Pairs {
     /// The request to which the server has last said 100 (Continue).
     continued: Option<u32>,
