@@ -351,7 +351,7 @@ impl Flow {
             Side::Client => (&mut client.reader, &mut server.reader),
             Side::Server => (&mut server.reader, &mut client.reader),
         };
-        let Io { limits, counters, pool, emit, at } = io;
+        let Io { limits, counters, pool, emit, at, .. } = io;
         let mut cx = Cx { limits, counters, pool, emit: &mut **emit, flow: *id, origin, at: *at, doubt: false };
         let ignored = talk.ignored();
         step(reader, talk, &mut cx);

@@ -153,7 +153,9 @@ impl Reader {
     }
 
     fn answer(&mut self, status: u16, talk: &mut Talk, cx: &mut Cx<'_>) -> (u32, Asked) {
-        match talk.pairs.response(self.unawaited, talk.half_asked.filter(|_| !talk.client_gap)) {
+        // No server switches before it has read the request.
+        let half_asked = talk.half_asked.filter(|_| !talk.client_gap && status != 101);
+        match talk.pairs.response(self.unawaited, half_asked) {
             Answer::To(waiting) => (waiting.index, waiting.asked),
             Answer::Unpaired(index) => {
                 cx.counters.unpaired_responses += 1;
