@@ -7,7 +7,7 @@ mod load;
 mod measure;
 mod replay;
 
-use crate::{bpf, build, interrupt::Interrupt, paths, setup};
+use crate::{bpf, build, interrupt::Interrupt, paths, process, setup};
 use anyhow::Result;
 use std::fs;
 
@@ -26,6 +26,8 @@ pub(crate) struct Args {
 enum What {
     /// Secrets and personal data: precision, recall and cost, beside detect-secrets and credsweeper. Needs neither root nor set-up.
     Detect,
+    /// Reading by itself: exchanges, heads beside httparse, allocations, flows, hostile bytes. Needs no root.
+    Wire,
     /// Capture files: MB/s beside tcpdump, tcpflow and tshark; agent µs per exchange.
     Replay,
     /// This host: kernel ns per exchange against empty programs on the same hooks; agent µs per exchange.
@@ -38,6 +40,10 @@ pub(crate) fn run(args: &Args, way: Option<bpf::Way>) -> Result<()> {
     if args.what == Some(What::Detect) {
         fs::create_dir_all(&folder)?;
         return detect::run(&folder, &Interrupt::catch()?);
+    }
+    if args.what == Some(What::Wire) {
+        let bench = ["bench", "--quiet", "-p", "apiscope-wire", "--bench", "wire"];
+        return process::run(process::command("cargo").args(bench));
     }
     setup::ensure(setup::Scope::Test, way)?;
     setup::need_root("the bench captures packets and loads BPF programs")?;

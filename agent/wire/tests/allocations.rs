@@ -1,4 +1,4 @@
-//! In steady state a message costs no allocation.
+//! In steady state a message costs no allocation, and a flow that does nothing costs little.
 
 mod common;
 
@@ -12,17 +12,25 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    /// Bytes allocated now, and the most that ever were at a time.
+    static LIVE: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
 }
 
 // SAFETY: passes everything on to the system's allocator, and only counts.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|n| n.set(n.get() + 1));
+        LIVE.with(|live| {
+            let (now, most) = live.get();
+            let now = now.wrapping_add_unsigned(layout.size());
+            live.set((now, most.max(now)));
+        });
         // SAFETY: the caller keeps the contract of `alloc`, which is the same.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.with(|live| live.set((live.get().0.wrapping_sub_unsigned(layout.size()), live.get().1)));
         // SAFETY: the caller keeps the contract of `dealloc`, and `pointer` came from `System`.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -78,4 +86,52 @@ fn none_for_messages_in_one_piece_or_in_many() {
             assert_eq!(allocations(REQUEST, response, piece), 0, "pieces of {piece}");
         }
     }
+}
+
+/// Below zero where this thread freed what another had allocated.
+fn live() -> isize {
+    LIVE.with(Cell::get).0
+}
+
+/// A reader in which flows begin, each with a request and its response.
+fn with_flows(limits: Limits, flows: u64) -> Wire {
+    let mut wire = Wire::new(limits);
+    let mut handle = |input| wire.handle(input, &mut |_| {});
+    let response = b"HTTP/1.1 204 No Content\r\n\r\n";
+    for number in 0..flows {
+        let (flow, at) = (FlowId::new(number), Timestamp::from_nanos(number * 1_000_000));
+        handle(Input::Origin(flow, origin()));
+        for (side, bytes) in [(Side::Client, REQUEST), (Side::Server, response)] {
+            handle(Input::Segment(Segment { flow, side, at, seq: Seq(1), payload: Payload::Bytes(bytes) }));
+        }
+        handle(Input::Tick(at));
+    }
+    // What is held for a flow's account is given within a second or two.
+    for second in 2..5 {
+        handle(Input::Tick(Timestamp::from_nanos(flows * 1_000_000 + second * 1_000_000_000)));
+    }
+    wire
+}
+
+#[test]
+fn idle_flows_are_small() {
+    const FLOWS: usize = 25_000;
+    // 40 MiB for 100,000.
+    const BYTES_MAX: usize = 40 * 1024 * 1024 / 100_000;
+    let before = live();
+    let wire = with_flows(Limits { flows_max: FLOWS, ..Limits::default() }, FLOWS as u64);
+    let each = usize::try_from(live() - before).expect("more than before") / FLOWS;
+    assert!(each <= BYTES_MAX, "{each} bytes a flow");
+    assert_eq!(wire.counters().flows_open, FLOWS as u64);
+}
+
+#[test]
+fn a_flood_of_flows_stays_under_its_ceiling() {
+    const FLOWS: usize = 2_000;
+    let before = live();
+    LIVE.with(|live| live.set((before, before)));
+    let wire = with_flows(Limits { flows_max: FLOWS, ..Limits::default() }, 50 * FLOWS as u64);
+    let most = usize::try_from(LIVE.with(Cell::get).1 - before).expect("more than before");
+    assert!(most <= FLOWS * 1024, "{most} bytes for {FLOWS} flows");
+    assert_eq!(wire.counters().flows_evicted, 49 * FLOWS as u64);
 }

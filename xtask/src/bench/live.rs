@@ -1,7 +1,10 @@
 //! What watching costs: in the kernel against programs that do nothing on the same hooks and the same packets (so each
 //! round is paired), in the agent by its processor time, and for the server by its throughput with and without.
 
-use super::{load::Load, measure::median};
+use super::{
+    load::{Load, Protocol},
+    measure::median,
+};
 use crate::{
     interrupt::Interrupt,
     nginx::bound_to_us,
@@ -30,7 +33,7 @@ pub(super) fn run(folder: &Path, rounds: u8, interrupt: &Interrupt) -> Result<()
     ]))?;
     let folder = folder.join("live");
     fs::create_dir_all(&folder)?;
-    let load = Load::start(&folder)?;
+    let load = Load::start(&folder, Protocol::Http1)?;
     let mut measured = Measured::default();
     for round in 1..=rounds {
         interrupt.check()?;

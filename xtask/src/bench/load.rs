@@ -1,4 +1,4 @@
-//! The load: wrk against a real nginx, both on loopback, one core each, bounded in time.
+//! The load: wrk, or h2load for HTTP/2, against a real nginx, both on loopback, one core each, bounded in time.
 
 use crate::{
     nginx::{Nginx, bound_to_us},
@@ -7,8 +7,17 @@ use crate::{
 use anyhow::{Context, Result};
 use std::{fs, net::TcpListener, path::Path, path::PathBuf};
 
+/// What they speak.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    /// In clear text, with prior knowledge.
+    Http2,
+}
+
 /// The server under load.
 pub(super) struct Load {
+    protocol: Protocol,
     port: u16,
     script: PathBuf,
     _nginx: Nginx,
@@ -22,23 +31,36 @@ pub(super) struct Made {
 
 impl Load {
     /// An API that answers 1 KiB of JSON.
-    pub(super) fn start(folder: &Path) -> Result<Self> {
+    pub(super) fn start(folder: &Path, protocol: Protocol) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0").context("no free port on 127.0.0.1")?.local_addr()?.port();
         let script = folder.join("load.lua");
         fs::write(&script, SCRIPT)?;
         let body = format!("{{\"id\":1,\"name\":\"item\",\"text\":\"{}\"}}", "x".repeat(BODY_BYTES - 34));
         let server = format!(
-            "        listen 127.0.0.1:{port};\n        access_log off;\n        keepalive_requests 100000000;\n\
-             \x20       location / {{ return 200 '{body}'; }}"
+            "        listen 127.0.0.1:{port}{};\n        access_log off;\n        keepalive_requests 100000000;\n\
+             \x20       location / {{ return 200 '{body}'; }}",
+            if protocol == Protocol::Http2 { " http2" } else { "" }
         );
         let mut command = bound_to_us("taskset");
         command.args(["-c", "0", "nginx"]);
         let nginx = Nginx::start(command, folder, &server, &format!("127.0.0.1:{port}"))?;
-        Ok(Self { port, script, _nginx: nginx })
+        Ok(Self { protocol, port, script, _nginx: nginx })
     }
 
     pub(super) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Loads it with a fixed number of exchanges, or for a second.
+    pub(super) fn fill(&self) -> Result<()> {
+        if self.protocol == Protocol::Http1 {
+            return self.run(1).map(drop);
+        }
+        let mut h2load = process::command("taskset");
+        h2load.args(["-c", "1", "h2load", "-n", "20000", "-c", "8", "-m", "8"]);
+        h2load.args(["-H", "Authorization: Bearer bench-4f9a1c77b0e2d6385ac1", "-H", "Accept: application/json"]);
+        h2load.args((0..100).map(|item| format!("http://127.0.0.1:{}/items/{item}", self.port)));
+        process::output(&mut h2load).map(drop).context("h2load fails")
     }
 
     /// Loads it for so many seconds.

@@ -1,7 +1,7 @@
 //! How fast a capture file is read, beside programs that read the same file in the same run.
 
 use super::{
-    load::Load,
+    load::{Load, Protocol},
     measure::{Took, median, timed},
 };
 use crate::{children::Running, interrupt::Interrupt, nginx::bound_to_us, paths, process};
@@ -15,24 +15,41 @@ use std::{
     time::Duration,
 };
 
-/// Measures and prints a table.
+/// Measures and prints a table for each protocol.
 pub(super) fn run(folder: &Path, rounds: u8, interrupt: &Interrupt) -> Result<()> {
-    let file = capture(folder, interrupt)?;
-    let bytes = fs::metadata(&file)?.len();
-    let exchanges = exchanges(&file)?;
-    let readers = readers(&file, folder);
-    let mut took = vec![Vec::new(); readers.len()];
-    for round in 1..=rounds {
-        eprintln!("replay: round {round} of {rounds}");
-        for (reader, took) in readers.iter().zip(&mut took) {
-            interrupt.check()?;
-            took.push(timed(&reader.command)?);
-            let _ = fs::remove_dir_all(folder.join(FLOWS));
+    for traffic in [&HTTP1, &HTTP2] {
+        let file = capture(folder, traffic, interrupt)?;
+        let bytes = fs::metadata(&file)?.len();
+        let exchanges = exchanges(&file)?;
+        let mut readers = readers(&file, folder);
+        // The others do not know HTTP/2 on a port of its own without being told.
+        readers.truncate(if traffic.protocol == Protocol::Http1 { readers.len() } else { 2 });
+        let mut took = vec![Vec::new(); readers.len()];
+        for round in 1..=rounds {
+            eprintln!("replay, {}: round {round} of {rounds}", traffic.name);
+            for (reader, took) in readers.iter().zip(&mut took) {
+                interrupt.check()?;
+                took.push(timed(&reader.command)?);
+                let _ = fs::remove_dir_all(folder.join(FLOWS));
+            }
         }
+        print(traffic.name, &readers, &took, bytes, exchanges);
     }
-    print(&readers, &took, bytes, exchanges);
     Ok(())
 }
+
+/// Whose capture is read.
+struct Traffic {
+    name: &'static str,
+    protocol: Protocol,
+    file: &'static str,
+    bytes: u64,
+}
+
+/// At least this much, so that a run takes long enough to be measured.
+const HTTP1: Traffic = Traffic { name: "HTTP/1.1", protocol: Protocol::Http1, file: "replay.pcap", bytes: 160_000_000 };
+const HTTP2: Traffic =
+    Traffic { name: "HTTP/2", protocol: Protocol::Http2, file: "replay-h2.pcap", bytes: 130_000_000 };
 
 /// Someone who reads the file.
 struct Reader {
@@ -59,16 +76,32 @@ fn readers(file: &Path, folder: &Path) -> Vec<Reader> {
     ]
 }
 
-fn print(readers: &[Reader], took: &[Vec<Took>], bytes: u64, exchanges: u64) {
+/// The speeds are by processor time: what other work takes of a busy machine is nobody's here.
+fn print(name: &str, readers: &[Reader], took: &[Vec<Took>], bytes: u64, exchanges: u64) {
     #[expect(clippy::cast_precision_loss, reason = "for people, to three digits")]
     let (mb, count) = (bytes as f64 / 1e6, exchanges as f64);
-    println!("\nreplay: {mb:.0} MB, {exchanges} exchanges, medians of {} interleaved rounds", took[0].len());
-    println!("{:<10} {:>8} {:>8} {:>8} {:>12}  what it does", "", "wall s", "cpu s", "MB/s", "cpu µs/exch.");
+    println!("\nreplay, {name}: {mb:.0} MB, {exchanges} exchanges, medians of {} interleaved rounds", took[0].len());
+    println!(
+        "{:<10} {:>7} {:>7} {:>15} {:>7} {:>12} {:>9}  what it does",
+        "", "wall s", "cpu s", "(least, most)", "MB/s", "exchanges/s", "apiscope"
+    );
+    let cpu = |took: &[Took]| median(took.iter().map(|took| took.cpu_s).collect());
+    let ours =
+        readers.iter().zip(took).find(|(reader, _)| reader.name == "apiscope").map_or(0.0, |(_, took)| cpu(took));
     for (reader, took) in readers.iter().zip(took) {
         let wall = median(took.iter().map(|took| took.wall_s).collect());
-        let cpu = median(took.iter().map(|took| took.cpu_s).collect());
-        let each = cpu * 1e6 / count;
-        println!("{:<10} {wall:>8.2} {cpu:>8.2} {:>8.0} {each:>12.2}  {}", reader.name, mb / wall, reader.does);
+        let each = cpu(took);
+        let (least, most) =
+            took.iter().fold((f64::MAX, 0.0_f64), |(a, b), took| (a.min(took.cpu_s), b.max(took.cpu_s)));
+        println!(
+            "{:<10} {wall:>7.2} {each:>7.3} {:>15} {:>7.0} {:>12.0} {:>8.2}x  {}",
+            reader.name,
+            format!("({least:.3}, {most:.3})"),
+            mb / each,
+            count / each,
+            each / ours,
+            reader.does
+        );
     }
 }
 
@@ -90,14 +123,14 @@ fn apiscope() -> PathBuf {
     paths::target().join("release/apiscope")
 }
 
-/// The file, made once: real nginx and wrk on loopback, written by tcpdump.
-fn capture(folder: &Path, interrupt: &Interrupt) -> Result<PathBuf> {
-    let file = folder.join("replay.pcap");
-    if fs::metadata(&file).is_ok_and(|file| file.len() >= FILE_BYTES) {
+/// The file, made once: real nginx and its load on loopback, written by tcpdump.
+fn capture(folder: &Path, traffic: &Traffic, interrupt: &Interrupt) -> Result<PathBuf> {
+    let file = folder.join(traffic.file);
+    if fs::metadata(&file).is_ok_and(|file| file.len() >= traffic.bytes) {
         return Ok(file);
     }
-    eprintln!("replay: making {} ({} MB)", file.display(), FILE_BYTES / 1_000_000);
-    let load = Load::start(folder)?;
+    eprintln!("replay: making {} ({} MB)", file.display(), traffic.bytes / 1_000_000);
+    let load = Load::start(folder, traffic.protocol)?;
     let (new, told) = (folder.join("new.pcap"), folder.join("tcpdump.log"));
     let mut command = bound_to_us("tcpdump");
     command.args(["-i", "lo", "-s", "0", "-B", "65536", "-Z", "root", "-w"]).arg(&new);
@@ -106,16 +139,16 @@ fn capture(folder: &Path, interrupt: &Interrupt) -> Result<PathBuf> {
     wait_until_it_listens(&told)?;
     for _ in 0..LOAD_RUNS_MAX {
         interrupt.check()?;
-        load.run(1)?;
-        if fs::metadata(&new)?.len() >= FILE_BYTES {
+        load.fill()?;
+        if fs::metadata(&new)?.len() >= traffic.bytes {
             break;
         }
     }
     tcpdump.end();
     let told = fs::read_to_string(&told).unwrap_or_default();
     told.lines().filter(|line| line.contains("dropped")).for_each(|line| eprintln!("replay: tcpdump: {line}"));
-    if fs::metadata(&new)?.len() < FILE_BYTES {
-        bail!("the load made too little traffic in {LOAD_RUNS_MAX} s");
+    if fs::metadata(&new)?.len() < traffic.bytes {
+        bail!("the load made too little traffic in {LOAD_RUNS_MAX} runs");
     }
     fs::rename(&new, &file)?;
     Ok(file)
@@ -131,7 +164,5 @@ fn wait_until_it_listens(told: &Path) -> Result<()> {
     bail!("tcpdump does not start: {}", fs::read_to_string(told).unwrap_or_default());
 }
 
-/// At least this much, so that a run takes long enough to be measured.
-const FILE_BYTES: u64 = 150_000_000;
 const LOAD_RUNS_MAX: u32 = 60;
 const FLOWS: &str = "tcpflow";

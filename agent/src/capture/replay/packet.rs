@@ -161,9 +161,10 @@ fn nflog(layer: Layer<'_>, big_endian: bool) -> Result<TcpPacket<'_>, Unread> {
 }
 
 fn ip(layer: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
-    if let Some(packet) = plain(layer) {
-        return Ok(packet);
-    }
+    plain(layer).map_or_else(|| any_ip(layer, tunnels), Ok)
+}
+
+fn any_ip(layer: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
     let layer = match declared_len(layer.data)? {
         // Segmentation offload (or a jumbogram) leaves the field at zero: the frame ends where the packet ends.
         0 => layer,
@@ -300,4 +301,34 @@ fn header<'a>(data: &'a [u8], cut: &'a mut [u8; 60]) -> Result<TcpHeaderSlice<'a
         etherparse::err::tcp::HeaderSliceError::Len(_) => Unread::HeaderCut,
         etherparse::err::tcp::HeaderSliceError::Content(_) => Unread::BadHeader,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_short_way_reads_what_the_long_way_reads(
+            mut data in proptest::collection::vec(any::<u8>(), 40..90),
+            head in prop_oneof![Just(0x45_u8), any::<u8>()],
+            flags in prop_oneof![Just(0x40_u8), any::<u8>()],
+            len in prop_oneof![40..90_usize, Just(0)],
+            offset in 4..9_u8,
+            more in 0..40_usize,
+        ) {
+            data[0] = head;
+            data[2..4].copy_from_slice(&u16::try_from(len).unwrap().to_be_bytes());
+            (data[6], data[7], data[9], data[32]) = (flags, 0, 6, offset << 4);
+            let layer = Layer { data: &data, wire_len: data.len() + more };
+            if let Some(packet) = plain(layer) {
+                prop_assert_eq!(any_ip(layer, 0), Ok(packet));
+            }
+            if head == 0x45 && flags == 0x40 && len == 0 && (5..=8).contains(&offset) && data.len() >= 52 {
+                prop_assert!(plain(layer).is_some(), "the usual packet takes it");
+            }
+        }
+    }
 }

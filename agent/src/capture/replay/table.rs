@@ -1,12 +1,17 @@
 //! The flows that are known: found by their addresses, by their id, and by who was idle for longest.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
 use apiscope_wire::FlowId;
+use rustc_hash::FxHasher;
 
 /// No slot: the end of a list.
 const NONE: u32 = u32::MAX;
+
+/// Places of flows found lately.
+const LATELY: usize = 1024;
 
 /// Both ends of a connection, the same whoever sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +22,13 @@ pub(super) struct Key {
 }
 
 impl Key {
+    /// A place among [`LATELY`]. Whoever makes many keys of one place gains nothing: they are found in the map.
+    fn place(&self) -> usize {
+        let mut hasher = FxHasher::default();
+        (self.low, self.high, self.ports).hash(&mut hasher);
+        usize::try_from(hasher.finish() % LATELY as u64).unwrap_or_default()
+    }
+
     /// The key, and whether `source` is its first end.
     pub(super) fn new(source: SocketAddr, destination: SocketAddr) -> (Self, bool) {
         let (from, to) = (end(source), end(destination));
@@ -52,8 +64,8 @@ struct Entry<T> {
 /// cost more than another.
 pub(super) struct Table<T> {
     by_key: HashMap<Key, u32>,
-    /// What was found last: a response follows its request, so the next segment is often of the same flow.
-    last: Option<(Key, Slot)>,
+    /// Where flows were found lately, by [`Key::place`]: the map is asked only where two of them have the same place.
+    lately: Box<[u32]>,
     entries: Vec<Entry<T>>,
     free: Vec<u32>,
     newest: u32,
@@ -67,7 +79,7 @@ impl<T> Table<T> {
         let capacity = capacity.clamp(1, NONE as usize - 1);
         Self {
             by_key: HashMap::new(),
-            last: None,
+            lately: vec![NONE; LATELY].into(),
             entries: Vec::new(),
             free: Vec::new(),
             newest: NONE,
@@ -93,14 +105,18 @@ impl<T> Table<T> {
 
     /// The flow of these addresses.
     pub(super) fn find(&mut self, key: &Key) -> Option<Slot> {
-        if let Some((last, slot)) = self.last
-            && last == *key
+        let place = self.lately.get_mut(key.place());
+        // A key has at most one flow: an entry that has the key is its flow, however old the place is.
+        if let Some(index) = place.as_deref()
+            && self.entries.get(*index as usize).is_some_and(|entry| entry.key == *key && entry.value.is_some())
         {
-            return Some(slot);
+            return Some(Slot(*index));
         }
-        let slot = Slot(*self.by_key.get(key)?);
-        self.last = Some((*key, slot));
-        Some(slot)
+        let index = *self.by_key.get(key)?;
+        if let Some(place) = place {
+            *place = index;
+        }
+        Some(Slot(index))
     }
 
     /// The flow with this id, if it is still the slot's.
@@ -150,7 +166,6 @@ impl<T> Table<T> {
         let value = entry.value.take()?;
         let key = entry.key;
         self.by_key.remove(&key);
-        self.last = None;
         self.unlink(slot.0);
         self.free.push(slot.0);
         Some(value)
@@ -228,6 +243,20 @@ mod tests {
         assert_eq!(table.oldest(), Some(slots[0]));
         assert_eq!((table.remove(slots[0]), table.remove(slots[2])), (Some(1), Some(3)));
         assert_eq!((table.oldest(), table.len()), (None, 0));
+    }
+
+    #[test]
+    fn each_key_finds_its_own_flow_whatever_its_place() {
+        let mut table = Table::new(4 * LATELY);
+        let ports: Vec<u16> = (1..=u16::try_from(3 * LATELY).unwrap()).collect();
+        let slots: Vec<Slot> = ports.iter().map(|port| table.insert(key(*port), *port)).collect();
+        for _ in 0..2 {
+            assert!(ports.iter().zip(&slots).all(|(port, slot)| table.find(&key(*port)) == Some(*slot)));
+        }
+        table.remove(slots[7]);
+        assert_eq!(table.find(&key(ports[7])), None);
+        let again = table.insert(key(60_000), 60_000);
+        assert_eq!((table.find(&key(60_000)), table.find(&key(ports[7]))), (Some(again), None));
     }
 
     #[test]

@@ -56,37 +56,43 @@ impl Reader {
         if fresh == Fresh::Turn && self.body_never_came(data, talk, cx) {
             return data;
         }
-        let in_trailers = chunks.is_in_trailers();
-        let step = chunks.step(data);
+        let mut rest = data;
+        // Over all chunks that are here: a body may be made of very many small ones.
+        while !rest.is_empty() {
+            let in_trailers = chunks.is_in_trailers();
+            let n = match chunks.step(rest) {
+                Step::Data(n) => {
+                    self.take_body(rest.get(..n).unwrap_or_default(), talk, cx);
+                    rest = rest.get(n..).unwrap_or_default();
+                    continue;
+                }
+                Step::Framing(n) | Step::End(n) => n,
+                Step::Odd(n, kind) => {
+                    self.odd_chunk(kind, cx);
+                    n
+                }
+                Step::Broken(kind) => {
+                    self.odd_chunk(kind, cx);
+                    cx.counters.malformed_bodies += 1;
+                    self.lose_units();
+                    self.finish(false, talk, cx);
+                    self.lose_step(Unread::Malformed, talk, cx);
+                    return rest;
+                }
+            };
+            talk.coverage.parsed += n as u64;
+            if in_trailers {
+                self.take_trailers(rest.get(..n).unwrap_or_default(), cx);
+            }
+            rest = rest.get(n..).unwrap_or_default();
+            if chunks.is_done() {
+                self.judge_trailers(cx);
+                self.finish(true, talk, cx);
+                return rest;
+            }
+        }
         self.state = State::Chunked(chunks);
-        let n = match step {
-            Step::Data(n) => {
-                self.take_body(data.get(..n).unwrap_or_default(), talk, cx);
-                return data.get(n..).unwrap_or_default();
-            }
-            Step::Framing(n) | Step::End(n) => n,
-            Step::Odd(n, kind) => {
-                self.odd_chunk(kind, cx);
-                n
-            }
-            Step::Broken(kind) => {
-                self.odd_chunk(kind, cx);
-                cx.counters.malformed_bodies += 1;
-                self.lose_units();
-                self.finish(false, talk, cx);
-                self.lose_step(Unread::Malformed, talk, cx);
-                return data;
-            }
-        };
-        talk.coverage.parsed += n as u64;
-        if in_trailers {
-            self.take_trailers(data.get(..n).unwrap_or_default(), cx);
-        }
-        if chunks.is_done() {
-            self.judge_trailers(cx);
-            self.finish(true, talk, cx);
-        }
-        data.get(n..).unwrap_or_default()
+        rest
     }
 
     fn judge_trailers(&mut self, cx: &mut Cx<'_>) {

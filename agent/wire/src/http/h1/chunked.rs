@@ -6,6 +6,9 @@ use crate::http::h1::head::is_token;
 /// Hexadecimal digits of a chunk size: 64 bits.
 const SIZE_DIGITS_MAX: u8 = 16;
 
+/// Digits of a size that is read at once: up to 4 GiB.
+const PLAIN_DIGITS_MAX: usize = 8;
+
 /// Bytes of one chunk's extensions.
 const EXTENSION_BYTES_MAX: u32 = 4096;
 
@@ -129,6 +132,9 @@ impl Chunks {
             self.data(n as u64);
             return Step::Data(n);
         }
+        if let Some(n) = self.plain(bytes) {
+            return Step::Framing(n);
+        }
         for (i, b) in bytes.iter().enumerate() {
             match self.byte(*b) {
                 Ok(None) if self.at == At::Done => return Step::End(i + 1),
@@ -139,6 +145,28 @@ impl Chunks {
             }
         }
         Step::Framing(bytes.len())
+    }
+
+    /// Reads a size without anything odd about it, and the end of the chunk before it, at once: what nearly all framing is.
+    /// Gives its length; `None`: it must be read byte by byte.
+    fn plain(&mut self, bytes: &[u8]) -> Option<usize> {
+        let line = match self.at {
+            At::Size { digits: 0 } => bytes,
+            At::DataCr => bytes.strip_prefix(b"\r\n")?,
+            _ => return None,
+        };
+        let (mut size, mut digits) = (0_u64, 0);
+        for b in line.iter().take(PLAIN_DIGITS_MAX) {
+            let Some(value) = char::from(*b).to_digit(16) else { break };
+            size = size << 4 | u64::from(value);
+            digits += 1;
+        }
+        if digits == 0 || !line.get(digits..)?.starts_with(b"\r\n") {
+            return None;
+        }
+        self.left = size;
+        self.size_ends();
+        Some(bytes.len() - line.len() + digits + 2)
     }
 
     /// Whether what follows are trailer fields, or the empty line that ends them.
