@@ -209,20 +209,6 @@ impl Reader {
         cx.pool.give(work);
     }
 
-    /// A message that is over with its head.
-    pub(crate) fn give_without_body(
-        &mut self,
-        head: &Head<'_>,
-        headers: &[Header<'_>],
-        begun: Begun,
-        times: (Timestamp, Timestamp),
-        cx: &mut Cx<'_>,
-    ) {
-        self.state = State::Head(None);
-        let body = Body { data: &[], total: begun.sure.then_some(0) };
-        give(head, (headers, &[]), body, begun, begun.sure, times, cx);
-    }
-
     fn give_gathered(&self, work: &Work, begun: Begun, ended: bool, cx: &mut Cx<'_>) {
         let (bytes, data) = work.buf.split_at_checked(work.head_len).unwrap_or((&work.buf, &[]));
         let mut headers = HeaderVec::new();

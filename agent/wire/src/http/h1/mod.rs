@@ -21,7 +21,6 @@ use crate::http::{Cx, Fresh, Hole, Kind, Talk, Unread};
 use crate::input::{CloseReason, Side};
 use crate::tls;
 use chunked::Chunks;
-use framing::Framing;
 use head::{Fault, HeaderVec, Line, Parsed, Sign};
 use switch::Preface;
 
@@ -360,18 +359,12 @@ impl Reader {
         };
         let len = head.len;
         let mut begun = self.begin(&head, &headers, folded, fault, talk, cx);
+        drop(headers);
         if let Some(begun) = &mut begun {
             begun.doubt |= work.doubt;
         }
         talk.coverage.parsed += len as u64;
         talk.coverage.unparsed.malformed += (work.buf.len() - len) as u64;
-        if let Some(begun) = begun.filter(|begun| begun.framing == Framing::Length(0) && !begun.doubt) {
-            self.give_without_body(&head, &headers, begun, (work.began, work.latest.max(cx.at)), cx);
-            drop(headers);
-            cx.pool.give(work);
-            return;
-        }
-        drop(headers);
         work.buf.truncate(len);
         work.head_len = len;
         self.work = Some(work);
