@@ -9,7 +9,7 @@
 
 mod report;
 
-use crate::{bpf, build, interrupt::Interrupt, paths, process, setup};
+use crate::{bpf, build, interrupt::Interrupt, paths, process};
 use anyhow::{Context, Result, bail};
 use report::Outcome;
 use std::{
@@ -116,8 +116,9 @@ fn build_all(targets: &[String], way: Option<bpf::Way>) -> Result<PathBuf> {
     let with_agent = targets.iter().any(|target| target == OF_THE_AGENT);
     if with_agent {
         build::run(&build::Args { release: false, bpf_only: true }, way)?;
-    } else {
-        setup::ensure(setup::Scope::Build, way)?;
+    }
+    if paths::program("c++").is_none() {
+        bail!("libFuzzer is built with a C++ compiler, and there is no `c++`. Run: apt-get install g++");
     }
     let host = host()?;
     let mut cargo = process::command("cargo");
