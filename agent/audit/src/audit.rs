@@ -191,6 +191,7 @@ impl Audit {
     }
 
     fn give_endpoints(&mut self, emit: &mut dyn FnMut(Change)) {
+        self.inventory.settle();
         if self.inventory.has_gone() {
             self.give_gone(emit);
         }

@@ -1,16 +1,20 @@
 //! The inventory: every endpoint seen, by API, method and template.
 //!
-//! A path that the API's document knows has the document's template; another has one by the shape of its segments ([`shape`]), and
-//! places with very many literal siblings are merged into a variable ([`trie`]). A path that was only ever answered "not found", "bad
-//! request" or "method not allowed", or not at all, is no endpoint. Everything is bounded; what falls off is counted.
+//! A path that the API's document knows has the document's template; another has one by the shape of its segments ([`shape`]) and by
+//! what is seen of each segment and its siblings ([`evidence`]). A path that was only ever answered "not found", "bad request" or
+//! "method not allowed", or not at all, is no endpoint. Everything is bounded; what falls off is counted.
 //!
 //! It judges nothing and keeps no value from traffic: detectors get a [`Sighting`]. Its one entry is [`Inventory`].
 
 mod entry;
+mod evidence;
 pub(crate) mod shape;
 mod store;
-mod trie;
+mod tree;
+mod values;
 
+#[cfg(test)]
+mod cases;
 #[cfg(test)]
 mod tests;
 

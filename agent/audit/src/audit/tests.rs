@@ -192,26 +192,28 @@ fn a_merge_is_told_in_order() {
     let mut audit = Audit::new(Arc::new(settings(DOCUMENT)), Restored::default());
     let mut text = String::new();
     let word = |n: u8| char::from(b'a' + n % 26).to_string().repeat(usize::from(n / 26) + 1);
-    for n in 0..32 {
+    for n in 0..21 {
         handle(&mut audit, &mut text, call(&format!("GET /files/{} 200", word(n))).done());
+        if n == 9 {
+            audit.tick(at(1), &mut |_| {});
+        }
     }
-    audit.tick(at(1), &mut |_| {});
-    assert_eq!(text.matches("ALERT Opened").count(), 32);
+    assert_eq!(text.matches("ALERT Opened").count(), 21);
     text.clear();
     handle(&mut audit, &mut text, call("GET /files/last 200").done());
     let lines: Vec<&str> = text.lines().collect();
     expect![[r"
-        endpoint GET /files/{name}: 33 calls, Undocumented, of team-orders
+        endpoint GET /files/{name}: 22 calls, Undocumented, of team-orders
         gone into another: true
         finding undocumented-endpoint GET /files/a: Resolved medium, 1 of 1
         ALERT Resolved undocumented-endpoint
         finding undocumented-endpoint GET /files/{name}: Open medium, 1 of 1
         ALERT Opened undocumented-endpoint"]]
     .assert_eq(&lines[..6].join("\n"));
-    assert_eq!(text.matches("gone into another").count(), 33);
-    assert_eq!(text.matches("ALERT Resolved").count(), 32);
+    assert_eq!(text.matches("gone into another").count(), 22);
+    assert_eq!(text.matches("ALERT Resolved").count(), 21);
     expect![[r"
-        finding undocumented-endpoint GET /files/z: Resolved medium, 1 of 1
+        finding undocumented-endpoint GET /files/u: Resolved medium, 1 of 1
         ALERT Resolved undocumented-endpoint
         call GET /files/last -> /files/{name}"]]
     .assert_eq(&lines[lines.len() - 3..].join("\n"));
@@ -220,8 +222,8 @@ fn a_merge_is_told_in_order() {
         Vec::new(),
         2,
         expect![[r"
-            endpoint GET /files/{name}: 33 calls, Undocumented, of team-orders
-            finding undocumented-endpoint GET /files/{name}: Open medium, 33 of 33
+            endpoint GET /files/{name}: 22 calls, Undocumented, of team-orders
+            finding undocumented-endpoint GET /files/{name}: Open medium, 22 of 22
         "]],
     );
 }

@@ -1,7 +1,8 @@
-//! Segments that are variables by the shape of their value: a pure function of the segment, so that the same traffic in any order gives
-//! the same templates.
+//! What a path segment is by its shape alone: a pure function of the segment, so that the same traffic in any order gives the same
+//! templates.
 //!
 //! Identifiers of all forms share one name, `{id}`: an API that hands out integers and UUIDs on the same path has one endpoint there.
+//! Parts of a segment can be values too: `7.json`, `10-20`, `Orders(7)`, `cars;color=red`, `7:cancel`.
 
 use std::borrow::Cow;
 
@@ -9,29 +10,64 @@ use std::borrow::Cow;
 pub(crate) const SECRET: &str = crate::secret::mask::MARK;
 /// Name of a variable that was learnt from the variety of its values.
 pub(crate) const LEARNT: &str = "{name}";
+/// Name of a variable whose values are formats.
+pub(crate) const FORMAT: &str = "{format}";
 /// Longest literal segment, in bytes; a longer one is a value.
 const LITERAL_MAX: usize = 96;
 
-/// A segment in a template: the segment itself, or a variable's name in braces, with a file name's extension kept.
-pub(crate) fn piece(segment: &str) -> Cow<'_, str> {
-    let look = Look::at(segment);
-    if let Some(name) = variable(segment, look) {
-        return Cow::Borrowed(name);
+/// The shape of a whole segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A name, for all that its shape tells.
+    Word,
+    /// `v1`, `v2beta1`: a name, whatever stands beside it.
+    Version,
+    /// A value, or the version of an API or of a standard: `1`, `2.0`, `2015-03-31`.
+    Small(Class),
+    /// A value.
+    Value(Class),
+}
+
+/// What kind of value it is; gives the variable its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    Id,
+    Date,
+    Email,
+    Flag,
+    Locale,
+    Phone,
+    Secret,
+    Value,
+}
+
+impl Class {
+    const ALL: [Self; 8] =
+        [Self::Id, Self::Date, Self::Email, Self::Flag, Self::Locale, Self::Phone, Self::Secret, Self::Value];
+
+    /// In braces.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Id => "{id}",
+            Self::Date => "{date}",
+            Self::Email => "{email}",
+            Self::Flag => "{flag}",
+            Self::Locale => "{locale}",
+            Self::Phone => "{phone}",
+            Self::Secret => SECRET,
+            Self::Value => "{value}",
+        }
     }
-    if look.is_plain {
-        return Cow::Borrowed(segment);
+
+    /// The class of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
     }
-    if let Some((stem, extension)) = segment.rsplit_once('.')
-        && is_extension(extension)
-        && let Some(name) = variable(stem, Look::at(stem))
-    {
-        return Cow::Owned(format!("{name}.{extension}"));
+
+    /// One bit of its own.
+    pub(crate) const fn bit(self) -> u8 {
+        1 << self as u8
     }
-    if look.has_brace {
-        // A brace that came from a client must not pass for a variable of ours.
-        return Cow::Owned(segment.replace('{', "%7B").replace('}', "%7D"));
-    }
-    Cow::Borrowed(segment)
 }
 
 /// A path's segments: doubled and trailing slashes mean nothing here.
@@ -39,23 +75,231 @@ pub(crate) fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|segment| !segment.is_empty())
 }
 
+/// A segment as it stands in a template where it is a name: with values inside it replaced, and its percent-encoding made one.
+pub(crate) fn key(segment: &str) -> Cow<'_, str> {
+    let (mut has_digit, mut has_dash, mut has_other) = (false, false, false);
+    for byte in segment.bytes() {
+        has_digit |= byte.is_ascii_digit();
+        has_dash |= byte == b'-';
+        has_other |= !byte.is_ascii_alphanumeric() && byte != b'-' && byte != b'_';
+    }
+    if !has_other && !(has_digit && has_dash) {
+        return Cow::Borrowed(segment);
+    }
+    if let Some(pattern) = pattern(segment) {
+        return Cow::Owned(pattern);
+    }
+    let plain = if segment.contains('%') { Cow::Owned(unescaped(segment)) } else { Cow::Borrowed(segment) };
+    // A brace that came from a client must not pass for a variable of ours.
+    if plain.contains(['{', '}']) { Cow::Owned(braces_escaped(&plain)) } else { plain }
+}
+
 /// The template of a path by shape alone.
 #[cfg(test)]
 pub(crate) fn template(path: &str) -> String {
-    join(segments(path).map(piece))
+    let piece = |segment| match shape(segment) {
+        Shape::Value(class) | Shape::Small(class) => Cow::Borrowed(class.name()),
+        Shape::Word | Shape::Version => key(segment),
+    };
+    let route: String = segments(path).flat_map(|segment| [Cow::Borrowed("/"), piece(segment)]).collect();
+    if route.is_empty() { "/".to_owned() } else { route }
 }
 
-/// Segments put together to a path.
-pub(crate) fn join<'a>(pieces: impl Iterator<Item = Cow<'a, str>>) -> String {
-    let mut route = String::new();
-    for piece in pieces {
-        route.push('/');
-        route.push_str(&piece);
+/// The shape of a segment.
+pub(crate) fn shape(segment: &str) -> Shape {
+    let bytes = segment.as_bytes();
+    let look = Look::at(bytes);
+    if look.has_brace && segment.contains(SECRET) {
+        return Shape::Value(Class::Secret);
     }
-    if route.is_empty() {
-        route.push('/');
+    if matches!(segment, "true" | "false") {
+        return Shape::Value(Class::Flag);
     }
-    route
+    if look.has_at && is_email(segment) {
+        return Shape::Value(Class::Email);
+    }
+    if bytes.len() > LITERAL_MAX {
+        return Shape::Value(Class::Value);
+    }
+    if look.digits > 0 {
+        return numbered(bytes, look);
+    }
+    if is_locale(bytes) {
+        return Shape::Value(Class::Locale);
+    }
+    if look.is_plain && (is_odd_case(bytes) || behind_prefix(bytes).is_some_and(is_odd_case)) {
+        return Shape::Value(Class::Id);
+    }
+    Shape::Word
+}
+
+/// The shape of a segment that has a digit.
+fn numbered(bytes: &[u8], look: Look) -> Shape {
+    if is_version(bytes) {
+        return Shape::Version;
+    }
+    if is_date(bytes) {
+        return if bytes.len() == 10 { Shape::Small(Class::Date) } else { Shape::Value(Class::Date) };
+    }
+    if is_integer(bytes) {
+        return if bytes.len() <= 2 { Shape::Small(Class::Id) } else { Shape::Value(Class::Id) };
+    }
+    if is_decimal(bytes) {
+        return if bytes.len() <= 5 { Shape::Small(Class::Value) } else { Shape::Value(Class::Value) };
+    }
+    if let [b'+', digits @ ..] = bytes
+        && digits.len() >= 7
+        && digits.iter().all(u8::is_ascii_digit)
+    {
+        return Shape::Value(Class::Phone);
+    }
+    let is_id = look.is_plain
+        && (is_uuid(bytes)
+            || is_ulid(bytes)
+            || is_hex_id(bytes, look.digits)
+            || is_numbered_key(bytes)
+            || is_random(bytes)
+            || is_odd_case(bytes)
+            || behind_prefix(bytes).is_some_and(is_odd_case));
+    if is_id { Shape::Value(Class::Id) } else { Shape::Word }
+}
+
+/// A word that is a value rather than a name where there are values beside it: digits and letters mixed, or an odd change of case.
+pub(crate) fn is_mixed(segment: &str) -> bool {
+    let bytes = segment.as_bytes();
+    if bytes.len() < 7 || !bytes.iter().all(u8::is_ascii_alphanumeric) {
+        return false;
+    }
+    let count = |is: fn(&u8) -> bool| bytes.iter().filter(|byte| is(byte)).count();
+    let (upper, lower, digits) =
+        (count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase), count(u8::is_ascii_digit));
+    (digits >= 1 && lower >= 1 && (upper >= 1 || bytes.len() >= 8))
+        || (upper >= 3 && lower >= 1 && lone_lowercase(bytes) >= 1)
+}
+
+/// `json`, `XML`: what a client may choose as the form of an answer.
+pub(crate) fn is_format(word: &str) -> bool {
+    const FORMATS: [&str; 14] =
+        ["json", "xml", "csv", "html", "yaml", "yml", "txt", "pdf", "rss", "atom", "jsonp", "xlsx", "svg", "bson"];
+    word.len() <= 5 && FORMATS.iter().any(|format| word.eq_ignore_ascii_case(format))
+}
+
+/// What stands before and what is a suffix: `.json` of `7.json`, `:cancel` of `7:cancel`.
+pub(crate) fn suffix(segment: &str) -> Option<(&str, &str)> {
+    if let Some(at) = segment.rfind(':') {
+        let (stem, suffix) = segment.split_at_checked(at)?;
+        let verb = suffix.get(1..)?;
+        if !stem.is_empty() && verb.len() >= 2 && verb.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_') {
+            return Some((stem, suffix));
+        }
+    }
+    let (stem, suffix) = segment.split_at_checked(segment.rfind('.')?)?;
+    let extension = suffix.get(1..)?;
+    let is_one = !stem.is_empty()
+        && (2..=5).contains(&extension.len())
+        && extension.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && extension.bytes().any(|byte| byte.is_ascii_alphabetic());
+    is_one.then_some((stem, suffix))
+}
+
+/// `7:cancel`, `orders:search`: a method of its own, as some APIs write them.
+pub(crate) fn has_verb(segment: &str) -> bool {
+    segment.contains(':') && suffix(segment).is_some_and(|(_, suffix)| suffix.starts_with(':'))
+}
+
+/// The template of a segment that is made of parts, some of which are values by their shape.
+fn pattern(segment: &str) -> Option<String> {
+    if let Some(pattern) = arguments(segment) {
+        return Some(pattern);
+    }
+    if let Some((stem, suffix)) = suffix(segment)
+        && let Shape::Value(class) | Shape::Small(class) = shape(stem)
+    {
+        return Some(format!("{}{suffix}", class.name()));
+    }
+    let both = |separator: char, is: fn(&[u8]) -> bool| {
+        segment.split_once(separator).is_some_and(|(a, b)| is(a.as_bytes()) && is(b.as_bytes()))
+    };
+    if both('-', |part| !part.is_empty() && part.iter().all(u8::is_ascii_digit)) {
+        return Some("{a}-{b}".to_owned());
+    }
+    if both(',', |part| is_integer(part) || is_decimal(part)) {
+        return Some("{a},{b}".to_owned());
+    }
+    if let Some((a, b)) = segment.split_once("...")
+        && !a.is_empty()
+        && !b.is_empty()
+    {
+        return Some("{a}...{b}".to_owned());
+    }
+    None
+}
+
+/// Arguments in a segment: `OData` keys and functions (`Orders(7)`, `f(a='x',b=1)`), matrix parameters (`cars;color=red`, RFC 3986
+/// §3.3) and `name=value`. The names stay, the values go.
+fn arguments(segment: &str) -> Option<String> {
+    let (head, inside, tail, separator) = if let Some(open) = segment.find('(') {
+        let close = segment.rfind(')')?;
+        (segment.get(..=open)?, segment.get(open + 1..close)?, segment.get(close..)?, ',')
+    } else if let Some(at) = segment.find(';').filter(|_| segment.contains('=')) {
+        (segment.get(..=at)?, segment.get(at + 1..)?, "", ';')
+    } else {
+        let (name, value) = segment.split_once('=')?;
+        let is_name = name.len() >= 2 && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        (!value.is_empty() && is_name).then_some(("", segment, "", ','))?
+    };
+    if inside.is_empty() {
+        return None;
+    }
+    let mut pattern = braces_escaped(head);
+    for (index, part) in inside.split(separator).enumerate() {
+        if index > 0 {
+            pattern.push(separator);
+        }
+        let (name, value) = part.split_once('=').unwrap_or(("", part));
+        let label = if name.is_empty() { "key" } else { name };
+        if !name.is_empty() {
+            pattern.push_str(&braces_escaped(name));
+            pattern.push('=');
+        }
+        let label: String = label.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+        let is_quoted = value.len() >= 2 && value.starts_with('\'') && value.ends_with('\'');
+        let quote = if is_quoted { "'" } else { "" };
+        pattern.extend([quote, "{", &label, "}", quote]);
+    }
+    pattern.push_str(&braces_escaped(tail));
+    Some(pattern)
+}
+
+fn braces_escaped(text: &str) -> String {
+    text.replace('{', "%7B").replace('}', "%7D")
+}
+
+/// Percent-encoding taken off where it need not be (RFC 3986 §6.2.2): unreserved characters, and digits in lower case.
+fn unescaped(segment: &str) -> String {
+    let mut text = String::with_capacity(segment.len());
+    let mut rest = segment;
+    while let Some((before, after)) = rest.split_once('%') {
+        text.push_str(before);
+        let code = after.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| !after.starts_with('+'));
+        match code {
+            Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') => {
+                text.push(char::from(byte));
+                rest = after.get(2..).unwrap_or_default();
+            }
+            Some(_) => {
+                text.push('%');
+                text.push_str(&after.get(..2).unwrap_or_default().to_ascii_uppercase());
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                text.push('%');
+                rest = after;
+            }
+        }
+    }
+    text.push_str(rest);
+    text
 }
 
 /// What one pass over a segment tells: nearly every segment of a path is decided by it.
@@ -65,17 +309,17 @@ struct Look {
     has_brace: bool,
     /// An at sign, plain or percent-encoded.
     has_at: bool,
-    /// No byte but letters, digits, `-` and `_`.
+    /// No byte but letters, digits, `-`, `_` and `=`.
     is_plain: bool,
 }
 
 impl Look {
-    fn at(segment: &str) -> Self {
+    fn at(bytes: &[u8]) -> Self {
         let mut look = Self { digits: 0, has_brace: false, has_at: false, is_plain: true };
-        for byte in segment.bytes() {
+        for byte in bytes {
             match byte {
                 b'0'..=b'9' => look.digits += 1,
-                b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' => {}
+                b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' | b'=' => {}
                 _ => {
                     look.is_plain = false;
                     look.has_brace |= matches!(byte, b'{' | b'}');
@@ -87,32 +331,39 @@ impl Look {
     }
 }
 
-/// The variable's name, in braces, if the segment is one.
-fn variable(segment: &str, look: Look) -> Option<&'static str> {
-    let bytes = segment.as_bytes();
-    if look.has_brace && segment.contains(SECRET) {
-        return Some(SECRET);
-    }
-    if look.digits > 0 {
-        if is_date(bytes) {
-            return Some("{date}");
-        }
-        if is_integer(bytes) || is_uuid(bytes) || is_ulid(bytes) || is_hex_id(bytes) || is_random(bytes) {
-            return Some("{id}");
-        }
-    }
-    if look.has_at && is_email(segment) {
-        return Some("{email}");
-    }
-    (bytes.len() > LITERAL_MAX).then_some("{value}")
-}
-
 fn is_integer(bytes: &[u8]) -> bool {
     let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
-/// RFC 9562 §4, with or without braces' worth of punctuation: 8-4-4-4-12 hexadecimal digits.
+/// `12.5`, `1.2.3`, `10.0.4.2`, `-33.86`.
+fn is_decimal(bytes: &[u8]) -> bool {
+    let number = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    number.contains(&b'.')
+        && number.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        && number.first().is_some_and(u8::is_ascii_digit)
+        && number.last().is_some_and(u8::is_ascii_digit)
+}
+
+/// `v1`, `V2.1`, `v2beta1`, `v1alpha`, `v3-preview`.
+fn is_version(bytes: &[u8]) -> bool {
+    let [b'v' | b'V', rest @ ..] = bytes else { return false };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'_')).count();
+    if digits == 0 || digits > 8 || !rest.first().is_some_and(u8::is_ascii_digit) {
+        return false;
+    }
+    let stage = rest.get(digits..).unwrap_or_default();
+    let stages: [&[u8]; 6] = [b"alpha", b"beta", b"rc", b"pre", b"p", b"-"];
+    stage.is_empty() || stages.iter().any(|word| stage.starts_with(word) && stage.len() <= word.len() + 8)
+}
+
+/// `en-US`, `pt_BR`.
+fn is_locale(bytes: &[u8]) -> bool {
+    matches!(bytes, [a, b, b'-' | b'_', c, d]
+        if a.is_ascii_lowercase() && b.is_ascii_lowercase() && c.is_ascii_uppercase() && d.is_ascii_uppercase())
+}
+
+/// RFC 9562 §4: 8-4-4-4-12 hexadecimal digits.
 fn is_uuid(bytes: &[u8]) -> bool {
     bytes.len() == 36
         && bytes.iter().enumerate().all(|(index, byte)| match index {
@@ -129,9 +380,21 @@ fn is_ulid(bytes: &[u8]) -> bool {
         && bytes.iter().filter(|byte| byte.is_ascii_digit()).count() >= 2
 }
 
-/// `ObjectId`s, hashes and the like: at least 16 hexadecimal digits, decimal digits among them.
-fn is_hex_id(bytes: &[u8]) -> bool {
-    bytes.len() >= 16 && bytes.iter().all(u8::is_ascii_hexdigit) && bytes.iter().any(u8::is_ascii_digit)
+/// `ObjectId`s, hashes and the like: at least 8 hexadecimal digits, decimal digits among them.
+fn is_hex_id(bytes: &[u8], digits: usize) -> bool {
+    let needed = if bytes.len() >= 16 { 1 } else { 2 };
+    bytes.len() >= 8 && digits >= needed && bytes.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// A key with a number: `PROJ-123`, `order-12345`, but not `iso-8601` or `top-10`.
+fn is_numbered_key(bytes: &[u8]) -> bool {
+    let mut parts = bytes.splitn(2, |byte| matches!(byte, b'-' | b'_'));
+    let (Some(prefix), Some(number)) = (parts.next(), parts.next()) else { return false };
+    let is_upper = (2..=10).contains(&prefix.len())
+        && prefix.first().is_some_and(u8::is_ascii_uppercase)
+        && prefix.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    let is_lower = (1..=12).contains(&prefix.len()) && prefix.iter().all(u8::is_ascii_lowercase);
+    !number.is_empty() && number.iter().all(u8::is_ascii_digit) && (is_upper || (is_lower && number.len() >= 5))
 }
 
 /// ISO 8601 dates and times: `2026-11-24`, `2026-11-24T10:30:00Z`.
@@ -142,20 +405,15 @@ fn is_date(bytes: &[u8]) -> bool {
         _ => byte.is_ascii_digit(),
     });
     let number = |range: std::ops::Range<usize>| {
-        day.get(range)
-            .unwrap_or_default()
-            .iter()
-            .fold(0_u32, |sum, digit| sum * 10 + u32::from(digit.wrapping_sub(b'0')))
+        let digits = day.get(range).unwrap_or_default();
+        digits.iter().fold(0_u32, |sum, digit| sum * 10 + u32::from(digit.wrapping_sub(b'0')))
     };
     fits && (1..=12).contains(&number(5..7))
         && (1..=31).contains(&number(8..10))
         && match rest {
             [] => true,
-            [b'T' | b't' | b' ', time @ ..] => {
-                time.len() >= 4
-                    && time
-                        .iter()
-                        .all(|byte| byte.is_ascii_digit() || b":.,+-Zz%".contains(byte) || byte.is_ascii_hexdigit())
+            [b'T' | b't' | b' ' | b'%', time @ ..] => {
+                time.len() >= 4 && time.iter().all(|byte| byte.is_ascii_hexdigit() || b":.,+-ZzT%".contains(byte))
             }
             _ => false,
         }
@@ -169,19 +427,18 @@ fn is_email(segment: &str) -> bool {
     })
 }
 
+/// What comes after a short prefix, as in `cus_9s6XKzkNRiz8i3` and `order-8f3kd82ma0`.
+fn behind_prefix(bytes: &[u8]) -> Option<&[u8]> {
+    let at = bytes.iter().position(|byte| matches!(byte, b'_' | b'-'))?;
+    let (prefix, tail) = bytes.split_at_checked(at)?;
+    (at <= 8 && prefix.iter().all(u8::is_ascii_lowercase)).then(|| tail.get(1..).unwrap_or_default())
+}
+
 /// An id in base 62 or base 64url: long, digits and letters mixed, and changing between them more often than words, versions
 /// (`v2beta1`) and slugs (`top-10-of-2026`) do.
 fn is_random(bytes: &[u8]) -> bool {
-    const LENGTH_MIN: usize = 10;
-    // An id with a short prefix, such as `cus_9s6XKzkNRiz8i3` or `order-8f3kd82ma0`.
-    let tail = bytes.iter().position(|byte| matches!(byte, b'_' | b'-')).and_then(|at| {
-        let (prefix, tail) = bytes.split_at_checked(at)?;
-        (at <= 8 && prefix.iter().all(u8::is_ascii_lowercase)).then(|| tail.get(1..).unwrap_or_default())
-    });
-    [Some(bytes), tail].into_iter().flatten().any(|text| {
-        let token = text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'='));
-        token && text.len() >= LENGTH_MIN && looks_random(text)
-    })
+    const LENGTH_MIN: usize = 8;
+    [Some(bytes), behind_prefix(bytes)].into_iter().flatten().any(|text| text.len() >= LENGTH_MIN && looks_random(text))
 }
 
 fn looks_random(text: &[u8]) -> bool {
@@ -193,15 +450,41 @@ fn looks_random(text: &[u8]) -> bool {
     };
     let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
     let changes = text.windows(2).filter(|pair| matches!(pair, [a, b] if class(*a) != class(*b))).count();
-    let separators = text.iter().filter(|byte| matches!(byte, b'_' | b'-')).count();
+    let separators = text.iter().filter(|byte| matches!(byte, b'_' | b'-' | b'=')).count();
     // Slugs change class at their separators (twice each) and nowhere else.
-    digits >= 2 && changes.saturating_sub(2 * separators) * 4 >= text.len().saturating_sub(separators)
+    let changes = changes.saturating_sub(2 * separators);
+    let length = text.len().saturating_sub(separators);
+    let is_mixed = text.iter().any(u8::is_ascii_uppercase) && text.iter().any(u8::is_ascii_lowercase);
+    match text.len() {
+        0..=9 => digits >= 2 && is_mixed && changes * 2 >= length,
+        _ => {
+            (digits >= 2 && changes * 4 >= length)
+                || (is_mixed && changes * 5 >= length * 2 && lone_lowercase(text) >= 2)
+        }
+    }
 }
 
-fn is_extension(text: &str) -> bool {
-    (1..=5).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        && !is_integer(text.as_bytes())
+/// Letters (and digits) in a case that no name has: `CYcIaxBvAz`.
+fn is_odd_case(bytes: &[u8]) -> bool {
+    bytes.len() >= 8
+        && bytes.iter().all(u8::is_ascii_alphanumeric)
+        && bytes.iter().filter(|byte| byte.is_ascii_uppercase()).count() >= 3
+        && lone_lowercase(bytes) >= 2
+}
+
+/// Small letters that stand alone between capitals and digits and are no part of a short word, as in `ById`.
+fn lone_lowercase(bytes: &[u8]) -> usize {
+    const WORDS: [&[u8; 2]; 14] =
+        [b"As", b"At", b"By", b"Do", b"Go", b"Id", b"In", b"Is", b"No", b"Of", b"On", b"Or", b"To", b"Up"];
+    let is_lower = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_lowercase);
+    let is_lone = |pair: &[u8], next: Option<&u8>| {
+        let [before, byte] = pair else { return false };
+        byte.is_ascii_lowercase()
+            && !before.is_ascii_lowercase()
+            && !is_lower(next)
+            && !WORDS.iter().any(|word| word.as_slice() == pair)
+    };
+    bytes.windows(2).enumerate().filter(|(at, pair)| is_lone(pair, bytes.get(at + 2))).count()
 }
 
 #[cfg(test)]

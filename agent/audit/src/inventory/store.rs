@@ -1,16 +1,16 @@
 //! All endpoints of all APIs, and which of them an exchange belongs to.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use apiscope_wire::Timestamp;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::entry::Entry;
-use super::shape::{join, piece, segments};
-use super::trie::{Endpoints, Leaves, METHODS_MAX, Pieces, SEGMENTS_MAX, Trie};
+use super::shape::{FORMAT, LEARNT, segments};
+use super::tree::{Endpoints, METHODS_MAX, SEGMENTS_MAX, Tree, Way};
 use super::{
     DocumentState, EndpointId, EndpointRow, InventoryCounters, Sighting, TemplateState, status_proves_endpoint,
 };
@@ -30,6 +30,10 @@ const EVICT_EVERY: Duration = Duration::from_secs(1);
 /// Nodes of all trees.
 const NODES_MAX: usize = 65_536;
 
+/// The endpoints of one path, by method.
+type Leaves = SmallVec<[(Method, EndpointId); 2]>;
+/// A path, split.
+type Path<'a> = SmallVec<[&'a str; 12]>;
 /// An endpoint that is no more, and the one that it was joined into.
 pub(crate) type Gone = (EndpointId, Option<EndpointId>);
 
@@ -51,7 +55,7 @@ struct Api {
     /// By the document's path: operations, and undocumented methods on documented paths.
     documented: Vec<Leaves>,
     /// Paths that the document does not know.
-    trie: Trie,
+    tree: Tree,
     /// Endpoints that the document does not name.
     found: usize,
     /// Calls, of paths that are no endpoint too.
@@ -191,21 +195,60 @@ impl Inventory {
         if method.as_str() == "OPTIONS" {
             return None;
         }
+        let is_refused = exchange.status == Some(403);
         // The path of gRPC is the name of a method: nothing in it is a value.
-        let names = exchange.protocol.is_grpc() && !path.contains('{');
-        let shape = if names { Cow::Borrowed } else { piece };
-        let pieces: Pieces<'_> = segments(path).take(SEGMENTS_MAX + 1).map(shape).collect();
-        if let Some(place) = api.trie.find(&pieces) {
-            let head = || (method.as_str() == "HEAD").then(|| api.trie.endpoint(place, "GET")).flatten();
-            if let Some(id) = head().or_else(|| api.trie.endpoint(place, method.as_str())) {
-                return Some(id);
-            }
+        let is_name = exchange.protocol.is_grpc() && !path.contains('{');
+        let path: Path<'_> = segments(path).take(SEGMENTS_MAX + 1).collect();
+        if is_name {
+            return self.locate_named(&exchange.api, method, &path, proves);
         }
-        if !proves {
+        // A HEAD is its path's GET, where there is one.
+        let head = || (method.as_str() == "HEAD").then(|| api.tree.find(&path, &["GET"])).flatten();
+        let known = head().map(|way| (way, "GET")).or_else(|| {
+            let way = api.tree.find(&path, &[method.as_str()])?;
+            Some((way, method.as_str()))
+        });
+        if let Some((way, method)) = known {
+            // What is not found there is no evidence of what belongs there.
+            return if proves {
+                self.visit(&exchange.api, &path, &way, method, is_refused)
+            } else {
+                api.tree.endpoint(&way, method)
+            };
+        }
+        if !proves || (is_refused && api.tree.is_open() && api.tree.place(&path).is_none()) {
             self.counters.probed += 1;
             return None;
         }
-        self.discover(&exchange.api, method, pieces, names)
+        self.discover(&exchange.api, method, &path, is_refused, false)
+    }
+
+    /// The endpoint of a path in which every segment is a name.
+    fn locate_named(&mut self, id: &ApiId, method: &Method, path: &[&str], proves: bool) -> Option<EndpointId> {
+        let api = self.apis.get_mut(id)?;
+        let known = api.tree.find_named(path).and_then(|way| Some((api.tree.endpoint(&way, method.as_str())?, way)));
+        if let Some((endpoint, way)) = known {
+            api.tree.count(&way, path, method.as_str(), false);
+            return Some(endpoint);
+        }
+        if proves {
+            self.discover(id, method, path, false, true)
+        } else {
+            self.counters.probed += 1;
+            None
+        }
+    }
+
+    /// Counts a call of a known path in the tree, and looks again at what it makes due. Gives the endpoint, which may be another then.
+    fn visit(&mut self, id: &ApiId, path: &[&str], way: &Way, method: &str, is_refused: bool) -> Option<EndpointId> {
+        let api = self.apis.get_mut(id)?;
+        api.tree.count(way, path, method, is_refused);
+        let mut mover = Mover { environment: &self.environment, api: id, book: &mut self.book, found: &mut api.found };
+        if api.tree.review(way, &mut mover) {
+            let way = api.tree.find(path, &[method])?;
+            return api.tree.endpoint(&way, method);
+        }
+        api.tree.endpoint(way, method)
     }
 
     /// Whether there is room for a new API, which this exchange proves.
@@ -278,15 +321,35 @@ impl Inventory {
         Some(id)
     }
 
-    /// A new endpoint, if there is room. `names`: its segments are names, whatever stands beside them.
-    fn discover(&mut self, api_id: &ApiId, method: &Method, mut pieces: Pieces<'_>, names: bool) -> Option<EndpointId> {
-        let nodes: usize = self.apis.values().map(|api| api.trie.len()).sum();
+    /// A new endpoint, if there is room. `is_named`: its segments are names, whatever stands beside them.
+    fn discover(
+        &mut self,
+        api_id: &ApiId,
+        method: &Method,
+        path: &[&str],
+        is_refused: bool,
+        is_named: bool,
+    ) -> Option<EndpointId> {
+        let nodes: usize = self.apis.values().map(|api| api.tree.len()).sum();
         let endpoints: usize = self.apis.values().map(|api| api.found).sum();
         let api = self.apis.get_mut(api_id)?;
-        if !names {
-            api.trie.generalise(&mut pieces);
+        let has_room = api.found < API_ENDPOINTS_MAX && endpoints < ENDPOINTS_MAX;
+        let room = if has_room { NODES_MAX.saturating_sub(nodes) } else { 0 };
+        let place = if is_named {
+            api.tree.insert_named(path, room)
+        } else {
+            api.tree.place(path).or_else(|| api.tree.insert(path, room))
+        };
+        let Some(way) = place.filter(|_| has_room) else {
+            self.counters.overflowed += 1;
+            return None;
+        };
+        if let Some(id) = api.tree.endpoint(&way, method.as_str()) {
+            // The path is a value of a variable after all.
+            self.book.touch(id);
+            return self.visit(api_id, path, &way, method.as_str(), is_refused);
         }
-        let route = join(pieces.iter().cloned());
+        let route = api.tree.route(&way);
         let mut row = EndpointRow::new(&self.environment, api_id, method, &route);
         row.template = template_state(&route);
         if api.document.is_some() {
@@ -294,30 +357,41 @@ impl Inventory {
         }
         row.owner = api.owner();
         let id = row.id;
-        let has_room = api.found < API_ENDPOINTS_MAX && endpoints < ENDPOINTS_MAX;
-        if !has_room || !api.trie.insert(&pieces, method, id, NODES_MAX.saturating_sub(nodes)) {
+        if !api.tree.add_leaf(&way, method, id, is_refused) {
             self.counters.overflowed += 1;
             return None;
         }
         api.found += 1;
         self.book.insert(Entry::new(row));
         if method.as_str() == "GET"
-            && let Some(place) = api.trie.find(&pieces)
-            && let Some(head) = api.trie.endpoint(place, "HEAD")
+            && let Some(head) = api.tree.endpoint(&way, "HEAD")
         {
             // It was its own only for want of the GET.
-            api.trie.remove(place, "HEAD");
-            api.found -= 1;
+            api.tree.remove(&way, "HEAD");
+            api.found = api.found.saturating_sub(1);
             self.book.absorb(head, id);
         }
-        if names {
+        if is_named {
+            api.tree.count(&way, path, method.as_str(), false);
             return Some(id);
         }
-        let mut mover =
-            Mover { environment: &self.environment, api: api_id, book: &mut self.book, found: &mut api.found };
-        api.trie.merge(&mut pieces, &mut mover);
-        let place = api.trie.find(&pieces)?;
-        api.trie.endpoint(place, method.as_str())
+        self.visit(api_id, path, &way, method.as_str(), is_refused)
+    }
+
+    /// Brings every template up to all that was seen, whatever the order in which it came.
+    pub(crate) fn settle(&mut self) {
+        for (id, api) in &mut self.apis {
+            let mut mover =
+                Mover { environment: &self.environment, api: id, book: &mut self.book, found: &mut api.found };
+            api.tree.settle(&mut mover);
+            for refused in api.tree.take_refused() {
+                if let Some(entry) = self.book.entries.remove(&refused) {
+                    api.found = api.found.saturating_sub(1);
+                    self.counters.probed += entry.row.calls;
+                    self.book.gone.push((refused, None));
+                }
+            }
+        }
     }
 
     /// (Re)builds an API from its document and the endpoints known so far.
@@ -378,9 +452,9 @@ impl Inventory {
             entry.row.document = state;
             entry.row.id = EndpointId::of(&self.environment, id, &method, &entry.row.route);
             if !was_only_documented {
-                let route = entry.row.route.clone();
-                let pieces: Pieces<'_> = segments(&route).map(Cow::Borrowed).collect();
-                if api.found >= API_ENDPOINTS_MAX || !api.trie.insert(&pieces, &method, entry.row.id, NODES_MAX) {
+                let (route, calls) = (entry.row.route.clone(), entry.row.calls);
+                if api.found >= API_ENDPOINTS_MAX || !api.tree.restore(&route, &method, entry.row.id, calls, NODES_MAX)
+                {
                     self.counters.overflowed += 1;
                     return;
                 }
@@ -462,13 +536,12 @@ struct Mover<'a> {
 }
 
 impl Endpoints for Mover<'_> {
-    fn calls(&self, id: EndpointId) -> u64 {
-        self.book.entries.get(&id).map_or(0, |entry| entry.row.calls)
-    }
-
     fn moved(&mut self, id: EndpointId, method: &Method, route: &str) -> EndpointId {
         let mut row = EndpointRow::new(self.environment, self.api, method, route);
-        row.template = TemplateState::Learnt;
+        if row.id == id {
+            return id;
+        }
+        row.template = template_state(route);
         if let Some(entry) = self.book.entries.get(&id) {
             row.document = entry.row.document;
         }
@@ -484,7 +557,7 @@ impl Endpoints for Mover<'_> {
 }
 
 fn template_state(route: &str) -> TemplateState {
-    if segments(route).any(|piece| piece == super::shape::LEARNT) {
+    if segments(route).any(|piece| piece.contains(LEARNT) || piece.contains(FORMAT)) {
         TemplateState::Learnt
     } else if route.contains('{') {
         TemplateState::Shape

@@ -27,6 +27,7 @@ fn observe(inventory: &mut Inventory, lines: &[&str]) {
 
 /// All that changed, by route and method, then the joins and the counters that are not zero.
 fn told(inventory: &mut Inventory) -> String {
+    inventory.settle();
     let mut rows = Vec::new();
     inventory.take_changed(&mut |row| {
         let (template, document) = (row.template, row.document);
@@ -274,25 +275,22 @@ fn word(n: usize) -> String {
 fn many_alike_siblings_are_one_variable() {
     let mut inventory = Inventory::new("test", &Documents::new(), Vec::new());
     observe(&mut inventory, &["GET /api/users/me/settings 200", "GET /api/users/7 200"]);
-    for n in 0..32 {
+    let mut visit = |n: usize| {
         observe(
             &mut inventory,
             &[&format!("GET /api/users/{} 200", word(n)), &format!("GET /api/users/{}/cart 200", word(n))],
         );
-    }
-    assert_eq!(inventory.counters().merged, 0, "not yet too many");
-    told(&mut inventory);
-    observe(&mut inventory, &["GET /api/users/zoe 200"]);
-    assert_eq!(inventory.counters().merged, 0, "zoe has no cart yet");
-    observe(&mut inventory, &["GET /api/users/zoe/cart 200"]);
-    assert_eq!(inventory.counters().merged, 66, "33 with a cart");
-    observe(&mut inventory, &["GET /api/users/yann 200", "GET /api/users/yann/cart 200"]);
-    expect![[r"
-        orders GET /api/users/{name}: 34 calls, Learnt, NoDocument
-        orders GET /api/users/{name}/cart: 34 calls, Learnt, NoDocument
-        gone: 66, into others that are there: 66
-        merged: 66
-    "]]
+        inventory.counters().merged
+    };
+    assert!((0..19).all(|n| visit(n) == 0), "not yet enough");
+    assert!((19..40).any(|n| visit(n) > 0), "so many that there must be more");
+    expect![[r#"
+        orders GET /api/users/{name}: 29 calls, Learnt, NoDocument
+        orders GET /api/users/{name}/cart: 28 calls, Learnt, NoDocument
+        orders GET /api/users/{name}/settings: 1 calls, Learnt, NoDocument
+        gone: 57, into others that are there: 57
+        merged: 57
+    "#]]
     .assert_eq(&told(&mut inventory));
 }
 
@@ -308,14 +306,15 @@ fn what_the_variable_has_already_is_folded_into_it() {
         observe(&mut inventory, &[&format!("GET /api/users/{} 200", word(100 + n))]);
     }
     observe(&mut inventory, &["DELETE /api/users/zoe 204", "GET /api/users/zoe/cart 200"]);
-    expect![[r"
-        orders GET /api/users/me/settings: 1 calls, Literal, NoDocument
+    expect![[r#"
+        orders GET /api/users/search: 40 calls, Literal, NoDocument
         orders DELETE /api/users/{name}: 11 calls, Learnt, NoDocument
-        orders GET /api/users/{name}: 73 calls, Learnt, NoDocument
+        orders GET /api/users/{name}: 33 calls, Learnt, NoDocument
         orders GET /api/users/{name}/cart: 2 calls, Learnt, NoDocument
-        gone: 44, into others that are there: 44
-        merged: 44
-    "]]
+        orders GET /api/users/{name}/settings: 1 calls, Learnt, NoDocument
+        gone: 9, into others that are there: 9
+        merged: 9
+    "#]]
     .assert_eq(&told(&mut inventory));
 }
 
@@ -324,8 +323,9 @@ fn names_of_resources_are_not_merged_early() {
     for prefix in ["", "/api", "/shop/v2"] {
         let mut inventory = Inventory::new("test", &Documents::new(), Vec::new());
         for n in 0..100 {
-            observe(&mut inventory, &[&format!("GET {prefix}/{} 200", word(n))]);
+            observe(&mut inventory, &[format!("GET {prefix}/{} 200", word(n)).as_str(); 3]);
         }
+        inventory.settle();
         assert_eq!((inventory.counters().endpoints, inventory.counters().merged), (100, 0), "{prefix}");
     }
 }
@@ -350,13 +350,13 @@ fn past_the_bound_the_quiet_ones_are_merged_and_the_busy_ones_stay() {
     for n in 0..1_000 {
         observe(&mut inventory, &[&format!("GET /{} 200", word(n))]);
     }
-    expect![[r"
+    expect![[r#"
         orders GET /health: 10 calls, Literal, NoDocument
         orders GET /orders/{id}/items: 10 calls, Shape, NoDocument
         orders GET /{name}: 1000 calls, Learnt, NoDocument
-        gone: 255, into others that are there: 255
-        merged: 255
-    "]]
+        gone: 31, into others that are there: 31
+        merged: 31
+    "#]]
     .assert_eq(&told(&mut inventory));
 }
 
@@ -513,6 +513,7 @@ proptest! {
             let mut inventory = Inventory::new("test", &document(ORDERS), Vec::new());
             observe(&mut inventory, &lines.iter().map(String::as_str).collect::<Vec<_>>());
             let mut rows = Vec::new();
+            inventory.settle();
             inventory.take_changed(&mut |row| rows.push((row.id, row.route.clone(), row.template, row.document)));
             rows.sort_by_key(|row| row.0);
             rows

@@ -1,0 +1,664 @@
+//! The paths of one API that no document claims, as a tree of template segments that all methods share.
+//!
+//! Only paths that proved to be endpoints come in, so a scanner does not grow it. A segment is a value by its shape
+//! ([`super::shape`]), or by what is seen of it and its siblings ([`super::evidence`]). At most one whole segment is a variable at a
+//! place; names stand beside it. What is a value to the tree is counted at its variable as a hash and nothing else.
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use super::EndpointId;
+use super::shape::{Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, key, segments, shape, suffix};
+use super::values::{Values, bit, hash};
+use crate::exchange::Method;
+
+/// More literal children than these no place has.
+pub(crate) const CHILDREN_MAX: usize = 256;
+/// Methods of one path.
+pub(crate) const METHODS_MAX: usize = 16;
+/// Segments of a path.
+pub(crate) const SEGMENTS_MAX: usize = 24;
+/// So many values make sure that a place has a variable: a new segment is one.
+pub(super) const SURE_VALUES_MIN: u32 = 24;
+/// Key of a variable in its parent's bits.
+const VARIABLE: &str = "{}";
+
+/// From the root (not in it) to a place, with each segment's node.
+pub(crate) type Way = SmallVec<[u32; 12]>;
+
+/// What the tree asks of the inventory.
+pub(crate) trait Endpoints {
+    /// The endpoint has another template from now on; gives its id there, which may be that of an endpoint that was there before.
+    fn moved(&mut self, id: EndpointId, method: &Method, route: &str) -> EndpointId;
+}
+
+/// A method at a place.
+#[derive(Debug)]
+pub(super) struct Leaf {
+    pub(super) method: Method,
+    id: EndpointId,
+    pub(super) calls: u32,
+    /// Only ever answered "forbidden".
+    is_refused: bool,
+}
+
+/// A place: a literal, a pattern of literals and values, or a variable.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    /// As it stands in a template; of a variable see [`Variable::name`].
+    pub(super) key: Box<str>,
+    pub(super) parent: u32,
+    /// Literals and patterns.
+    pub(super) words: FxHashMap<Box<str>, u32>,
+    pub(super) variable: Option<u32>,
+    pub(super) leaves: SmallVec<[Leaf; 2]>,
+    /// Calls here and below.
+    pub(super) calls: u32,
+    /// It is a variable.
+    pub(super) values: Option<Box<Variable>>,
+    /// Hashes of children that are names although the place's variable was learnt.
+    pub(super) names: Vec<u64>,
+    /// Learnt patterns among the words.
+    patterns: u16,
+    /// Words and calls when it was last reviewed.
+    pub(super) reviewed: (usize, u32),
+}
+
+/// What is known of a variable.
+#[derive(Debug, Default)]
+pub(super) struct Variable {
+    pub(super) sample: Values,
+    /// [`Class`]es of its values.
+    classes: u8,
+    /// Its values have no shape of their own: a word that is no child of the place is a value.
+    pub(super) is_learnt: bool,
+    /// A document gave the name, or the store.
+    named: Option<Box<str>>,
+    /// Its only value so far, if that is a small number or a date.
+    pub(super) only: Option<Box<str>>,
+}
+
+impl Variable {
+    fn name(&self) -> &str {
+        let by_class = || {
+            let class =
+                [Class::Date, Class::Email, Class::Flag, Class::Locale, Class::Phone, Class::Secret, Class::Value];
+            class.into_iter().find(|class| self.classes == class.bit()).unwrap_or(Class::Id).name()
+        };
+        match &self.named {
+            Some(name) => name,
+            None if self.is_learnt => LEARNT,
+            None => by_class(),
+        }
+    }
+
+    /// Whether a segment of this shape is one of its values.
+    fn accepts(&self, segment: &str, shape: Shape) -> bool {
+        match shape {
+            Shape::Value(_) | Shape::Small(_) => true,
+            Shape::Word | Shape::Version => {
+                (self.is_learnt || is_mixed(segment) || is_format(segment)) && !has_verb(segment)
+            }
+        }
+    }
+}
+
+/// The tree. The root is node 0.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    pub(super) nodes: Vec<Node>,
+    free: Vec<u32>,
+    /// Something here was answered otherwise than "forbidden".
+    is_open: bool,
+    /// Variables that have another name now, and nobody was told.
+    pub(super) renamed: Vec<u32>,
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self { nodes: vec![Node::default()], free: Vec::new(), is_open: false, renamed: Vec::new() }
+    }
+}
+
+impl Tree {
+    pub(super) const ROOT: u32 = 0;
+
+    /// Nodes in use, the root among them.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len() - self.free.len()
+    }
+
+    /// The way to the place of a path that has one of the methods; literals before patterns before the variable.
+    pub(crate) fn find(&self, path: &[&str], methods: &[&str]) -> Option<Way> {
+        let has = |node: &Node| node.leaves.iter().any(|leaf| methods.contains(&leaf.method.as_str()));
+        let mut way = Way::new();
+        self.walk(Self::ROOT, path, &has, &mut way).then_some(way)
+    }
+
+    /// The way to the place of a path, whatever its methods.
+    pub(crate) fn place(&self, path: &[&str]) -> Option<Way> {
+        let mut way = Way::new();
+        self.walk(Self::ROOT, path, &|node| !node.leaves.is_empty(), &mut way).then_some(way)
+    }
+
+    /// Depth is bounded by the path's length, which [`SEGMENTS_MAX`] bounds, and each level has at most three ways on.
+    fn walk(&self, at: u32, path: &[&str], is_end: &dyn Fn(&Node) -> bool, way: &mut Way) -> bool {
+        let Some(node) = self.node(at) else { return false };
+        let Some((segment, rest)) = path.split_first() else { return is_end(node) };
+        let mut step = |child: Option<u32>| {
+            let Some(child) = child else { return false };
+            way.push(child);
+            let found = self.walk(child, rest, is_end, way);
+            if !found {
+                way.pop();
+            }
+            found
+        };
+        step(node.words.get(&*key(segment)).copied())
+            || (node.patterns > 0 && step(node.pattern(segment)))
+            || step(self.variable_of(node, segment))
+    }
+
+    /// The place's variable, if the segment is one of its values.
+    fn variable_of(&self, node: &Node, segment: &str) -> Option<u32> {
+        let child = node.variable?;
+        let variable = self.node(child)?.values.as_ref()?;
+        let is_value = variable.accepts(segment, shape(segment));
+        (is_value && (node.names.is_empty() || !node.names.contains(&hash(segment)))).then_some(child)
+    }
+
+    /// The endpoint of a method at a place.
+    pub(crate) fn endpoint(&self, way: &[u32], method: &str) -> Option<EndpointId> {
+        let leaves = &self.end(way)?.leaves;
+        leaves.iter().find(|leaf| leaf.method.as_str() == method).map(|leaf| leaf.id)
+    }
+
+    /// The template of a place.
+    pub(crate) fn route(&self, way: &[u32]) -> String {
+        let mut route = String::new();
+        for at in way {
+            route.push('/');
+            route.push_str(self.node(*at).map_or("", Node::text));
+        }
+        if route.is_empty() {
+            route.push('/');
+        }
+        route
+    }
+
+    /// Makes the place of a path that proved to be an endpoint. `None` where `nodes_left` does not allow it, or a place has too many
+    /// children.
+    pub(crate) fn insert(&mut self, path: &[&str], nodes_left: usize) -> Option<Way> {
+        if path.len() > SEGMENTS_MAX || path.len() > nodes_left {
+            return None;
+        }
+        let (mut way, mut at) = (Way::new(), Self::ROOT);
+        for segment in path {
+            at = self.step(at, segment)?;
+            way.push(at);
+        }
+        Some(way)
+    }
+
+    /// The way to the place of a path in which every segment is a name.
+    pub(crate) fn find_named(&self, path: &[&str]) -> Option<Way> {
+        let mut at = Self::ROOT;
+        path.iter()
+            .map(|segment| {
+                at = *self.node(at)?.words.get(*segment)?;
+                Some(at)
+            })
+            .collect()
+    }
+
+    /// Makes the place of a path in which every segment is a name, whatever stands beside it.
+    pub(crate) fn insert_named(&mut self, path: &[&str], nodes_left: usize) -> Option<Way> {
+        if path.len() > SEGMENTS_MAX || path.len() > nodes_left {
+            return None;
+        }
+        let (mut way, mut at) = (Way::new(), Self::ROOT);
+        for segment in path {
+            let node = self.node_mut(at)?;
+            let name = hash(segment);
+            if !node.names.contains(&name) && node.names.len() < CHILDREN_MAX {
+                node.names.push(name);
+            }
+            let known = node.words.get(*segment).copied();
+            at = known.or_else(|| self.add_word(at, segment))?;
+            way.push(at);
+        }
+        Some(way)
+    }
+
+    fn step(&mut self, at: u32, segment: &str) -> Option<u32> {
+        let shape = shape(segment);
+        let is_value = match shape {
+            Shape::Value(_) => true,
+            // A version of the API, until there are several.
+            Shape::Small(class) => {
+                self.node(at)?.variable.is_some() || (!self.is_prefix(at) && (class != Class::Value))
+            }
+            Shape::Word | Shape::Version => false,
+        };
+        if let Shape::Value(class) | Shape::Small(class) = shape
+            && is_value
+        {
+            let child = self.node(at)?.variable.or_else(|| self.add_variable(at))?;
+            self.classify(child, class);
+            return Some(child);
+        }
+        let node = self.node(at)?;
+        if !node.names.is_empty() && node.names.contains(&hash(segment)) && !node.words.contains_key(&*key(segment)) {
+            return self.unfold(at, segment);
+        }
+        let is_sure = node.variable.is_some_and(|variable| self.is_sure(variable)) && !has_verb(segment);
+        let known = node.words.get(&*key(segment)).copied().or_else(|| node.pattern(segment));
+        let is_quiet = |child: u32| self.node(child).is_some_and(|child| child.calls <= 2);
+        match known {
+            Some(child) if !(is_sure && is_quiet(child)) => Some(child),
+            _ if is_sure => node.variable,
+            Some(_) | None => self.add_word(at, &key(segment)),
+        }
+    }
+
+    /// A variable has a value of this class, which may change its name.
+    fn classify(&mut self, at: u32, class: Class) {
+        let Some(variable) = self.node_mut(at).and_then(|node| node.values.as_mut()) else { return };
+        let before = variable.classes;
+        variable.classes |= class.bit();
+        if before != 0 && before != variable.classes && !self.renamed.contains(&at) {
+            self.renamed.push(at);
+        }
+    }
+
+    /// A learnt variable of very many values.
+    fn is_sure(&self, variable: u32) -> bool {
+        let variable = self.node(variable).and_then(|node| node.values.as_ref());
+        variable.is_some_and(|variable| variable.is_learnt && variable.sample.news >= SURE_VALUES_MIN)
+    }
+
+    /// Puts an endpoint of the store, or of a document that went, at its template. `false`: there is no room.
+    pub(crate) fn restore(
+        &mut self,
+        route: &str,
+        method: &Method,
+        id: EndpointId,
+        calls: u64,
+        nodes_left: usize,
+    ) -> bool {
+        let path: SmallVec<[&str; 12]> = segments(route).take(SEGMENTS_MAX + 1).collect();
+        if path.len() > SEGMENTS_MAX || path.len() > nodes_left {
+            return false;
+        }
+        let (mut way, mut at) = (Way::new(), Self::ROOT);
+        for segment in path {
+            let Some(child) = self.restore_step(at, segment) else { return false };
+            at = child;
+            way.push(at);
+        }
+        let added = self.add_leaf(&way, method, id, false);
+        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+        for at in std::iter::once(Self::ROOT).chain(way.iter().copied()) {
+            if let Some(node) = self.node_mut(at) {
+                node.calls = node.calls.saturating_add(calls);
+            }
+        }
+        if let Some(leaf) = self.leaf_mut(&way, method.as_str()) {
+            leaf.calls = calls;
+        }
+        added
+    }
+
+    fn restore_step(&mut self, at: u32, segment: &str) -> Option<u32> {
+        let is_variable = segment.starts_with('{') && segment.ends_with('}') && segment.matches('{').count() == 1;
+        if !is_variable {
+            return match self.node(at)?.words.get(segment) {
+                Some(child) => Some(*child),
+                None => self.add_word(at, segment),
+            };
+        }
+        let child = self.node(at)?.variable.or_else(|| self.add_variable(at))?;
+        let variable = self.node_mut(child)?.values.as_mut()?;
+        match Class::named(segment) {
+            Some(class) => variable.classes |= class.bit(),
+            None => {
+                variable.is_learnt = true;
+                variable.sample.news = variable.sample.news.max(SURE_VALUES_MIN);
+                if segment != LEARNT {
+                    variable.named.get_or_insert_with(|| segment.into());
+                }
+            }
+        }
+        Some(child)
+    }
+
+    /// An endpoint at a place; `false` if it has too many methods.
+    pub(crate) fn add_leaf(&mut self, way: &[u32], method: &Method, id: EndpointId, is_refused: bool) -> bool {
+        self.is_open |= !is_refused;
+        let end = way.last().copied().unwrap_or(Self::ROOT);
+        let Some(node) = self.node_mut(end).filter(|node| node.leaves.len() < METHODS_MAX) else { return false };
+        node.leaves.push(Leaf { method: method.clone(), id, calls: 0, is_refused });
+        true
+    }
+
+    /// Takes an endpoint away; the empty place stays until its tree is rebuilt.
+    pub(crate) fn remove(&mut self, way: &[u32], method: &str) {
+        let end = way.last().copied().unwrap_or(Self::ROOT);
+        if let Some(node) = self.node_mut(end) {
+            node.leaves.retain(|leaf| leaf.method.as_str() != method);
+        }
+    }
+
+    /// Whether anything here was answered otherwise than "forbidden".
+    pub(crate) const fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Takes out what was only ever forbidden in an API where other things were not: a wall answers so to every path.
+    pub(crate) fn take_refused(&mut self) -> Vec<EndpointId> {
+        let mut taken = Vec::new();
+        if self.is_open {
+            for node in &mut self.nodes {
+                node.leaves.retain(|leaf| {
+                    if leaf.is_refused {
+                        taken.push(leaf.id);
+                    }
+                    !leaf.is_refused
+                });
+            }
+        }
+        taken
+    }
+
+    /// Counts a call of an endpoint.
+    pub(crate) fn count(&mut self, way: &[u32], path: &[&str], method: &str, is_refused: bool) {
+        self.is_open |= !is_refused;
+        if let Some(root) = self.nodes.first_mut() {
+            root.calls = root.calls.saturating_add(1);
+        }
+        for (depth, (at, segment)) in way.iter().zip(path).enumerate() {
+            let next = way.get(depth + 1).and_then(|next| self.node(*next)).map_or_else(|| bit(method), Node::bit);
+            let Some(node) = self.node_mut(*at) else { return };
+            node.calls = node.calls.saturating_add(1);
+            if let Some(variable) = &mut node.values {
+                variable.sample.count(hash(segment), 1, next);
+                let shape = shape(segment);
+                if variable.sample.news > 1 || variable.is_learnt {
+                    variable.only = None;
+                } else if variable.only.is_none() && matches!(shape, Shape::Small(_)) {
+                    variable.only = Some((*segment).into());
+                }
+                if let Shape::Value(class) | Shape::Small(class) = shape {
+                    self.classify(*at, class);
+                }
+            }
+        }
+        if let Some(leaf) = self.leaf_mut(way, method) {
+            leaf.calls = leaf.calls.saturating_add(1);
+            leaf.is_refused &= is_refused;
+        }
+    }
+
+    /// Tells the inventory of every endpoint at and below a place under its template as it is now.
+    pub(super) fn retell(&mut self, at: u32, endpoints: &mut dyn Endpoints) {
+        let mut open = vec![at];
+        while let Some(at) = open.pop() {
+            let way = self.way(at);
+            let route = self.route(&way);
+            let Some(node) = self.node_mut(at) else { continue };
+            node.leaves = retold(std::mem::take(&mut node.leaves), &route, endpoints);
+            let mut children: Vec<(&str, u32)> = node.words.iter().map(|(key, child)| (&**key, *child)).collect();
+            // The same order on every run: what is told first may matter to who listens.
+            children.sort_unstable();
+            open.extend(children.into_iter().map(|(_, child)| child).chain(node.variable));
+        }
+    }
+
+    fn way(&self, at: u32) -> Way {
+        let (mut way, mut at) = (Way::new(), at);
+        while at != Self::ROOT && way.len() <= SEGMENTS_MAX {
+            way.push(at);
+            at = self.node(at).map_or(Self::ROOT, |node| node.parent);
+        }
+        way.reverse();
+        way
+    }
+
+    /// Whether names of resources usually stand here: first, and right after `api` or a version.
+    pub(super) fn is_prefix(&self, at: u32) -> bool {
+        let Some(node) = self.node(at) else { return false };
+        at == Self::ROOT
+            || (node.values.is_none()
+                && (matches!(&*node.key, "api" | "rest" | "rpc" | "v" | "version")
+                    || matches!(shape(&node.key), Shape::Version | Shape::Small(_))))
+    }
+
+    /// A value of a learnt variable becomes a name, with what only it had below.
+    fn unfold(&mut self, parent: u32, segment: &str) -> Option<u32> {
+        let variable = self.node(parent)?.variable?;
+        let child = self.add_word(parent, &key(segment))?;
+        let node = self.node_mut(variable)?;
+        let (calls, own) = node.values.as_mut()?.sample.take(hash(segment));
+        node.calls = node.calls.saturating_sub(calls);
+        let mut leaves: SmallVec<[Leaf; 2]> = SmallVec::new();
+        let mut rest: SmallVec<[Leaf; 2]> = SmallVec::new();
+        for leaf in std::mem::take(&mut node.leaves) {
+            if own & bit(leaf.method.as_str()) == 0 { rest.push(leaf) } else { leaves.push(leaf) }
+        }
+        node.leaves = rest;
+        let is_own = |key: &str| own & bit(key) != 0;
+        let words: Vec<(Box<str>, u32)> =
+            node.words.iter().filter(|(key, _)| is_own(key)).map(|(key, child)| (key.clone(), *child)).collect();
+        node.words.retain(|key, _| !is_own(key));
+        let below = node.variable.take_if(|_| is_own(VARIABLE));
+        for at in words.iter().map(|(_, at)| *at).chain(below) {
+            if let Some(node) = self.node_mut(at) {
+                node.parent = child;
+            }
+        }
+        let node = self.node_mut(child)?;
+        (node.calls, node.leaves, node.variable) = (calls, leaves, below);
+        node.words.extend(words);
+        Some(child)
+    }
+
+    /// A variable that has but one small value is a name: a version. Gives the place.
+    pub(super) fn make_literal(&mut self, parent: u32) -> Option<u32> {
+        let child = self.node(parent)?.variable?;
+        let node = self.node_mut(child)?;
+        let key = node.values.as_mut()?.only.take()?;
+        (node.values, node.key) = (None, key.clone());
+        let parent = self.node_mut(parent)?;
+        parent.variable = None;
+        parent.names.push(hash(&key));
+        parent.words.insert(key, child);
+        Some(child)
+    }
+
+    /// Children become values of the place's variable, or of a pattern. Gives where they are now.
+    pub(super) fn fold_into(&mut self, parent: u32, group: &[u32], into: &Target) -> Option<u32> {
+        let target = match into {
+            Target::Variable { .. } => self.node(parent)?.variable.or_else(|| self.add_variable(parent))?,
+            Target::Pattern(pattern) => match self.node(parent)?.words.get(&**pattern) {
+                Some(child) => *child,
+                None => self.add_word(parent, pattern)?,
+            },
+        };
+        let mut group: Vec<(Box<str>, u32)> = group
+            .iter()
+            .filter_map(|at| Some((self.node(*at)?.key.clone(), *at)))
+            .filter(|(_, at)| *at != target)
+            .collect();
+        // Same result whatever the order in the map.
+        group.sort_unstable();
+        for (key, child) in group {
+            let node = self.node_mut(parent)?;
+            node.words.remove(&key);
+            node.names.retain(|name| *name != hash(&key));
+            node.patterns = node.patterns.saturating_sub(u16::from(is_learnt_pattern(&key)));
+            let (calls, below) = (self.node(child)?.calls, self.below(child));
+            if let Some(variable) = self.node_mut(target).and_then(|node| node.values.as_mut()) {
+                variable.sample.count(hash(&key), calls, below);
+                variable.is_learnt |= matches!(into, Target::Variable { is_learnt: true });
+                variable.only = None;
+                if let Shape::Value(class) | Shape::Small(class) = shape(&key) {
+                    variable.classes |= class.bit();
+                }
+            }
+            self.fold(child, target);
+        }
+        Some(target)
+    }
+
+    /// Moves everything of the subtree `from` into `into`. Depth is bounded by [`SEGMENTS_MAX`].
+    fn fold(&mut self, from: u32, into: u32) {
+        let Some(node) = self.node_mut(from).map(std::mem::take) else { return };
+        self.free.push(from);
+        let Some(target) = self.node_mut(into) else { return };
+        target.calls = target.calls.saturating_add(node.calls);
+        target.leaves.extend(node.leaves);
+        if let (Some(ours), Some(theirs)) = (&mut target.values, node.values) {
+            ours.sample.join(theirs.sample);
+            ours.classes |= theirs.classes;
+            ours.is_learnt |= theirs.is_learnt;
+            ours.named = ours.named.take().or(theirs.named);
+            ours.only = None;
+        }
+        let mut children: Vec<_> = node.words.into_iter().collect();
+        children.sort_unstable();
+        for (key, child) in children {
+            let known = self.node(into).and_then(|node| node.words.get(&key).copied());
+            match known {
+                Some(known) => self.fold(child, known),
+                None => self.adopt(into, child, Some(key)),
+            }
+        }
+        if let Some(child) = node.variable {
+            match self.node(into).and_then(|node| node.variable) {
+                Some(known) => self.fold(child, known),
+                None => self.adopt(into, child, None),
+            }
+        }
+    }
+
+    fn adopt(&mut self, parent: u32, child: u32, key: Option<Box<str>>) {
+        if let Some(node) = self.node_mut(child) {
+            node.parent = parent;
+        }
+        let Some(node) = self.node_mut(parent) else { return };
+        match key {
+            Some(key) => {
+                node.patterns += u16::from(is_learnt_pattern(&key));
+                node.words.insert(key, child);
+            }
+            None => node.variable = Some(child),
+        }
+    }
+
+    fn add_word(&mut self, parent: u32, key: &str) -> Option<u32> {
+        if self.node(parent)?.words.len() >= CHILDREN_MAX {
+            return None;
+        }
+        let child = self.add(Node { key: key.into(), parent, ..Node::default() })?;
+        self.adopt(parent, child, Some(key.into()));
+        Some(child)
+    }
+
+    fn add_variable(&mut self, parent: u32) -> Option<u32> {
+        let child = self.add(Node { parent, values: Some(Box::default()), ..Node::default() })?;
+        self.adopt(parent, child, None);
+        Some(child)
+    }
+
+    fn add(&mut self, node: Node) -> Option<u32> {
+        if let Some(free) = self.free.pop() {
+            *self.node_mut(free)? = node;
+            return Some(free);
+        }
+        let at = u32::try_from(self.nodes.len()).ok()?;
+        self.nodes.push(node);
+        Some(at)
+    }
+
+    /// What is below a place, as bits.
+    fn below(&self, at: u32) -> u64 {
+        let Some(node) = self.node(at) else { return 0 };
+        let methods = node.leaves.iter().map(|leaf| bit(leaf.method.as_str()));
+        let words = node.words.keys().map(|key| bit(key));
+        methods.chain(words).chain(node.variable.map(|_| bit(VARIABLE))).fold(0, |all, bit| all | bit)
+    }
+
+    fn leaf_mut(&mut self, way: &[u32], method: &str) -> Option<&mut Leaf> {
+        let end = way.last().copied().unwrap_or(Self::ROOT);
+        self.node_mut(end)?.leaves.iter_mut().find(|leaf| leaf.method.as_str() == method)
+    }
+
+    fn end(&self, way: &[u32]) -> Option<&Node> {
+        self.node(way.last().copied().unwrap_or(Self::ROOT))
+    }
+
+    pub(super) fn node(&self, at: u32) -> Option<&Node> {
+        self.nodes.get(at as usize)
+    }
+
+    pub(super) fn node_mut(&mut self, at: u32) -> Option<&mut Node> {
+        self.nodes.get_mut(at as usize)
+    }
+}
+
+impl Node {
+    fn text(&self) -> &str {
+        self.values.as_ref().map_or(&*self.key, |variable| variable.name())
+    }
+
+    fn bit(&self) -> u64 {
+        bit(if self.values.is_some() { VARIABLE } else { &self.key })
+    }
+
+    /// The learnt pattern that a segment fits.
+    fn pattern(&self, segment: &str) -> Option<u32> {
+        let (stem, suffix) = suffix(segment)?;
+        let of = |pattern: String| self.words.get(pattern.as_str()).copied();
+        of(format!("{LEARNT}{suffix}"))
+            .or_else(|| of(format!("{stem}.{FORMAT}")).filter(|_| is_format(suffix.trim_start_matches('.'))))
+            .or_else(|| of(format!("{}.{FORMAT}", Class::Id.name())).filter(|_| !matches!(shape(stem), Shape::Word)))
+    }
+
+    /// All children.
+    pub(super) fn children(&self) -> impl Iterator<Item = u32> {
+        self.words.values().copied().chain(self.variable)
+    }
+}
+
+/// The endpoints of a place under their template as it is now, each method once. A HEAD is its path's GET, where there is one.
+fn retold(leaves: SmallVec<[Leaf; 2]>, route: &str, endpoints: &mut dyn Endpoints) -> SmallVec<[Leaf; 2]> {
+    let get = leaves.iter().find(|leaf| leaf.method.as_str() == "GET").map(|leaf| leaf.method.clone());
+    let mut told: SmallVec<[Leaf; 2]> = SmallVec::new();
+    for mut leaf in leaves {
+        if let Some(get) = get.as_ref().filter(|_| leaf.method.as_str() == "HEAD") {
+            leaf.method = get.clone();
+        }
+        leaf.id = endpoints.moved(leaf.id, &leaf.method, route);
+        match told.iter_mut().find(|known| known.method == leaf.method) {
+            Some(known) => {
+                known.calls = known.calls.saturating_add(leaf.calls);
+                known.is_refused &= leaf.is_refused;
+            }
+            None => told.push(leaf),
+        }
+    }
+    told
+}
+
+fn is_learnt_pattern(key: &str) -> bool {
+    key.contains(LEARNT) || key.contains(FORMAT)
+}
+
+/// What children are to become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// Values of the place's variable. Learnt: words that are not there yet are values, too.
+    Variable { is_learnt: bool },
+    /// Values in a pattern, such as `{name}.json`.
+    Pattern(Box<str>),
+}
