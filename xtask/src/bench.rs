@@ -2,6 +2,7 @@
 //! medians are told, because other work on the machine comes and goes.
 
 mod detect;
+mod inventory;
 mod live;
 mod load;
 mod measure;
@@ -28,6 +29,8 @@ enum What {
     Detect,
     /// Reading by itself: exchanges, heads beside httparse, allocations, flows, hostile bytes. Needs no root.
     Wire,
+    /// The inventory's templates, on traffic made from public documents (npm gives them), beside the rules of others.
+    Inventory,
     /// Capture files: MB/s beside tcpdump, tcpflow and tshark; agent µs per exchange.
     Replay,
     /// This host: kernel ns per exchange against empty programs on the same hooks; agent µs per exchange.
@@ -44,6 +47,9 @@ pub(crate) fn run(args: &Args, way: Option<bpf::Way>) -> Result<()> {
     if args.what == Some(What::Wire) {
         let bench = ["bench", "--quiet", "-p", "apiscope-wire", "--bench", "wire"];
         return process::run(process::command("cargo").args(bench));
+    }
+    if args.what == Some(What::Inventory) {
+        return inventory::run();
     }
     setup::ensure(setup::Scope::Test, way)?;
     setup::need_root("the bench captures packets and loads BPF programs")?;

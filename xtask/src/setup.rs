@@ -34,6 +34,11 @@ pub(crate) enum Scope {
 #[derive(Debug)]
 pub(crate) struct Missing(String);
 
+/// What is missing, in words for people.
+pub(crate) fn missing_words(what: &str) -> Missing {
+    Missing(what.to_owned())
+}
+
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -83,7 +83,8 @@ pub(crate) fn key(segment: &str) -> Cow<'_, str> {
         has_dash |= byte == b'-';
         has_other |= !byte.is_ascii_alphanumeric() && byte != b'-' && byte != b'_';
     }
-    if !has_other && !(has_digit && has_dash) {
+    let is_name = !has_other && (!has_digit || !has_dash);
+    if is_name {
         return Cow::Borrowed(segment);
     }
     if let Some(pattern) = pattern(segment) {

@@ -284,13 +284,13 @@ fn many_alike_siblings_are_one_variable() {
     };
     assert!((0..19).all(|n| visit(n) == 0), "not yet enough");
     assert!((19..40).any(|n| visit(n) > 0), "so many that there must be more");
-    expect![[r#"
+    expect![[r"
         orders GET /api/users/{name}: 29 calls, Learnt, NoDocument
         orders GET /api/users/{name}/cart: 28 calls, Learnt, NoDocument
         orders GET /api/users/{name}/settings: 1 calls, Learnt, NoDocument
         gone: 57, into others that are there: 57
         merged: 57
-    "#]]
+    "]]
     .assert_eq(&told(&mut inventory));
 }
 
@@ -306,7 +306,7 @@ fn what_the_variable_has_already_is_folded_into_it() {
         observe(&mut inventory, &[&format!("GET /api/users/{} 200", word(100 + n))]);
     }
     observe(&mut inventory, &["DELETE /api/users/zoe 204", "GET /api/users/zoe/cart 200"]);
-    expect![[r#"
+    expect![[r"
         orders GET /api/users/search: 40 calls, Literal, NoDocument
         orders DELETE /api/users/{name}: 11 calls, Learnt, NoDocument
         orders GET /api/users/{name}: 33 calls, Learnt, NoDocument
@@ -314,7 +314,7 @@ fn what_the_variable_has_already_is_folded_into_it() {
         orders GET /api/users/{name}/settings: 1 calls, Learnt, NoDocument
         gone: 9, into others that are there: 9
         merged: 9
-    "#]]
+    "]]
     .assert_eq(&told(&mut inventory));
 }
 
@@ -350,13 +350,13 @@ fn past_the_bound_the_quiet_ones_are_merged_and_the_busy_ones_stay() {
     for n in 0..1_000 {
         observe(&mut inventory, &[&format!("GET /{} 200", word(n))]);
     }
-    expect![[r#"
+    expect![[r"
         orders GET /health: 10 calls, Literal, NoDocument
         orders GET /orders/{id}/items: 10 calls, Shape, NoDocument
         orders GET /{name}: 1000 calls, Learnt, NoDocument
         gone: 31, into others that are there: 31
         merged: 31
-    "#]]
+    "]]
     .assert_eq(&told(&mut inventory));
 }
 

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::EndpointId;
 use super::shape::{Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, key, segments, shape, suffix};
-use super::values::{Values, bit, hash};
+use super::values::{NAME_CALLS_MIN, Values, bit, hash};
 use crate::exchange::Method;
 
 /// More literal children than these no place has.
@@ -290,14 +290,14 @@ impl Tree {
         if path.len() > SEGMENTS_MAX || path.len() > nodes_left {
             return false;
         }
+        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
         let (mut way, mut at) = (Way::new(), Self::ROOT);
         for segment in path {
-            let Some(child) = self.restore_step(at, segment) else { return false };
+            let Some(child) = self.restore_step(at, segment, calls) else { return false };
             at = child;
             way.push(at);
         }
         let added = self.add_leaf(&way, method, id, false);
-        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
         for at in std::iter::once(Self::ROOT).chain(way.iter().copied()) {
             if let Some(node) = self.node_mut(at) {
                 node.calls = node.calls.saturating_add(calls);
@@ -309,24 +309,27 @@ impl Tree {
         added
     }
 
-    fn restore_step(&mut self, at: u32, segment: &str) -> Option<u32> {
+    fn restore_step(&mut self, at: u32, segment: &str, calls: u32) -> Option<u32> {
         let is_variable = segment.starts_with('{') && segment.ends_with('}') && segment.matches('{').count() == 1;
         if !is_variable {
-            return match self.node(at)?.words.get(segment) {
-                Some(child) => Some(*child),
-                None => self.add_word(at, segment),
-            };
+            if let Some(child) = self.node(at)?.words.get(segment) {
+                return Some(*child);
+            }
+            // What was a name among values when it was stored stays one.
+            if calls >= NAME_CALLS_MIN || matches!(shape(segment), Shape::Small(_)) {
+                self.node_mut(at)?.names.push(hash(segment));
+            }
+            return self.add_word(at, segment);
         }
         let child = self.node(at)?.variable.or_else(|| self.add_variable(at))?;
         let variable = self.node_mut(child)?.values.as_mut()?;
-        match Class::named(segment) {
-            Some(class) => variable.classes |= class.bit(),
-            None => {
-                variable.is_learnt = true;
-                variable.sample.news = variable.sample.news.max(SURE_VALUES_MIN);
-                if segment != LEARNT {
-                    variable.named.get_or_insert_with(|| segment.into());
-                }
+        if let Some(class) = Class::named(segment) {
+            variable.classes |= class.bit();
+        } else {
+            variable.is_learnt = true;
+            variable.sample.news = variable.sample.news.max(SURE_VALUES_MIN);
+            if segment != LEARNT {
+                variable.named.get_or_insert_with(|| segment.into());
             }
         }
         Some(child)

@@ -9,7 +9,7 @@ const VALUES_MAX: usize = 32;
 /// Values that may turn out to be names at one time.
 const NAMES_MAX: usize = 8;
 /// Fewer calls make no value a name.
-const NAME_CALLS_MIN: u32 = 16;
+pub(super) const NAME_CALLS_MIN: u32 = 16;
 
 /// A value's hash.
 pub(super) fn hash(segment: &str) -> u64 {

@@ -54,8 +54,8 @@ impl Api {
         let base = base_path(document);
         let mut random = Random::of(&[name, &seed.to_string()]);
         let style = random.below(1_000);
-        let mut known = Vec::<(String, usize)>::new();
-        let mut seen = BTreeSet::new();
+        let mut pools = Vec::<(String, usize)>::new();
+        let mut known = BTreeSet::new();
         for (path, item) in document.get("paths")?.as_object()? {
             let Some(item) = item.as_object() else { continue };
             let path = path.split(['#', '?']).next().unwrap_or_default();
@@ -66,7 +66,7 @@ impl Api {
                 let parameters = [operation.get("parameters"), shared];
                 let mut make = |name: &str, before: &str| {
                     let key = format!("{}{{{name}}}", blank(before));
-                    if let Some((_, pool)) = known.iter().find(|(known, _)| *known == key) {
+                    if let Some((_, pool)) = pools.iter().find(|(known, _)| *known == key) {
                         return *pool;
                     }
                     let declared = parameters
@@ -82,14 +82,14 @@ impl Api {
                     let schema = declared
                         .map(|declared| declared.get("schema").map_or(declared, |schema| resolved(document, schema)));
                     api.pools.push(Pool::new(kind(name, schema, style, &mut random), &mut random));
-                    known.push((key, api.pools.len() - 1));
+                    pools.push((key, api.pools.len() - 1));
                     api.pools.len() - 1
                 };
                 let pieces = pieces(&template, &mut make);
                 let mut operation =
                     Operation { method: method.to_ascii_uppercase(), template: template.clone(), pieces };
                 api.settle(&mut operation);
-                if seen.insert((operation.method.clone(), blank(&operation.template))) {
+                if known.insert((operation.method.clone(), blank(&operation.template))) {
                     api.operations.push(operation);
                 }
             }
@@ -106,8 +106,8 @@ impl Api {
                 *piece = Piece::Text(only.to_owned());
             }
         }
-        let pools: Vec<&Piece> = operation.pieces.iter().collect();
-        operation.template = pools
+        operation.template = operation
+            .pieces
             .iter()
             .map(|piece| match piece {
                 Piece::Text(text) => text.as_str(),

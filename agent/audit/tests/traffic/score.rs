@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method, Record};
+use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Record, Stage};
 use apiscope_audit::facts::Facts;
 use apiscope_audit::inventory::EndpointId;
 use apiscope_audit::secret::Masked;
@@ -55,6 +55,9 @@ impl Driver {
             ended: self.now.plus(Duration::from_millis(3)),
             origin: Arc::clone(&self.origin),
             version: Version::Http11,
+            protocol: Protocol::Http,
+            stage: Stage::default(),
+            session: None,
             api: api.clone(),
             method: Some(Method::new(&request.method)),
             host: None,
