@@ -65,9 +65,13 @@ fn others(folder: &Path, detect: &Path, interrupt: &Interrupt) -> Result<()> {
     interrupt.check()?;
     let start = Instant::now();
     let json = folder.join("credsweeper.json");
+    let _ = fs::remove_file(&json);
     let mut sweep = process::command(&python.join("credsweeper").to_string_lossy());
     process::output(sweep.arg("--path").arg(&bodies).arg("--save-json").arg(&json)).context("credsweeper fails")?;
-    let report = fs::read_to_string(&json)?;
+    let Ok(report) = fs::read_to_string(&json) else {
+        println!("credsweeper gives no report");
+        return Ok(());
+    };
     truth.print("credsweeper", &by_paths(&report)?, Some(start.elapsed().as_secs_f64()));
     Ok(())
 }

@@ -13,6 +13,7 @@ const ROUNDS: usize = 400;
 
 /// Prints nanoseconds an exchange and MB/s of its body; `only` those whose name holds the text.
 pub(crate) fn run(only: Option<&str>) {
+    tables();
     let small = format!("{{\"id\":1,\"name\":\"item\",\"text\":\"{}\"}}", "x".repeat(990));
     for (name, body) in [
         ("no body", String::new()),
@@ -37,6 +38,21 @@ pub(crate) fn run(only: Option<&str>) {
         let length = body.len().max(1) as f64;
         println!("{name:<26} {:>9.0} ns {:>8.2} ns/B {:>8.0} MB/s", took, took / length, length * 1e3 / took);
     }
+}
+
+/// What names, formats and their indexes cost: they are made with the first `Gather`.
+fn tables() {
+    let (before, start) = (resident_kib(), Instant::now());
+    let first = Messages::default();
+    let took = start.elapsed().as_secs_f64() * 1e3;
+    println!("tables of names and formats {took:>9.2} ms {:>8} KiB", resident_kib().saturating_sub(before));
+    drop(first);
+}
+
+/// Resident memory (`proc_pid_statm(5)`, pages of 4 KiB); 0 where the kernel does not tell.
+fn resident_kib() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4
 }
 
 /// The best of many short rounds: other work on the machine only ever adds.
