@@ -170,13 +170,15 @@ pub enum Reason {
     FlowMap = 1,
     /// The payload could not be read from the packet: a record was not written.
     Load = 2,
-    /// IPv6 extension headers that are not read: a packet was not read.
+    /// More IPv6 extension headers than are followed, or one that breaks the rules: a packet was not read.
     Extension = 3,
+    /// An IPv6 fragment, which only a raw socket can show here: a packet was not read.
+    Fragment = 4,
 }
 
 impl Reason {
     /// All, in the order of their columns.
-    pub const ALL: [Self; 4] = [Self::RingFull, Self::FlowMap, Self::Load, Self::Extension];
+    pub const ALL: [Self; 5] = [Self::RingFull, Self::FlowMap, Self::Load, Self::Extension, Self::Fragment];
 
     /// The name for metrics and people.
     pub const fn name(self) -> &'static str {
@@ -185,15 +187,16 @@ impl Reason {
             Self::FlowMap => "flow_map",
             Self::Load => "load",
             Self::Extension => "extension",
+            Self::Fragment => "fragment",
         }
     }
 }
 
 /// The cells of the counters map: a row a program, a column a reason.
-pub const COUNTERS: u32 = 12;
+pub const COUNTERS: u32 = 15;
 
 /// The cell of the counters map.
 pub const fn counter(program: Program, reason: Reason) -> u32 {
-    program as u32 * 4 + reason as u32
+    program as u32 * 5 + reason as u32
 }
 const _: () = assert!(COUNTERS as usize == Program::ALL.len() * Reason::ALL.len());

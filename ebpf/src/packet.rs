@@ -7,7 +7,17 @@ use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 
 const TCP: u8 = 6;
+
+/// IPv6 extension headers (RFC 8200 §4.1, RFC 4302, RFC 6275).
 const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const AUTHENTICATION: u8 = 51;
+const DESTINATION: u8 = 60;
+const MOBILITY: u8 = 135;
+
+/// Extension headers that are followed: each kind once, and destination options twice, as RFC 8200 §4.1 recommends.
+const EXTENSIONS_MAX: u32 = 6;
 
 /// What a packet says that the step needs to decide. The rest is read when a record is written.
 #[derive(Clone, Copy)]
@@ -41,8 +51,10 @@ pub enum Found {
     Tcp(Packet),
     /// Not TCP, or no payload, FIN or RST: nothing to do.
     Nothing,
-    /// IPv6 extension headers that are not read.
+    /// IPv6 extension headers that are too many, or cut.
     Extension,
+    /// An IPv6 fragment.
+    Fragment,
 }
 
 /// Reads the headers.
@@ -93,21 +105,39 @@ fn with_options(skb: *mut __sk_buff, total: u32, version: u8) -> Found {
     from_tcp_header(skb, total, u32::from(version & 15) * 4, false)
 }
 
-/// IPv6 with one hop-by-hop header of 8 bytes before TCP: what a BIG TCP packet (over 64 KiB) has.
+/// IPv6 with extension headers before TCP (RFC 8200 §4): a BIG TCP packet (over 64 KiB) has one, and a socket can be told to send them.
+/// What is no TCP in the end is none of ours. The kernel puts fragments together before they come here, and takes packets apart after
+/// they have passed: a fragment is counted and not read.
 #[inline(always)]
 fn extended(skb: *mut __sk_buff, total: u32, next: u8) -> Found {
-    if next != HOP_BY_HOP {
-        return match next {
-            // Routing, fragment, authentication, destination options, mobility: TCP may be behind them.
-            43 | 44 | 51 | 60 | 135 => Found::Extension,
-            _ => Found::Nothing,
+    let mut next = next;
+    let mut at = 40;
+    for _ in 0..EXTENSIONS_MAX {
+        let len = match next {
+            TCP => return from_tcp_header(skb, total, at, true),
+            HOP_BY_HOP | ROUTING | DESTINATION | MOBILITY => match load::<[u8; 2]>(skb, at) {
+                Some([after, len]) => {
+                    next = after;
+                    8 + u32::from(len) * 8
+                }
+                None => return Found::Extension,
+            },
+            AUTHENTICATION => match load::<[u8; 2]>(skb, at) {
+                Some([after, len]) => {
+                    next = after;
+                    8 + u32::from(len) * 4
+                }
+                None => return Found::Extension,
+            },
+            FRAGMENT => return Found::Fragment,
+            _ => return Found::Nothing,
         };
+        at += len;
     }
-    match load::<[u8; 2]>(skb, 40) {
-        Some([TCP, 0]) => from_tcp_header(skb, total, 48, true),
-        // ICMPv6 (multicast listener reports) is the usual user of this header.
-        Some([58, _]) => Found::Nothing,
-        _ => Found::Extension,
+    match next {
+        TCP => from_tcp_header(skb, total, at, true),
+        HOP_BY_HOP | ROUTING | DESTINATION | MOBILITY | AUTHENTICATION | FRAGMENT => Found::Extension,
+        _ => Found::Nothing,
     }
 }
 

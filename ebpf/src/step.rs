@@ -27,6 +27,7 @@ pub fn take(skb: *mut __sk_buff, direction: Direction, program: Program) {
         Found::Tcp(packet) => packet,
         Found::Nothing => return,
         Found::Extension => return miss(program, Reason::Extension),
+        Found::Fragment => return miss(program, Reason::Fragment),
     };
     // SAFETY: a helper that is allowed in this program type, with its context.
     let cookie = unsafe { bpf_get_socket_cookie(skb.cast()) };

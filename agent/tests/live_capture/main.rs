@@ -2,6 +2,7 @@
 //! once; nothing of it outlives the process. Needs root.
 
 mod account;
+mod extensions;
 mod rig;
 
 use std::io::{BufRead, BufReader, Read, Write};

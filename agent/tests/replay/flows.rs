@@ -52,6 +52,7 @@ fn payload_on_the_syn_and_sequence_wrap() {
             1 10.0.0.1:40000 -> 10.0.0.2:80
             1 1.000 Client 0 Open
             1 1.000 Client 0 16 bytes GET / HTTP/1.1\r\n
+            1 1.100 Server 201 Open
             1 1.200 Client 16 2 bytes \r\n
             1 1.200 Client 0 Close(Gone)
         "#]],

@@ -2,10 +2,13 @@
 
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
+mod encapsulations;
 mod files;
 mod flows;
 mod h2;
 mod hostile;
+mod kernel;
+mod line;
 
 mod packets;
 mod support;

@@ -178,6 +178,7 @@ fn ip6_with_extension_headers() {
     let fragment = read(atomic);
     assert_eq!((fragment.stats.unread.fragments, fragment.text.as_str()), (1, ""));
     assert!(fragment.notes[0].to_string().contains("1 IP fragments were not read"), "{}", fragment.notes[0]);
+    assert_eq!(fragment.stats.fragments.refused + fragment.stats.fragments.incomplete, 1);
 }
 
 #[test]

@@ -113,7 +113,14 @@ pub enum ReplayNote {
         /// How many.
         packets: u64,
     },
-    /// TCP in IP fragments, which are not put together.
+    /// Segments with urgent data, which servers read differently.
+    Urgent {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        packets: u64,
+    },
+    /// IP fragments that could not be put together.
     Fragments {
         /// The file.
         path: PathBuf,
@@ -145,8 +152,17 @@ impl fmt::Display for ReplayNote {
                  (capture with `tcpdump -s 0` to have them)",
                 path.display()
             ),
+            Self::Urgent { path, packets } => write!(
+                f,
+                "{}: {packets} packets carry urgent data, which servers may read otherwise than it is read here",
+                path.display()
+            ),
             Self::Fragments { path, packets } => {
-                write!(f, "{}: {packets} IP fragments were not read: they are not put together", path.display())
+                write!(
+                    f,
+                    "{}: {packets} IP fragments were not read: others of their datagrams are missing, or overlap",
+                    path.display()
+                )
             }
         }
     }

@@ -21,6 +21,8 @@ const LINGER: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_mins(1);
 /// Segments of a side that are remembered, to know a packet that a file holds twice.
 const RECENT: usize = 8;
+/// The most data with a SYN: a packet holds no more.
+const SYN_DATA_MAX: u32 = 65_535;
 /// More than any method's name has (`MKREDIRECTREF`, `UPDATEREDIRECTREF`).
 const METHOD_BYTES_MAX: usize = 24;
 
@@ -101,15 +103,15 @@ impl Recent {
     }
 }
 
-const FRESH: Fate = Fate::Fresh { client_isn: None };
+const FRESH: Fate = Fate::Fresh { client_isn: None, server_isn: None };
 
 /// What a segment means for the flow that its addresses have.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     /// It belongs to it.
     Same,
-    /// It begins another; the client's initial sequence number may be known from a pending SYN.
-    Fresh { client_isn: Option<u32> },
+    /// It begins another; initial sequence numbers may be known: the client's from a pending SYN, both of a simultaneous open.
+    Fresh { client_isn: Option<u32>, server_isn: Option<u32> },
     /// It is a SYN that may begin another.
     Pending(Side),
     /// It belongs to nothing.
@@ -206,7 +208,7 @@ impl Flows {
         sink: &mut Sink<'_>,
     ) -> Option<Slot> {
         let Some(slot) = self.table.find(&key) else {
-            return self.begin(key, source_first, packet, None, seen, sink);
+            return self.begin(key, source_first, packet, [None, None], seen, sink);
         };
         match self.table.get_mut(slot)?.fate(source_first, packet, seen.at) {
             Fate::Same => Some(slot),
@@ -215,9 +217,9 @@ impl Flows {
                 self.table.get_mut(slot)?.pending_syn = Some((side, packet.seq));
                 None
             }
-            Fate::Fresh { client_isn } => {
+            Fate::Fresh { client_isn, server_isn } => {
                 self.end(slot, seen.at, sink);
-                self.begin(key, source_first, packet, client_isn, seen, sink)
+                self.begin(key, source_first, packet, [client_isn, server_isn], seen, sink)
             }
         }
     }
@@ -227,7 +229,7 @@ impl Flows {
         key: Key,
         source_first: bool,
         packet: &TcpPacket<'_>,
-        client_isn: Option<u32>,
+        isns: [Option<u32>; 2],
         seen: Seen<'_>,
         sink: &mut Sink<'_>,
     ) -> Option<Slot> {
@@ -235,15 +237,17 @@ impl Flows {
             return None;
         }
         self.make_room(seen.at, sink);
-        let (sender, guessed) = sender_of(packet, client_isn.is_some());
+        let (sender, guessed) = sender_of(packet, isns[0].is_some());
         let flow = Flow::new(source_first == (sender == Side::Client), guessed, seen.at);
         let slot = self.table.insert(key, flow);
         self.stats.opened += 1;
         self.stats.guessed += u64::from(guessed);
         let id = self.table.id(slot);
         sink(Input::Origin(id, origin(packet, sender, seen.interface)));
-        if let Some(isn) = client_isn {
-            self.table.get_mut(slot)?.open(id, Side::Client, isn, seen.at, sink);
+        for (side, isn) in [Side::Client, Side::Server].into_iter().zip(isns) {
+            if let Some(isn) = isn {
+                self.table.get_mut(slot)?.open(id, side, isn, seen.at, sink);
+            }
         }
         Some(slot)
     }
@@ -286,11 +290,11 @@ fn sender_of(packet: &TcpPacket<'_>, follows_syn: bool) -> (Side, bool) {
     if packet.syn {
         return (if packet.ack.is_some() { Side::Server } else { Side::Client }, false);
     }
-    if follows_syn {
-        return (Side::Client, false);
-    }
     if let Some(side) = side_by_payload(packet.data) {
         return (side, false);
+    }
+    if follows_syn {
+        return (Side::Client, false);
     }
     let sender = if packet.source.port() < packet.destination.port() { Side::Server } else { Side::Client };
     (sender, true)
@@ -307,6 +311,11 @@ fn side_by_payload(data: &[u8]) -> Option<Side> {
         [0x16, 0x03, _, _, _, 2, ..] => Some(Side::Server),
         _ => looks_like_request(data).then_some(Side::Client),
     }
+}
+
+/// Whether `ack` answers the SYN with this number, and perhaps data that came with it (TCP Fast Open, RFC 7413).
+const fn answers(ack: u32, isn: u32) -> bool {
+    ack.wrapping_sub(isn).wrapping_sub(1) <= SYN_DATA_MAX
 }
 
 /// A method, one space, and a target: `/path`, `*`, or a scheme or authority with a colon.
@@ -361,12 +370,14 @@ impl Flow {
         }
     }
 
-    fn fate_of_syn(&self, side: Side, seq: u32, at: Timestamp) -> Fate {
+    fn fate_of_syn(&mut self, side: Side, seq: u32, at: Timestamp) -> Fate {
         let isn = self.half(side).isn;
         if self.closed {
             return FRESH;
         }
         if isn == Some(seq) || (isn.is_none() && !self.has_payload()) {
+            // A SYN from both sides (RFC 9293 §3.5): either may be the client.
+            self.guessed |= isn.is_none() && self.half(side.other()).isn.is_some();
             return Fate::Same;
         }
         if self.guessed || !self.has_payload() || at.since(self.last_seen) > IDLE {
@@ -376,11 +387,11 @@ impl Flow {
     }
 
     fn fate_of_syn_ack(&self, side: Side, seq: u32, ack: u32) -> Fate {
-        if self.pending_syn.is_some_and(|(from, isn)| from != side && ack == isn.wrapping_add(1)) {
-            return Fate::Fresh { client_isn: self.pending_syn.map(|(_, isn)| isn) };
+        if self.pending_syn.is_some_and(|(from, isn)| from != side && answers(ack, isn)) {
+            return Fate::Fresh { client_isn: self.pending_syn.map(|(_, isn)| isn), server_isn: None };
         }
         let (own, other) = (self.half(side).isn, self.half(side.other()).isn);
-        let answers = other.map_or(!self.has_payload(), |isn| ack == isn.wrapping_add(1));
+        let answers = other.map_or(!self.has_payload(), |isn| answers(ack, isn));
         match own {
             Some(isn) if isn == seq && !self.closed => Fate::Same,
             None if answers && !self.closed && !self.guessed => Fate::Same,
@@ -394,13 +405,17 @@ impl Flow {
             return Fate::Same;
         }
         if self.pending_syn.is_some_and(|(from, isn)| from == side && packet.seq == isn.wrapping_add(1)) {
-            return Fate::Fresh { client_isn: self.pending_syn.map(|(_, isn)| isn) };
+            return Fate::Fresh { client_isn: self.pending_syn.map(|(_, isn)| isn), server_isn: None };
         }
         if self.guessed
             && let Some(sender) = side_by_payload(packet.data)
         {
             if sender != side {
-                return FRESH;
+                if self.has_payload() {
+                    return FRESH;
+                }
+                // After a simultaneous open both numbers are known, and only who is who was wrong.
+                return Fate::Fresh { client_isn: self.server.isn, server_isn: self.client.isn };
             }
             self.guessed = false;
         }

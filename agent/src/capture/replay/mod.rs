@@ -1,8 +1,8 @@
 //! Capture files as a source: pcap and pcapng, plain or compressed with gzip or zstd.
 //!
 //! [`Replay`] gives [`Input`]s packet by packet and takes verdicts back, exactly as live capture does: the same budget step
-//! decides how many bytes of a packet `wire` may see. Time is the file's. It never waits, never reassembles, and holds one
-//! window of the file and a bounded table of flows in memory, whatever the file says. The one entry is [`Replay::open`].
+//! decides how many bytes of a packet `wire` may see. Time is the file's. It never waits, puts IP fragments together and no TCP, and
+//! holds one window of the file, a bounded table of flows and bounded fragments in memory, whatever the file says. The one entry is [`Replay::open`].
 //!
 //! Files given together are one capture as long as each begins after the last one ended (`tcpdump -C`, `-G`): connections
 //! go on from file to file. A file that begins earlier is a capture of its own.
@@ -11,6 +11,7 @@ mod container;
 mod error;
 mod files;
 mod flows;
+mod fragments;
 mod packet;
 mod table;
 mod window;
@@ -26,7 +27,9 @@ use container::{Container, Fault, Frame};
 pub use error::{Damage, ReplayError, ReplayNote};
 pub use flows::FlowStats;
 use flows::{Flows, Seen, Sink};
-use packet::Unread;
+pub use fragments::FragmentStats;
+use fragments::{Datagram, Fragments};
+use packet::{Found, TcpPacket, Unread};
 
 /// Notes that are kept; further ones are counted in [`ReplayStats::notes_dropped`].
 const NOTES_MAX: usize = 1000;
@@ -56,7 +59,7 @@ pub struct UnreadStats {
     pub not_ip: u64,
     /// IP, but not TCP.
     pub not_tcp: u64,
-    /// IP fragments: they are not put together.
+    /// IP fragments that did not complete their datagram; what became of them is in [`ReplayStats::fragments`].
     pub fragments: u64,
     /// Cut before the end of the TCP header when captured.
     pub header_cut: u64,
@@ -81,10 +84,14 @@ pub struct ReplayStats {
     pub segments: u64,
     /// Packets shorter in the file than on the wire.
     pub cut: u64,
+    /// Segments with urgent data: most servers take its last byte out of the stream (RFC 6093), and it is read here like any other.
+    pub urgent: u64,
     /// Packets seen earlier than one before them in the same file.
     pub out_of_time: u64,
     /// Packets that gave no segment.
     pub unread: UnreadStats,
+    /// IP fragments.
+    pub fragments: FragmentStats,
     /// The flows.
     pub flows: FlowStats,
     /// The earliest packet.
@@ -102,6 +109,9 @@ pub struct Replay {
     files: vec::IntoIter<PathBuf>,
     open: Option<Open>,
     flows: Flows,
+    fragments: Fragments,
+    /// Lost fragments that a note has told of.
+    fragments_noted: u64,
     stats: ReplayStats,
     notes: Vec<ReplayNote>,
     /// The latest time of the capture that is being read, and the second of its last tick.
@@ -116,7 +126,7 @@ struct Open {
     container: Container,
     fresh: bool,
     cut: u64,
-    fragments: u64,
+    urgent: u64,
     /// Packets of unread link types, by interface and link type.
     links: BTreeMap<(u32, Option<u16>), u64>,
 }
@@ -140,6 +150,8 @@ impl Replay {
             files: files.into_iter(),
             open: None,
             flows: Flows::new(options.flows_max, options.limits),
+            fragments: Fragments::default(),
+            fragments_noted: 0,
             stats: ReplayStats::default(),
             notes: Vec::new(),
             now: Timestamp::EPOCH,
@@ -179,7 +191,7 @@ impl Replay {
 
     /// What was read so far.
     pub fn stats(&self) -> ReplayStats {
-        ReplayStats { flows: self.flows.stats(), ..self.stats }
+        ReplayStats { flows: self.flows.stats(), fragments: self.fragments.stats(), ..self.stats }
     }
 
     /// What the reader of the result must know. A file's notes are there when it has been read.
@@ -198,7 +210,7 @@ impl Replay {
         };
         let container = files::open(&path)?;
         self.stats.files += 1;
-        self.open = Some(Open { path, container, fresh: true, cut: 0, fragments: 0, links: BTreeMap::new() });
+        self.open = Some(Open { path, container, fresh: true, cut: 0, urgent: 0, links: BTreeMap::new() });
         Ok(true)
     }
 
@@ -211,9 +223,22 @@ impl Replay {
         self.stats.bytes += data.len() as u64;
         let cut = u64::from(data.len() < frame.wire_len);
         self.stats.cut += cut;
-        match packet::decode(frame, data) {
+        let found = packet::decode(frame, data);
+        let mut whole;
+        let found = match found {
+            Ok(Found::Fragment(fragment)) => {
+                whole = self.fragments.take(&fragment, at);
+                assembled(&mut whole, &mut self.fragments, at)
+            }
+            Ok(Found::Tcp(packet)) => Ok(packet),
+            Err(unread) => Err(unread),
+        };
+        match found {
             Ok(packet) => {
                 self.stats.segments += 1;
+                let urgent = u64::from(packet.urgent && packet.wire_len > 0);
+                self.stats.urgent += urgent;
+                open.urgent += urgent;
                 open.cut += u64::from(packet.data.len() < packet.wire_len as usize);
                 let interface = open.container.interface_name(frame.interface);
                 self.flows.handle(&packet, Seen { at, interface }, sink);
@@ -236,6 +261,7 @@ impl Replay {
                 return;
             }
             self.flows.close_all(self.now, sink);
+            self.fragments.clear();
             self.ticked = None;
         }
         self.now = at;
@@ -267,6 +293,14 @@ impl Replay {
         for note in open.notes() {
             self.note(note);
         }
+        if self.files.as_slice().is_empty() {
+            self.fragments.clear();
+        }
+        let lost = self.fragments.stats().lost();
+        let packets = lost - std::mem::replace(&mut self.fragments_noted, lost);
+        if packets > 0 {
+            self.note(ReplayNote::Fragments { path: open.path, packets });
+        }
     }
 
     fn note(&mut self, note: ReplayNote) {
@@ -281,14 +315,18 @@ impl Replay {
 impl Open {
     fn unread(&mut self, unread: Unread, frame: &Frame) {
         match unread {
-            Unread::Fragment => self.fragments += 1,
             Unread::Link => {
                 let key = (frame.interface, frame.link);
                 if self.links.len() < LINKS_MAX || self.links.contains_key(&key) {
                     *self.links.entry(key).or_default() += 1;
                 }
             }
-            Unread::NotIp | Unread::NotTcp | Unread::HeaderCut | Unread::BadHeader | Unread::TooDeep => {}
+            Unread::Fragment
+            | Unread::NotIp
+            | Unread::NotTcp
+            | Unread::HeaderCut
+            | Unread::BadHeader
+            | Unread::TooDeep => {}
         }
     }
 
@@ -302,10 +340,28 @@ impl Open {
         if self.cut > 0 {
             notes.push(ReplayNote::Cut { path: path(), packets: self.cut });
         }
-        if self.fragments > 0 {
-            notes.push(ReplayNote::Fragments { path: path(), packets: self.fragments });
+        if self.urgent > 0 {
+            notes.push(ReplayNote::Urgent { path: path(), packets: self.urgent });
         }
         notes
+    }
+}
+
+/// What a datagram that is whole holds. In a tunnel it may be a fragment again.
+fn assembled<'d>(
+    whole: &'d mut Option<Datagram>,
+    fragments: &mut Fragments,
+    at: Timestamp,
+) -> Result<TcpPacket<'d>, Unread> {
+    for _ in 0..packet::TUNNELS_MAX {
+        let Some(datagram) = whole.as_ref() else { return Err(Unread::Fragment) };
+        let Ok(Found::Fragment(fragment)) = packet::reassembled(datagram) else { break };
+        let inner = fragments.take(&fragment, at);
+        *whole = inner;
+    }
+    match packet::reassembled(whole.as_ref().ok_or(Unread::Fragment)?)? {
+        Found::Tcp(packet) => Ok(packet),
+        Found::Fragment(_) => Err(Unread::TooDeep),
     }
 }
 

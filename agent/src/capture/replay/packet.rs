@@ -5,19 +5,25 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use etherparse::{LaxIpSlice, TcpHeaderSlice, ip_number};
+use etherparse::{IpNumber, LaxIpSlice, TcpHeaderSlice, ip_number};
 
 use super::container::Frame;
+use super::fragments::{Datagram, Fragment, Key};
 
 /// Tunnels inside tunnels that are followed.
-const TUNNELS_MAX: usize = 4;
+pub(super) const TUNNELS_MAX: usize = 4;
 /// VLAN tags of one frame that are followed (802.1ad has two).
 const VLAN_TAGS_MAX: usize = 4;
 /// RFC 7348 §5.
 const VXLAN_PORT: u16 = 4789;
+/// RFC 8926 §3.3.
+const GENEVE_PORT: u16 = 6081;
+/// Extension headers behind the fragment header that are followed.
+const EXTENSIONS_MAX: usize = 8;
 
 /// A TCP segment as captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the header's flags")]
 pub(super) struct TcpPacket<'a> {
     /// Who sent it.
     pub(super) source: SocketAddr,
@@ -33,10 +39,21 @@ pub(super) struct TcpPacket<'a> {
     pub(super) fin: bool,
     /// RST.
     pub(super) rst: bool,
+    /// URG.
+    pub(super) urgent: bool,
     /// The payload that was captured.
     pub(super) data: &'a [u8],
     /// The payload's length on the wire: at least `data.len()`.
     pub(super) wire_len: u32,
+}
+
+/// What a frame holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found<'a> {
+    /// A TCP segment.
+    Tcp(TcpPacket<'a>),
+    /// A part of an IP datagram.
+    Fragment(Fragment<'a>),
 }
 
 /// Why a frame gives no segment.
@@ -46,7 +63,7 @@ pub(super) enum Unread {
     NotIp,
     /// IP, but not TCP.
     NotTcp,
-    /// An IP fragment.
+    /// An IP fragment that completes nothing.
     Fragment,
     /// Cut before the end of the TCP header.
     HeaderCut,
@@ -84,7 +101,7 @@ impl Layer<'_> {
 }
 
 /// Reads a frame. `data`: the captured bytes of `frame`.
-pub(super) fn decode<'a>(frame: &Frame, data: &'a [u8]) -> Result<TcpPacket<'a>, Unread> {
+pub(super) fn decode<'a>(frame: &Frame, data: &'a [u8]) -> Result<Found<'a>, Unread> {
     let layer = Layer { data, wire_len: frame.wire_len };
     match frame.link.ok_or(Unread::Link)? {
         link::ETHERNET => ethernet(layer, 0),
@@ -113,11 +130,11 @@ mod link {
     pub(super) const LINUX_SLL2: u16 = 276;
 }
 
-fn ethernet(layer: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
+fn ethernet(layer: Layer<'_>, tunnels: usize) -> Result<Found<'_>, Unread> {
     ether_type(layer.u16_be(12)?, layer.inner(14)?, tunnels)
 }
 
-fn ether_type(mut kind: u16, mut layer: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
+fn ether_type(mut kind: u16, mut layer: Layer<'_>, tunnels: usize) -> Result<Found<'_>, Unread> {
     for _ in 0..=VLAN_TAGS_MAX {
         match kind {
             0x0800 | 0x86dd => return ip(layer, tunnels),
@@ -132,7 +149,7 @@ fn ether_type(mut kind: u16, mut layer: Layer<'_>, tunnels: usize) -> Result<Tcp
 }
 
 /// BSD loopback: four bytes of address family, in the byte order of the capturing host, whose numbers differ by system.
-fn loopback(layer: Layer<'_>, big_endian: bool) -> Result<TcpPacket<'_>, Unread> {
+fn loopback(layer: Layer<'_>, big_endian: bool) -> Result<Found<'_>, Unread> {
     let family = layer.data.first_chunk::<4>().ok_or(Unread::HeaderCut)?;
     let family = if big_endian { u32::from_be_bytes(*family) } else { u32::from_le_bytes(*family) };
     match family {
@@ -142,7 +159,7 @@ fn loopback(layer: Layer<'_>, big_endian: bool) -> Result<TcpPacket<'_>, Unread>
 }
 
 /// Netfilter's log: a header, then attributes in the capturing host's byte order; one of them is the packet.
-fn nflog(layer: Layer<'_>, big_endian: bool) -> Result<TcpPacket<'_>, Unread> {
+fn nflog(layer: Layer<'_>, big_endian: bool) -> Result<Found<'_>, Unread> {
     const PAYLOAD: u16 = 9;
     let mut rest = layer.inner(4)?;
     // Each turn takes at least four bytes of the frame.
@@ -160,11 +177,11 @@ fn nflog(layer: Layer<'_>, big_endian: bool) -> Result<TcpPacket<'_>, Unread> {
     }
 }
 
-fn ip(layer: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
-    plain(layer).map_or_else(|| any_ip(layer, tunnels), Ok)
+fn ip(layer: Layer<'_>, tunnels: usize) -> Result<Found<'_>, Unread> {
+    plain(layer).map_or_else(|| any_ip(layer, tunnels), |packet| Ok(Found::Tcp(packet)))
 }
 
-fn any_ip(layer: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
+fn any_ip(layer: Layer<'_>, tunnels: usize) -> Result<Found<'_>, Unread> {
     let layer = match declared_len(layer.data)? {
         // Segmentation offload (or a jumbogram) leaves the field at zero: the frame ends where the packet ends.
         0 => layer,
@@ -175,18 +192,100 @@ fn any_ip(layer: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
         etherparse::err::ip::LaxHeaderSliceError::Content(_) => Unread::BadHeader,
     })?;
     if slice.is_fragmenting_payload() {
-        return Err(Unread::Fragment);
+        return fragment(layer, tunnels).map(Found::Fragment);
     }
     // Lax parsing lets the payload reach to the end of what it was given.
     let inside = layer.inner(layer.data.len() - slice.payload().payload.len())?;
-    match slice.payload_ip_number() {
-        ip_number::TCP => tcp(inside, slice.source_addr(), slice.destination_addr()),
+    transport(slice.payload_ip_number(), inside, (slice.source_addr(), slice.destination_addr()), tunnels)
+}
+
+/// What an IP packet carries.
+fn transport(
+    protocol: IpNumber,
+    inside: Layer<'_>,
+    (source, destination): (IpAddr, IpAddr),
+    tunnels: usize,
+) -> Result<Found<'_>, Unread> {
+    match protocol {
+        ip_number::TCP => tcp(inside, source, destination),
         _ if tunnels >= TUNNELS_MAX => Err(Unread::TooDeep),
-        ip_number::UDP => vxlan(inside, tunnels + 1),
+        ip_number::UDP => in_udp(inside, tunnels + 1),
         ip_number::IPV4 | ip_number::IPV6 => ip(inside, tunnels + 1),
         ip_number::GRE => gre(inside, tunnels + 1),
         _ => Err(Unread::NotTcp),
     }
+}
+
+/// Reads a datagram that was put together.
+pub(super) fn reassembled(datagram: &Datagram) -> Result<Found<'_>, Unread> {
+    let mut layer = Layer { data: &datagram.data, wire_len: datagram.wire_len };
+    let mut protocol = IpNumber(datagram.protocol);
+    let v6 = datagram.source.is_ipv6();
+    for _ in 0..EXTENSIONS_MAX {
+        let unit = match protocol {
+            ip_number::IPV6_HEADER_HOP_BY_HOP | ip_number::IPV6_ROUTE_HEADER | ip_number::IPV6_DESTINATION_OPTIONS
+                if v6 =>
+            {
+                8
+            }
+            ip_number::AUTHENTICATION_HEADER => 4,
+            _ => return transport(protocol, layer, (datagram.source, datagram.destination), datagram.tunnels),
+        };
+        let [next, len] = layer.u16_be(0)?.to_be_bytes();
+        let head = if unit == 8 { 8 } else { 2 * unit };
+        protocol = IpNumber(next);
+        layer = layer.inner(head + usize::from(len) * unit)?;
+    }
+    Err(Unread::TooDeep)
+}
+
+/// A fragment: of IPv4 by its header, of IPv6 by the extension header that says so.
+fn fragment(layer: Layer<'_>, tunnels: usize) -> Result<Fragment<'_>, Unread> {
+    let first = *layer.data.first().ok_or(Unread::HeaderCut)?;
+    if first >> 4 == 4 {
+        let address =
+            |at: usize| layer.data.get(at..).and_then(|rest| rest.first_chunk::<4>()).map(|ip| IpAddr::from(*ip));
+        let (source, destination) = address(12).zip(address(16)).ok_or(Unread::HeaderCut)?;
+        let flags = layer.u16_be(6)?;
+        let inside = layer.inner(usize::from(first & 0x0f) * 4)?;
+        let protocol = layer.data.get(9).copied().unwrap_or_default();
+        let key = Key { source, destination, id: u32::from(layer.u16_be(4)?), protocol };
+        return part(inside, key, protocol, u32::from(flags & 0x1fff) * 8, flags & 0x2000 != 0, tunnels);
+    }
+    let addresses = layer.inner(8)?.data;
+    let (source, rest) = addresses.split_first_chunk::<16>().ok_or(Unread::HeaderCut)?;
+    let destination = rest.first_chunk::<16>().ok_or(Unread::HeaderCut)?;
+    let mut next = layer.data.get(6).copied().unwrap_or_default();
+    let mut inside = layer.inner(40)?;
+    for _ in 0..EXTENSIONS_MAX {
+        let [after, len] = inside.u16_be(0)?.to_be_bytes();
+        match IpNumber(next) {
+            ip_number::IPV6_FRAGMENTATION_HEADER => {
+                let (place, high, low) = (inside.u16_be(2)?, inside.u16_be(4)?, inside.u16_be(6)?);
+                let id = u32::from(high) << 16 | u32::from(low);
+                let key = Key { source: (*source).into(), destination: (*destination).into(), id, protocol: 0 };
+                return part(inside.inner(8)?, key, after, u32::from(place & 0xfff8), place & 1 != 0, tunnels);
+            }
+            ip_number::IPV6_HEADER_HOP_BY_HOP | ip_number::IPV6_ROUTE_HEADER | ip_number::IPV6_DESTINATION_OPTIONS => {
+                inside = inside.inner(8 + usize::from(len) * 8)?;
+                next = after;
+            }
+            _ => return Err(Unread::BadHeader),
+        }
+    }
+    Err(Unread::TooDeep)
+}
+
+fn part(
+    inside: Layer<'_>,
+    key: Key,
+    protocol: u8,
+    offset: u32,
+    more: bool,
+    tunnels: usize,
+) -> Result<Fragment<'_>, Unread> {
+    let wire_len = u32::try_from(inside.wire_len).map_err(|_| Unread::BadHeader)?;
+    Ok(Fragment { key, protocol, offset, more, data: inside.data, wire_len, tunnels })
 }
 
 /// TCP in IPv4 without options and without fragments, both headers whole: what nearly every packet is, read in a few
@@ -219,6 +318,7 @@ fn plain(layer: Layer<'_>) -> Option<TcpPacket<'_>> {
         syn: flags & 0x02 != 0,
         fin: flags & 0x01 != 0,
         rst: flags & 0x04 != 0,
+        urgent: flags & 0x20 != 0,
         data,
         wire_len: u32::try_from(wire_len).ok()?,
     })
@@ -245,17 +345,41 @@ fn declared_len(data: &[u8]) -> Result<usize, Unread> {
     }
 }
 
-fn vxlan(udp: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
+/// The tunnels that use UDP, by the port to which they go.
+fn in_udp(udp: Layer<'_>, tunnels: usize) -> Result<Found<'_>, Unread> {
+    match udp.u16_be(2)? {
+        VXLAN_PORT => vxlan(udp, tunnels),
+        GENEVE_PORT => geneve(udp, tunnels),
+        _ => Err(Unread::NotTcp),
+    }
+}
+
+fn vxlan(udp: Layer<'_>, tunnels: usize) -> Result<Found<'_>, Unread> {
     const VALID_NETWORK: u8 = 0x08;
-    if udp.u16_be(2)? != VXLAN_PORT || udp.data.get(8).is_none_or(|flags| flags & VALID_NETWORK == 0) {
+    if udp.data.get(8).is_none_or(|flags| flags & VALID_NETWORK == 0) {
         return Err(Unread::NotTcp);
     }
     ethernet(udp.inner(16)?, tunnels)
 }
 
+/// RFC 8926 §3.4: version 0; options are passed over.
+fn geneve(udp: Layer<'_>, tunnels: usize) -> Result<Found<'_>, Unread> {
+    let first = *udp.data.get(8).ok_or(Unread::HeaderCut)?;
+    if first >> 6 != 0 {
+        return Err(Unread::NotTcp);
+    }
+    let inside = udp.inner(16 + usize::from(first & 0x3f) * 4)?;
+    match udp.u16_be(10)? {
+        TRANSPARENT_ETHERNET => ethernet(inside, tunnels),
+        kind => ether_type(kind, inside, tunnels),
+    }
+}
+
+/// An Ethernet frame inside of something.
+const TRANSPARENT_ETHERNET: u16 = 0x6558;
+
 /// RFC 2784 and 2890; only version 0.
-fn gre(layer: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
-    const TRANSPARENT_ETHERNET: u16 = 0x6558;
+fn gre(layer: Layer<'_>, tunnels: usize) -> Result<Found<'_>, Unread> {
     let flags = layer.u16_be(0)?;
     if flags & 0x4007 != 0 {
         return Err(Unread::NotTcp);
@@ -268,13 +392,13 @@ fn gre(layer: Layer<'_>, tunnels: usize) -> Result<TcpPacket<'_>, Unread> {
     }
 }
 
-fn tcp(layer: Layer<'_>, source: IpAddr, destination: IpAddr) -> Result<TcpPacket<'_>, Unread> {
+fn tcp(layer: Layer<'_>, source: IpAddr, destination: IpAddr) -> Result<Found<'_>, Unread> {
     let mut cut = [0; 60];
     let header = header(layer.data, &mut cut)?;
     let header_len = usize::from(header.data_offset()) * 4;
     let wire_len = layer.wire_len.checked_sub(header_len).ok_or(Unread::BadHeader)?;
     let data = layer.data.get(header_len..).unwrap_or_default();
-    Ok(TcpPacket {
+    Ok(Found::Tcp(TcpPacket {
         source: SocketAddr::new(source, header.source_port()),
         destination: SocketAddr::new(destination, header.destination_port()),
         seq: header.sequence_number(),
@@ -282,9 +406,10 @@ fn tcp(layer: Layer<'_>, source: IpAddr, destination: IpAddr) -> Result<TcpPacke
         syn: header.syn(),
         fin: header.fin(),
         rst: header.rst(),
+        urgent: header.urg(),
         data,
         wire_len: u32::try_from(wire_len).map_err(|_| Unread::BadHeader)?,
-    })
+    }))
 }
 
 /// The TCP header; if its options were cut off when captured, with zeros in their place.
@@ -324,7 +449,7 @@ mod tests {
             (data[6], data[7], data[9], data[32]) = (flags, 0, 6, offset << 4);
             let layer = Layer { data: &data, wire_len: data.len() + more };
             if let Some(packet) = plain(layer) {
-                prop_assert_eq!(any_ip(layer, 0), Ok(packet));
+                prop_assert_eq!(any_ip(layer, 0), Ok(Found::Tcp(packet)));
             }
             if head == 0x45 && flags == 0x40 && len == 0 && (5..=8).contains(&offset) && data.len() >= 52 {
                 prop_assert!(plain(layer).is_some(), "the usual packet takes it");

@@ -67,6 +67,11 @@ impl Half {
         Self { stream: Stream::default(), reader: Reader::new(side) }
     }
 
+    /// Nothing of this side was ever seen.
+    fn is_unknown(&self) -> bool {
+        !self.stream.is_based()
+    }
+
     fn was_heard(&self) -> bool {
         self.stream.next != BASE || self.stream.reorder.is_some()
     }
@@ -205,6 +210,9 @@ impl Flow {
         let Some(pos) = self.place(side, seq, io) else { return };
         let Some((pos, piece)) = self.cut(side, pos, piece, io) else { return };
         let fresh = self.fresh(side, pos, first);
+        if first {
+            self.with_reader(side.other(), io, Reader::end_guess);
+        }
         if side == Side::Server && !is_tls(piece) {
             self.server_speaks(io);
         }
@@ -230,6 +238,7 @@ impl Flow {
             _ if pos == stream.turn_start && !first => Fresh::Turn,
             Side::Client if joined => Fresh::Turn,
             Side::Server if joined && client_heard => Fresh::Turn,
+            Side::Client | Side::Server if self.half(side.other()).is_unknown() => Fresh::Guess,
             Side::Client | Side::Server => Fresh::No,
         }
     }

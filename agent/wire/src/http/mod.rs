@@ -173,6 +173,8 @@ impl Talk {
 pub(crate) enum Fresh {
     /// No.
     No,
+    /// Perhaps: nothing of the other side was ever seen, so that no turn can be. What is found there is never marked complete.
+    Guess,
     /// Yes: a turn of this side began here, but something came late, and the other side may have gone on meanwhile.
     Held,
     /// Yes: a turn of this side begins now.
@@ -186,6 +188,13 @@ pub(crate) enum Unread {
     JoinedLate,
     /// They follow what breaks HTTP's rules.
     Malformed,
+}
+
+impl Fresh {
+    /// Whether a turn is proven to begin here.
+    pub(crate) fn is_turn(self) -> bool {
+        matches!(self, Self::Held | Self::Turn)
+    }
 }
 
 impl Unread {

@@ -93,6 +93,12 @@ impl Reader {
         talk.kind = Kind::Http;
         let fields = head.fields;
         let mut agreed = None;
+        // In step again where a turn is proven; a guess where the place was only looked for.
+        self.guessed = match self.starts {
+            Fresh::Turn | Fresh::Held => false,
+            Fresh::Guess => self.guessed || matches!(self.state, State::Head(Some(_))),
+            Fresh::No => self.guessed,
+        };
         let (index, sure, framing, mut odds) = match head.start {
             Start::Request { method, target } => {
                 let behind_switch = talk.pairs.may_switch();
@@ -102,7 +108,7 @@ impl Reader {
                 let start = match (self.starts, talk.server_busy) {
                     (Fresh::Turn, false) => StartsAt::CleanTurn,
                     (Fresh::Turn, true) | (Fresh::Held, _) => StartsAt::Turn,
-                    (Fresh::No, _) => StartsAt::Anywhere,
+                    (Fresh::No | Fresh::Guess, _) => StartsAt::Anywhere,
                 };
                 let (index, too_many) = talk.pairs.request(asked, switches, start, cx.limits.pipeline_max);
                 cx.counters.pipelines_too_long += u64::from(too_many);
@@ -110,7 +116,7 @@ impl Reader {
                 let (framing, mut odds) = fields.of_request(head.version, method);
                 odds = odds.union(request::odds(method, target, head, headers, fault.is_none()));
                 odds.add_if(behind_switch, AmbiguityKind::BehindSwitch);
-                (index, true, framing, odds)
+                (index, !self.guessed, framing, odds)
             }
             Start::Response { status: 101 } if fault.is_none() && switch::is_to_h2(headers) => {
                 let (index, _) = self.answer(101, talk, cx);

@@ -44,6 +44,8 @@ pub(crate) struct Reader {
     led: bool,
     /// When the message at hand began, no request waited, nor was the head of one half there.
     pub(crate) unawaited: bool,
+    /// That a message began where it was taken to begin was a guess: so are all that follow it.
+    guessed: bool,
     /// The message at hand, unless it was given in place.
     work: Option<Box<Work>>,
 }
@@ -64,7 +66,15 @@ enum State {
 
 impl Reader {
     pub(crate) fn new(side: Side) -> Self {
-        Self { side, state: State::Head(None), starts: Fresh::No, led: false, unawaited: false, work: None }
+        Self {
+            side,
+            state: State::Head(None),
+            starts: Fresh::No,
+            led: false,
+            unawaited: false,
+            guessed: false,
+            work: None,
+        }
     }
 
     /// The stream's beginning was not seen.
@@ -83,6 +93,19 @@ impl Reader {
 
     fn is_in_body(&self) -> bool {
         matches!(self.state, State::Length { .. } | State::Chunked(_))
+    }
+
+    /// The other side is seen for the first time: what was guessed without it ends here, and the next turn proves the place.
+    pub(crate) fn end_guess(&mut self, talk: &mut Talk, cx: &mut Cx<'_>) {
+        if !std::mem::take(&mut self.guessed) {
+            return;
+        }
+        cov_mark::hit!(guess_ends);
+        match self.state {
+            State::Length { .. } | State::Chunked(_) | State::UntilClose => self.finish(false, talk, cx),
+            State::Head(_) | State::Resync(_) => self.unread(Unread::JoinedLate, talk, cx),
+        }
+        self.lose_step(Unread::JoinedLate, talk, cx);
     }
 
     /// The other side speaks: a message under way no longer ends the last that was said.
@@ -128,7 +151,7 @@ impl Reader {
             }
             let had = data.len();
             data = match self.state {
-                State::Head(Some(why)) if fresh != Fresh::No && self.work.is_some() => {
+                State::Head(Some(why)) if fresh.is_turn() && self.work.is_some() => {
                     cov_mark::hit!(no_head_by_turn);
                     self.unread(why, talk, cx);
                     data
@@ -165,11 +188,11 @@ impl Reader {
 
     /// A message may start here.
     fn resync<'d>(&mut self, data: &'d [u8], why: Unread, fresh: Fresh, talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
-        if talk.kind == Kind::Unknown && tls::is_record(data) {
+        if fresh.is_turn() && talk.kind == Kind::Unknown && tls::is_record(data) {
             talk.speak_tls(cx.at);
             return data;
         }
-        if talk.kind == Kind::Unknown && frame::is_chain(data, self.side) {
+        if fresh.is_turn() && talk.kind == Kind::Unknown && frame::is_chain(data, self.side) {
             cov_mark::hit!(h2_joined_late);
             talk.speak_h2(Connection::joined_late());
             return data;
@@ -294,7 +317,7 @@ impl Reader {
     /// The first bytes are no head.
     fn no_head<'d>(&mut self, rest: &'d [u8], after: Option<Unread>, talk: &mut Talk, cx: &mut Cx<'_>) -> &'d [u8] {
         if let Some(why) = after {
-            if talk.kind == Kind::Unknown && self.starts != Fresh::No {
+            if talk.kind == Kind::Unknown && self.starts.is_turn() {
                 talk.strikes = talk.strikes.saturating_add(1);
             }
             self.unread(why, talk, cx);
