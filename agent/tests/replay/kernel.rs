@@ -164,7 +164,14 @@ fn halves(packets: &[Packet]) -> ([usize; 4], Coverage) {
                     found[response * 2 + usize::from(!message.complete)] += 1;
                 }
                 Event::Coverage(_, more) => coverage += more,
-                Event::Hello(_) | Event::Over(..) | Event::Ambiguous(_) | Event::Verdict(..) | Event::Closed(..) => {}
+                Event::Hello(_)
+                | Event::Head(_)
+                | Event::Progress(_)
+                | Event::Session(..)
+                | Event::Over(..)
+                | Event::Ambiguous(_)
+                | Event::Verdict(..)
+                | Event::Closed(..) => {}
             });
         })
         .expect("reads")
