@@ -7,7 +7,7 @@ use std::time::Duration;
 use apiscope_wire::http::coding::{Decoder, OUTPUT_BYTES_MAX};
 use apiscope_wire::{
     Body, CloseReason, Counters, Coverage, Event, FlowId, Header, Headers, Hop, Input, Limits, Origin, Payload, Role,
-    Segment, Seq, Side, Timestamp, Wire,
+    Segment, Seq, Session, Side, Timestamp, Wire,
 };
 
 use crate::meter::Allowance;
@@ -30,6 +30,7 @@ struct Talk {
     given: String,
     /// What was said of TLS, as text.
     hellos: String,
+    session: Option<Session>,
     next: [u32; 2],
     sent: u64,
     now: u64,
@@ -44,6 +45,7 @@ impl Talk {
             coverage: Coverage::default(),
             given: String::new(),
             hellos: String::new(),
+            session: None,
             next: [0; 2],
             sent: 0,
             now: 1,
@@ -64,9 +66,10 @@ impl Talk {
         };
         *place = place.wrapping_add(n);
         self.sent += u64::from(n);
-        let Self { wire, coverage, given, hellos, .. } = self;
+        let Self { wire, coverage, given, hellos, session, .. } = self;
         wire.handle(Input::Segment(segment), &mut |event| match event {
             Event::Coverage(_, more) => *coverage += more,
+            Event::Session(over, _) => *session = Some(over),
             Event::Hello(hello) => {
                 assert!(hellos.is_empty(), "a second hello");
                 *hellos = format!("{hello:?}");
@@ -200,6 +203,45 @@ pub(crate) fn h1(data: &[u8]) {
         talk.end().0
     };
     READER.check(bytes, || drop(play(1)));
+    assert_eq!(play(usize::MAX), play(1), "whole and byte by byte");
+}
+
+/// After the handshake of a WebSocket: a byte for permessage-deflate, then pieces, each a byte of side, kind and length, and
+/// the bytes. Whole or byte by byte, what was counted is the same; at most one error a side; what is skipped is never made a message of.
+pub(crate) fn websocket(data: &[u8]) {
+    let Some((deflate, pieces)) = data.split_first() else { return };
+    let extensions = if deflate & 1 == 0 { "" } else { "Sec-WebSocket-Extensions: permessage-deflate\r\n" };
+    let play = |most: usize| {
+        let mut talk = Talk::new(Limits::default());
+        talk.bytes(
+            Side::Client,
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+            most,
+        );
+        let response = format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n{extensions}\r\n");
+        talk.bytes(Side::Server, response.as_bytes(), usize::MAX);
+        let mut rest = pieces;
+        while let Some((first, after)) = rest.split_first() {
+            let side = if first & 0x80 == 0 { Side::Client } else { Side::Server };
+            let length = usize::from(first & 0x3f);
+            if first & 0x40 == 0 {
+                let (bytes, after) = after.split_at(length.min(after.len()));
+                talk.bytes(side, bytes, most);
+                rest = after;
+            } else {
+                talk.put(side, Payload::Skipped(u32::try_from(length).expect("small")));
+                rest = after;
+            }
+        }
+        talk.put(Side::Client, Payload::Close(CloseReason::Gone));
+        let session = talk.session.expect("a session");
+        let [client, server] = [session.client, session.server];
+        assert!(client.errors <= 1 && server.errors <= 1);
+        (client, server)
+    };
+    READER.check(data.len() + 200, || {
+        let _ = play(1);
+    });
     assert_eq!(play(usize::MAX), play(1), "whole and byte by byte");
 }
 

@@ -17,7 +17,7 @@ use common::{Act, Random, Step, Transcript, What, steps};
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 7] = [
+const TARGETS: [(&str, Target); 8] = [
     ("bytes", wire::bytes),
     ("operations", wire::operations),
     ("h1", wire::h1),
@@ -25,6 +25,7 @@ const TARGETS: [(&str, Target); 7] = [
     ("hpack", wire::hpack),
     ("tls", wire::tls),
     ("coding", wire::coding),
+    ("websocket", wire::websocket),
 ];
 
 /// Changed inputs of each target in the usual run.
@@ -123,6 +124,35 @@ fn as_frames(transcript: &Transcript) -> (Vec<u8>, Vec<u8>) {
     (frames, blocks)
 }
 
+/// What follows the handshake of a transcript of a WebSocket, in pieces.
+fn as_pieces(transcript: &Transcript) -> Vec<u8> {
+    let mut data = Vec::new();
+    for (side, act) in &transcript.acts {
+        let side_bit = if *side == Side::Server { 0x80 } else { 0 };
+        match act {
+            Act::Bytes(bytes) if bytes.starts_with(b"GET ") => {}
+            Act::Bytes(bytes) => {
+                let text = bytes.escape_ascii().to_string();
+                let after = if text.starts_with("HTTP/1.1 101") {
+                    let end = bytes.windows(4).position(|end| end == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
+                    data.push(u8::from(text.contains("permessage-deflate")));
+                    &bytes[end..]
+                } else {
+                    bytes
+                };
+                let is_begun = !data.is_empty();
+                for part in after.chunks(63).filter(|_| is_begun) {
+                    data.push(side_bit | byte(part.len()));
+                    data.extend_from_slice(part);
+                }
+            }
+            Act::Skipped(n) if !data.is_empty() => data.push(side_bit | 0x40 | byte((*n).min(63) as usize)),
+            _ => {}
+        }
+    }
+    data
+}
+
 /// The records of a transcript of TLS, with the sides.
 fn as_records(transcript: &Transcript) -> Vec<u8> {
     let mut data = Vec::new();
@@ -161,6 +191,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "h2" => all.iter().map(|case| as_frames(case).0).collect(),
         "hpack" => all.iter().map(|case| as_frames(case).1).collect(),
         "tls" => all.iter().map(as_records).collect(),
+        "websocket" => all.iter().map(as_pieces).collect(),
         "coding" => vec![
             [
                 &[0][..],
