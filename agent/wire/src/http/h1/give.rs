@@ -91,14 +91,8 @@ impl Reader {
         cx: &mut Cx<'_>,
     ) -> Option<Begun> {
         talk.kind = Kind::Http;
-        let fields = head.fields;
-        let mut agreed = None;
-        // In step again where a turn is proven; a guess where the place was only looked for.
-        self.guessed = match self.starts {
-            Fresh::Turn | Fresh::Held => false,
-            Fresh::Guess => self.guessed || matches!(self.state, State::Head(Some(_))),
-            Fresh::No => self.guessed,
-        };
+        let (fields, mut agreed) = (head.fields, None);
+        self.guessed = self.is_guess();
         let (index, sure, framing, mut odds) = match head.start {
             Start::Request { method, target } => {
                 let behind_switch = talk.pairs.may_switch();
@@ -156,6 +150,15 @@ impl Reader {
         let Fields { expects, units, is_coded, .. } = fields;
         let agreed = agreed.filter(|_| framing == Framing::Switched);
         Some(Begun { index, framing, sure, expects, units, is_coded, agreed, doubt: cx.doubt })
+    }
+
+    /// Whether the message at hand is a guess: in step again where a turn is proven; a guess where its place was only looked for.
+    fn is_guess(&self) -> bool {
+        match self.starts {
+            Fresh::Turn | Fresh::Held => false,
+            Fresh::Guess => self.guessed || matches!(self.state, State::Head(Some(_))),
+            Fresh::No => self.guessed,
+        }
     }
 
     fn answer(&mut self, status: u16, talk: &mut Talk, cx: &mut Cx<'_>) -> (u32, Asked) {
