@@ -8,6 +8,7 @@
 
 mod entry;
 mod evidence;
+mod fold;
 pub(crate) mod shape;
 mod store;
 mod tree;

@@ -15,8 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::fold::Target;
 use super::shape::{Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, shape, suffix};
-use super::tree::{CHILDREN_MAX, Endpoints, Node, SURE_VALUES_MIN, Target, Tree};
+use super::tree::{CHILDREN_MAX, Endpoints, Node, SURE_VALUES_MIN, Tree};
 use super::values::hash;
 
 /// Small numbers and dates at a place of versions are values when there are more.

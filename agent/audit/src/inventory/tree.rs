@@ -21,7 +21,7 @@ pub(crate) const SEGMENTS_MAX: usize = 24;
 /// So many values make sure that a place has a variable: a new segment is one.
 pub(super) const SURE_VALUES_MIN: u32 = 24;
 /// Key of a variable in its parent's bits.
-const VARIABLE: &str = "{}";
+pub(super) const VARIABLE: &str = "{}";
 
 /// From the root (not in it) to a place, with each segment's node.
 pub(crate) type Way = SmallVec<[u32; 12]>;
@@ -59,7 +59,7 @@ pub(super) struct Node {
     /// Hashes of children that are names although the place's variable was learnt.
     pub(super) names: Vec<u64>,
     /// Learnt patterns among the words.
-    patterns: u16,
+    pub(super) patterns: u16,
     /// Words and calls when it was last reviewed.
     pub(super) reviewed: (usize, u32),
 }
@@ -69,11 +69,11 @@ pub(super) struct Node {
 pub(super) struct Variable {
     pub(super) sample: Values,
     /// [`Class`]es of its values.
-    classes: u8,
+    pub(super) classes: u8,
     /// Its values have no shape of their own: a word that is no child of the place is a value.
     pub(super) is_learnt: bool,
     /// A document gave the name, or the store.
-    named: Option<Box<str>>,
+    pub(super) named: Option<Box<str>>,
     /// Its only value so far, if that is a small number or a date.
     pub(super) only: Option<Box<str>>,
 }
@@ -107,7 +107,7 @@ impl Variable {
 #[derive(Debug)]
 pub(crate) struct Tree {
     pub(super) nodes: Vec<Node>,
-    free: Vec<u32>,
+    pub(super) free: Vec<u32>,
     /// Something here was answered otherwise than "forbidden".
     is_open: bool,
     /// Variables that have another name now, and nobody was told.
@@ -436,115 +436,7 @@ impl Tree {
                     || matches!(shape(&node.key), Shape::Version | Shape::Small(_))))
     }
 
-    /// A value of a learnt variable becomes a name, with what only it had below.
-    fn unfold(&mut self, parent: u32, segment: &str) -> Option<u32> {
-        let variable = self.node(parent)?.variable?;
-        let child = self.add_word(parent, &key(segment))?;
-        let node = self.node_mut(variable)?;
-        let (calls, own) = node.values.as_mut()?.sample.take(hash(segment));
-        node.calls = node.calls.saturating_sub(calls);
-        let mut leaves: SmallVec<[Leaf; 2]> = SmallVec::new();
-        let mut rest: SmallVec<[Leaf; 2]> = SmallVec::new();
-        for leaf in std::mem::take(&mut node.leaves) {
-            if own & bit(leaf.method.as_str()) == 0 { rest.push(leaf) } else { leaves.push(leaf) }
-        }
-        node.leaves = rest;
-        let is_own = |key: &str| own & bit(key) != 0;
-        let words: Vec<(Box<str>, u32)> =
-            node.words.iter().filter(|(key, _)| is_own(key)).map(|(key, child)| (key.clone(), *child)).collect();
-        node.words.retain(|key, _| !is_own(key));
-        let below = node.variable.take_if(|_| is_own(VARIABLE));
-        for at in words.iter().map(|(_, at)| *at).chain(below) {
-            if let Some(node) = self.node_mut(at) {
-                node.parent = child;
-            }
-        }
-        let node = self.node_mut(child)?;
-        (node.calls, node.leaves, node.variable) = (calls, leaves, below);
-        node.words.extend(words);
-        Some(child)
-    }
-
-    /// A variable that has but one small value is a name: a version. Gives the place.
-    pub(super) fn make_literal(&mut self, parent: u32) -> Option<u32> {
-        let child = self.node(parent)?.variable?;
-        let node = self.node_mut(child)?;
-        let key = node.values.as_mut()?.only.take()?;
-        (node.values, node.key) = (None, key.clone());
-        let parent = self.node_mut(parent)?;
-        parent.variable = None;
-        parent.names.push(hash(&key));
-        parent.words.insert(key, child);
-        Some(child)
-    }
-
-    /// Children become values of the place's variable, or of a pattern. Gives where they are now.
-    pub(super) fn fold_into(&mut self, parent: u32, group: &[u32], into: &Target) -> Option<u32> {
-        let target = match into {
-            Target::Variable { .. } => self.node(parent)?.variable.or_else(|| self.add_variable(parent))?,
-            Target::Pattern(pattern) => match self.node(parent)?.words.get(&**pattern) {
-                Some(child) => *child,
-                None => self.add_word(parent, pattern)?,
-            },
-        };
-        let mut group: Vec<(Box<str>, u32)> = group
-            .iter()
-            .filter_map(|at| Some((self.node(*at)?.key.clone(), *at)))
-            .filter(|(_, at)| *at != target)
-            .collect();
-        // Same result whatever the order in the map.
-        group.sort_unstable();
-        for (key, child) in group {
-            let node = self.node_mut(parent)?;
-            node.words.remove(&key);
-            node.names.retain(|name| *name != hash(&key));
-            node.patterns = node.patterns.saturating_sub(u16::from(is_learnt_pattern(&key)));
-            let (calls, below) = (self.node(child)?.calls, self.below(child));
-            if let Some(variable) = self.node_mut(target).and_then(|node| node.values.as_mut()) {
-                variable.sample.count(hash(&key), calls, below);
-                variable.is_learnt |= matches!(into, Target::Variable { is_learnt: true });
-                variable.only = None;
-                if let Shape::Value(class) | Shape::Small(class) = shape(&key) {
-                    variable.classes |= class.bit();
-                }
-            }
-            self.fold(child, target);
-        }
-        Some(target)
-    }
-
-    /// Moves everything of the subtree `from` into `into`. Depth is bounded by [`SEGMENTS_MAX`].
-    fn fold(&mut self, from: u32, into: u32) {
-        let Some(node) = self.node_mut(from).map(std::mem::take) else { return };
-        self.free.push(from);
-        let Some(target) = self.node_mut(into) else { return };
-        target.calls = target.calls.saturating_add(node.calls);
-        target.leaves.extend(node.leaves);
-        if let (Some(ours), Some(theirs)) = (&mut target.values, node.values) {
-            ours.sample.join(theirs.sample);
-            ours.classes |= theirs.classes;
-            ours.is_learnt |= theirs.is_learnt;
-            ours.named = ours.named.take().or(theirs.named);
-            ours.only = None;
-        }
-        let mut children: Vec<_> = node.words.into_iter().collect();
-        children.sort_unstable();
-        for (key, child) in children {
-            let known = self.node(into).and_then(|node| node.words.get(&key).copied());
-            match known {
-                Some(known) => self.fold(child, known),
-                None => self.adopt(into, child, Some(key)),
-            }
-        }
-        if let Some(child) = node.variable {
-            match self.node(into).and_then(|node| node.variable) {
-                Some(known) => self.fold(child, known),
-                None => self.adopt(into, child, None),
-            }
-        }
-    }
-
-    fn adopt(&mut self, parent: u32, child: u32, key: Option<Box<str>>) {
+    pub(super) fn adopt(&mut self, parent: u32, child: u32, key: Option<Box<str>>) {
         if let Some(node) = self.node_mut(child) {
             node.parent = parent;
         }
@@ -558,7 +450,7 @@ impl Tree {
         }
     }
 
-    fn add_word(&mut self, parent: u32, key: &str) -> Option<u32> {
+    pub(super) fn add_word(&mut self, parent: u32, key: &str) -> Option<u32> {
         if self.node(parent)?.words.len() >= CHILDREN_MAX {
             return None;
         }
@@ -567,7 +459,7 @@ impl Tree {
         Some(child)
     }
 
-    fn add_variable(&mut self, parent: u32) -> Option<u32> {
+    pub(super) fn add_variable(&mut self, parent: u32) -> Option<u32> {
         let child = self.add(Node { parent, values: Some(Box::default()), ..Node::default() })?;
         self.adopt(parent, child, None);
         Some(child)
@@ -584,7 +476,7 @@ impl Tree {
     }
 
     /// What is below a place, as bits.
-    fn below(&self, at: u32) -> u64 {
+    pub(super) fn below(&self, at: u32) -> u64 {
         let Some(node) = self.node(at) else { return 0 };
         let methods = node.leaves.iter().map(|leaf| bit(leaf.method.as_str()));
         let words = node.words.keys().map(|key| bit(key));
@@ -653,15 +545,6 @@ fn retold(leaves: SmallVec<[Leaf; 2]>, route: &str, endpoints: &mut dyn Endpoint
     told
 }
 
-fn is_learnt_pattern(key: &str) -> bool {
+pub(super) fn is_learnt_pattern(key: &str) -> bool {
     key.contains(LEARNT) || key.contains(FORMAT)
-}
-
-/// What children are to become.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Target {
-    /// Values of the place's variable. Learnt: words that are not there yet are values, too.
-    Variable { is_learnt: bool },
-    /// Values in a pattern, such as `{name}.json`.
-    Pattern(Box<str>),
 }
