@@ -48,6 +48,11 @@ const EXPLAINED: &[Explained] = &[
         "tshark takes an empty chunked answer that comes byte by byte for a continuation",
     ),
     (
+        "tshark",
+        |stream, _, _| matches!(&*stream.name, "early_response_to_half_head_request" | "pipelined_with_head_and_empty"),
+        "tshark does not find the HEAD of an early or pipelined answer, and waits for the content that its length names",
+    ),
+    (
         "libhtp",
         |stream, _, _| stream.holds(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"),
         "libhtp takes a second 100 for an error (RFC 9110 §15.2 allows any number)",
