@@ -5,6 +5,7 @@ mod support;
 
 mod exchanges;
 mod life;
+mod streams;
 mod volume;
 
 use std::sync::{Mutex, MutexGuard};

@@ -14,7 +14,23 @@ use std::time::{Duration, Instant};
 
 /// Whether a test that needs root, BPF and network namespaces can run. In CI it fails if it can't; elsewhere it says so.
 pub fn can_run_live(test: &str) -> bool {
-    let missing = what_is_missing();
+    can_run(test, what_is_missing())
+}
+
+/// The same of a test that also needs these modules of Debian's Python.
+pub fn can_run_live_with_python(test: &str, modules: &str) -> bool {
+    let python = || {
+        let status = Command::new(PYTHON).args(["-c", &format!("import {modules}")]).stderr(Stdio::null()).status();
+        let there = status.is_ok_and(|status| status.success());
+        (!there).then(|| format!("{PYTHON} does not import {modules}: run cargo xtask setup"))
+    };
+    can_run(test, what_is_missing().or_else(python))
+}
+
+/// Debian's own: the first `python3` of the path may be another, without Debian's modules.
+pub const PYTHON: &str = "/usr/bin/python3";
+
+fn can_run(test: &str, missing: Option<String>) -> bool {
     let Some(missing) = missing else { return true };
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     assert!(!in_ci, "{test} must run in CI, but {missing}");

@@ -89,6 +89,18 @@ pub(super) static TOOLS: &[Need] = &[
         scope: Scope::Test,
         probe: Probe::Library("libnghttp2.so.14"),
     },
+    Need {
+        package: "python3-grpcio",
+        why: "the gRPC client and server of the live tests",
+        scope: Scope::Test,
+        probe: Probe::File("/usr/lib/python3/dist-packages/grpc/__init__.py"),
+    },
+    Need {
+        package: "python3-websockets",
+        why: "the WebSocket client and server of the live tests",
+        scope: Scope::Test,
+        probe: Probe::File("/usr/lib/python3/dist-packages/websockets/__init__.py"),
+    },
     program("tcpdump", "tcpdump", Scope::Test, "writes the captures that the tests and the bench replay"),
     program("tcpflow", "tcpflow", Scope::Test, "a yardstick of the bench"),
     program("tshark", "tshark", Scope::Test, "a yardstick of the bench and a second opinion in the tests"),
