@@ -100,7 +100,9 @@ fn while_they_run(agent: &Agent, web_socket: u16, events: u16) {
     assert!((agent.metric("apiscope_exchanges_running", &label) - 1.0).abs() < 0.1, "{}", agent.metrics());
     let table = run(&mut agent.client("running"));
     let line = table.lines().find(|line| line.contains("GET /prices")).unwrap_or_else(|| panic!("not in {table}"));
-    assert!(line.ends_with(&format!("[{EVENTS} events, goes on]")), "{line}");
+    assert!(line.ends_with(&format!("[{EVENTS} events]")), "{line}");
+    let lasts = line.split_whitespace().nth(2).and_then(|word| word.strip_suffix('s')?.parse::<u64>().ok());
+    assert!(lasts.is_some_and(|seconds| (1..10).contains(&seconds)), "{line}");
 }
 
 /// Method, route, protocol, running and calls of the endpoint of an exchange; its row may come a second later.

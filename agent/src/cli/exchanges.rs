@@ -10,6 +10,8 @@ use crate::view::{ExchangeView, SCHEMA, SessionView, terminal_safe};
 pub(crate) struct Exchanges<W: Write> {
     out: W,
     format: Format,
+    /// All of them go on: told is for how long they do.
+    ongoing: bool,
     begun: bool,
     written: u64,
 }
@@ -17,14 +19,19 @@ pub(crate) struct Exchanges<W: Write> {
 impl<W: Write> Exchanges<W> {
     /// Writes nothing yet.
     pub(crate) const fn new(out: W, format: Format) -> Self {
-        Self { out, format, begun: false, written: 0 }
+        Self { out, format, ongoing: false, begun: false, written: 0 }
+    }
+
+    /// The same for exchanges that all go on.
+    pub(crate) const fn ongoing(out: W, format: Format) -> Self {
+        Self { out, format, ongoing: true, begun: false, written: 0 }
     }
 
     /// One more.
     pub(crate) fn write(&mut self, exchange: &ExchangeView) -> anyhow::Result<()> {
         self.begin()?;
         match self.format {
-            Format::Table => self.out.write_all(text(exchange).as_bytes())?,
+            Format::Table => self.out.write_all(text(exchange, self.ongoing).as_bytes())?,
             Format::Jsonl => output::line(&mut self.out, exchange)?,
             Format::Json => {
                 self.out.write_all(if self.written == 0 { b"\n" } else { b",\n" })?;
@@ -56,6 +63,7 @@ impl<W: Write> Exchanges<W> {
             return Ok(());
         }
         match self.format {
+            Format::Table if self.ongoing => self.out.write_all(HEADER.replace("  MS ", " FOR ").as_bytes())?,
             Format::Table => self.out.write_all(HEADER.as_bytes())?,
             Format::Json => write!(self.out, "{{\"schema\": {SCHEMA}, \"items\": [")?,
             Format::Csv => output::csv_titles::<ExchangeView>(&mut self.out)?,
@@ -69,7 +77,7 @@ const HEADER: &str =
     "TIME             STATUS       MS   REQUEST  RESPONSE  CLIENT                 API                  CALL\n";
 
 /// One line for people: what does not fit its column pushes the rest to the right, so that nothing is cut.
-fn text(exchange: &ExchangeView) -> String {
+fn text(exchange: &ExchangeView, ongoing: bool) -> String {
     let size = |bytes: Option<u64>, complete: bool| match bytes {
         Some(bytes) if complete => table::bytes(bytes),
         Some(bytes) => format!("{}…", table::bytes(bytes)),
@@ -89,37 +97,63 @@ fn text(exchange: &ExchangeView) -> String {
             size(response.or(exchange.response_body_bytes), exchange.response_complete),
         ),
     };
+    // The last byte says little of what is idle and goes on.
+    let lasted = if ongoing { table::since(&exchange.start) } else { table::milliseconds(exchange.duration_ms) };
     let line = format!(
-        "{:15}  {:>6} {:>8} {request:>9} {response:>9}  {:21}  {:19}  {call}{}",
+        "{:15}  {:>6} {lasted:>8} {request:>9} {response:>9}  {:21}  {:19}  {call}{}",
         exchange.start.get(11..26).unwrap_or(&exchange.start),
         exchange.status.map_or_else(|| "-".to_owned(), |status| status.to_string()),
-        table::milliseconds(exchange.duration_ms),
         exchange.client,
         exchange.api,
-        more(exchange),
+        more(exchange, ongoing),
     );
     format!("{}\n", terminal_safe(&line))
 }
 
 /// What there is besides request and response, in brackets.
-fn more(exchange: &ExchangeView) -> String {
+fn more(exchange: &ExchangeView, ongoing: bool) -> String {
     let known = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
     let mut parts = Vec::new();
     if let Some(grpc) = &exchange.grpc {
         let (asked, answered) = (known(grpc.request_messages), known(grpc.response_messages));
-        let status = exchange.grpc_status.map_or_else(|| "?".to_owned(), |status| status.to_string());
-        parts.push(format!("gRPC status {status}, messages {asked} > {answered} <"));
+        let status = exchange.grpc_status.map_or_else(|| "status ?".to_owned(), grpc_status);
+        parts.push(format!("gRPC {status}, messages {asked} from client, {answered} from server"));
     }
     if let Some(events) = exchange.events {
-        parts.push(format!("{events} events"));
+        parts.push(format!("{events} {}", if events == 1 { "event" } else { "events" }));
     }
-    if exchange.running.is_some() {
+    if exchange.running.is_some() && !ongoing {
         parts.push("goes on".to_owned());
     }
     if let Some(session) = &exchange.session {
         parts.push(said(session));
     }
     if parts.is_empty() { String::new() } else { format!("  [{}]", parts.join(", ")) }
+}
+
+/// The number and the name of a gRPC status, as in gRPC's `statuscodes.md`.
+fn grpc_status(code: u32) -> String {
+    const NAMES: [&str; 17] = [
+        "OK",
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    ];
+    let name = usize::try_from(code).ok().and_then(|code| NAMES.get(code));
+    name.map_or_else(|| format!("status {code}"), |name| format!("{code} {name}"))
 }
 
 fn said(session: &SessionView) -> String {
@@ -134,7 +168,7 @@ fn said(session: &SessionView) -> String {
         None => String::new(),
     };
     let (asked, answered) = (session.client.messages(), session.server.messages());
-    format!("websocket messages {asked} > {answered} <{closed}{unknown}")
+    format!("websocket, messages {asked} from client, {answered} from server{closed}{unknown}")
 }
 
 fn close(by: &str, code: Option<u16>) -> String {

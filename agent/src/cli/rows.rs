@@ -64,6 +64,9 @@ impl Row for EndpointView {
     fn cells(&self) -> Vec<String> {
         let class = |name: &str| self.by_class.get(name).copied().unwrap_or_default().to_string();
         let latency = |ms: Option<f64>| ms.map_or_else(|| "-".to_owned(), table::milliseconds);
+        // While none of its calls is over no answer has a size yet.
+        let none_ended = self.latency_ms_p50.is_none() && self.response_bytes_max == 0;
+        let largest = if none_ended { "-".to_owned() } else { table::bytes(self.response_bytes_max) };
         let ways = self.by_auth.keys().map(String::as_str).collect::<Vec<_>>().join(",");
         vec![
             self.api.clone(),
@@ -78,7 +81,7 @@ impl Row for EndpointView {
             if ways.is_empty() { "-".to_owned() } else { ways },
             latency(self.latency_ms_p50),
             latency(self.latency_ms_p99),
-            table::bytes(self.response_bytes_max),
+            largest,
             self.last.as_deref().map_or_else(|| "never".to_owned(), table::ago),
         ]
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::ask::AgentArg;
 use super::exchanges::Exchanges;
 use super::output::Format;
+use super::say;
 use crate::view::Board;
 
 /// Exchanges that go on for longer than a second, and each WebSocket and tunnel: how far they are, the longest first.
@@ -27,11 +28,15 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let mut exchanges = Exchanges::new(std::io::stdout().lock(), args.output);
-    for running in args.agent.list("/v1/running", Board::running_views)? {
-        if args.api.as_ref().is_none_or(|api| *api == running.api) {
-            exchanges.write(&running)?;
-        }
+    let mut all = args.agent.list("/v1/running", Board::running_views)?;
+    all.retain(|running| args.api.as_ref().is_none_or(|api| *api == running.api));
+    if all.is_empty() && args.output == Format::Table {
+        say("nothing goes on for longer than a second now");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut exchanges = Exchanges::ongoing(std::io::stdout().lock(), args.output);
+    for running in &all {
+        exchanges.write(running)?;
     }
     exchanges.finish()?;
     Ok(ExitCode::SUCCESS)

@@ -121,12 +121,15 @@ fn seen(screen: &mut String, status: &StatusView) {
         severities(&counts.findings)
     );
     let also = [
+        (counts.running, "exchanges or WebSockets that go on now (apiscope running)"),
+        (counts.sessions, "WebSockets, tunnels and the like that ended"),
         (counts.tls_unobserved_flows, "TLS connections that cannot be read"),
         (status.core.probed, "calls of paths that are no endpoint (404 and the like)"),
         (status.core.halves, "exchanges of which one half was not seen"),
         (counts.ambiguous_framing, "messages with ambiguous framing"),
         (status.core.flows_evicted, "connections given up because there were too many"),
         (status.core.overflowed + counts.rows_over_bound, "calls or rows past a bound of memory"),
+        (counts.running_over_bound, "times that what goes on was past a bound of memory"),
         (counts.watch_dropped, "lines missed by slow `watch` readers"),
     ];
     let also: Vec<_> =

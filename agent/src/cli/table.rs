@@ -72,10 +72,25 @@ pub(crate) fn ago(at: &str) -> String {
     let seconds = jiff::Timestamp::now().as_second() - at_time.as_second();
     match seconds {
         ..-1 => at.to_owned(),
-        -1..=119 => format!("{}s", seconds.max(0)),
+        -1..172_800 => span(seconds),
+        _ => at.get(..10).unwrap_or(at).to_owned(),
+    }
+}
+
+/// For how long what began at this RFC 3339 time has gone on; `?` where that is in the future.
+pub(crate) fn since(began: &str) -> String {
+    let began = began.parse::<jiff::Timestamp>();
+    let seconds = began.map(|began| jiff::Timestamp::now().as_second() - began.as_second());
+    seconds.ok().filter(|seconds| *seconds >= -1).map_or_else(|| "?".to_owned(), span)
+}
+
+/// A time of so many seconds, in the unit that suits it.
+fn span(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{}s", seconds.max(0)),
         120..7_200 => format!("{}m", seconds / 60),
         7_200..172_800 => format!("{}h", seconds / 3_600),
-        _ => at.get(..10).unwrap_or(at).to_owned(),
+        _ => format!("{}d", seconds / 86_400),
     }
 }
 

@@ -10,6 +10,8 @@ use crate::view::WatchLine;
 
 /// Each exchange as it ends, until Ctrl-C or until the agent stops.
 ///
+/// One that goes on for longer than a second is also told of then, and again at its end; a WebSocket with its handshake, and at its end.
+///
 /// A reader that does not keep up misses exchanges and is told how many; the agent never waits for it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

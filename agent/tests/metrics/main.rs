@@ -4,6 +4,7 @@
 #![expect(clippy::float_cmp, reason = "counts below 2^53 are exact")]
 
 mod made;
+mod running;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -86,7 +87,7 @@ fn coverage() -> Coverage {
 }
 
 /// The value of the one series that begins so.
-fn value(text: &str, series: &str) -> f64 {
+pub(crate) fn value(text: &str, series: &str) -> f64 {
     let line = text.lines().find(|line| line.rsplit_once(' ').is_some_and(|(name, _)| name == series));
     let line = line.unwrap_or_else(|| panic!("{series} is not exposed"));
     line.rsplit_once(' ').and_then(|(_, value)| value.parse().ok()).expect("a number")
