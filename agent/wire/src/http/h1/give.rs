@@ -11,7 +11,7 @@ use crate::http::pairs::{Answer, Asked, StartsAt};
 use crate::http::session::Agreed;
 use crate::http::units::Units;
 use crate::http::work::{Begun, Work};
-use crate::http::{Cx, Fresh, Kind, RUNS_AFTER, TELL_EVERY, Talk, Unread};
+use crate::http::{Cx, Fresh, Kind, Odds, RUNS_AFTER, TELL_EVERY, Talk, Unread};
 use crate::input::{ExchangeId, Origin, Side};
 use crate::time::Timestamp;
 
@@ -126,7 +126,7 @@ impl Reader {
                 let mut odds = head.odds.union(fields.of_interim(head.version));
                 odds.add_if(folded, AmbiguityKind::Folded);
                 odds.add_if(self.led, AmbiguityKind::EmptyLine);
-                cx.all_ambiguous(talk.pairs.current(), self.side, odds);
+                self.tell_odds(talk.pairs.current(), odds, cx);
                 return None;
             }
             Start::Response { status } => {
@@ -144,7 +144,7 @@ impl Reader {
         if let Some(Fault::Line(kind)) = fault {
             odds.add(kind);
         }
-        cx.all_ambiguous(index, self.side, odds);
+        self.tell_odds(index, odds, cx);
         cx.counters.malformed_heads += u64::from(matches!(fault, Some(Fault::Line(_))) || framing == Framing::Unknown);
         let framing = if fault.is_some() { Framing::Unknown } else { framing };
         let Fields { expects, units, is_coded, .. } = fields;
@@ -153,11 +153,18 @@ impl Reader {
     }
 
     /// Whether the message at hand is a guess: in step again where a turn is proven; a guess where its place was only looked for.
-    fn is_guess(&self) -> bool {
+    pub(crate) fn is_guess(&self) -> bool {
         match self.starts {
             Fresh::Turn | Fresh::Held => false,
             Fresh::Guess => self.guessed || matches!(self.state, State::Head(Some(_))),
             Fresh::No => self.guessed,
+        }
+    }
+
+    /// Of what only may be a head nothing is said: it may lie in a body, and who sent it is not to blame.
+    fn tell_odds(&self, index: u32, odds: Odds, cx: &mut Cx<'_>) {
+        if !self.guessed {
+            cx.all_ambiguous(index, self.side, odds);
         }
     }
 
@@ -172,7 +179,7 @@ impl Reader {
                     talk.pairs.break_client();
                 }
                 let looked_for = matches!(self.state, State::Head(Some(_)));
-                if status != REQUEST_TIMEOUT && !looked_for {
+                if status != REQUEST_TIMEOUT && !looked_for && self.in_order {
                     talk.pairs.remember_unasked(index, cx.at);
                 }
                 (index, Asked::Unknown)

@@ -44,6 +44,8 @@ pub(crate) struct Reader {
     led: bool,
     /// When the message at hand began, no request waited, nor was the head of one half there.
     pub(crate) unawaited: bool,
+    /// When the message at hand began, the order of requests and responses was proven.
+    pub(crate) in_order: bool,
     /// That a message began where it was taken to begin was a guess: so are all that follow it.
     guessed: bool,
     /// The message at hand, unless it was given in place.
@@ -72,6 +74,7 @@ impl Reader {
             starts: Fresh::No,
             led: false,
             unawaited: false,
+            in_order: false,
             guessed: false,
             work: None,
         }
@@ -212,8 +215,8 @@ impl Reader {
         if self.work.is_none() {
             self.starts = fresh;
             self.led = false;
-            self.unawaited =
-                talk.pairs.is_idle() && !(talk.half_asked.is_some() && talk.pairs.is_proven() && !talk.client_gap);
+            self.in_order = talk.pairs.is_proven() && !talk.client_gap;
+            self.unawaited = talk.pairs.is_idle() && !(talk.half_asked.is_some() && self.in_order);
         }
         let mut lead = 0;
         let mut rest = data;
@@ -401,8 +404,11 @@ impl Reader {
         self.refuse(Unread::Malformed, talk, cx);
     }
 
-    /// Tells of an ambiguity that belongs to no message.
+    /// Tells of an ambiguity that belongs to no message; unless it only may be where a message begins.
     fn tell_unread(&self, kind: AmbiguityKind, talk: &Talk, cx: &mut Cx<'_>) {
+        if self.is_guess() {
+            return;
+        }
         let index = match self.side {
             Side::Client => talk.pairs.coming(),
             Side::Server => talk.pairs.current(),
