@@ -75,7 +75,8 @@ fn of_copies_that_differ_the_kernels_is_read_or_they_are_in_doubt() {
                 doubted += 1;
                 as_read += u32::from(same);
                 as_model += u32::from([true, false].iter().any(|joins| schedule.received(*joins) == given));
-                assert!(!read.complete, "schedule {seed}");
+                // A copy that comes after a message was given leaves it as it is: the kernel had given it, too.
+                assert!(!read.complete || same, "schedule {seed}");
             } else if same && read.complete {
                 sure += 1;
             } else {

@@ -9,7 +9,7 @@
 
 mod report;
 
-use crate::{bpf, build, interrupt::Interrupt, paths, process};
+use crate::{bpf, build, interrupt::Interrupt, paths, process, time};
 use anyhow::{Context, Result, bail};
 use report::Outcome;
 use std::{
@@ -46,7 +46,7 @@ pub(crate) struct Args {
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     /// Time for all of them together, each an equal share: such as 90s, 30m, 8h.
-    #[arg(long = "for", default_value = "1h", value_name = "TIME", value_parser = time)]
+    #[arg(long = "for", default_value = "1h", value_name = "TIME", value_parser = time::parse)]
     time: Duration,
 }
 
@@ -74,19 +74,6 @@ pub(crate) fn run(args: &Args, way: Option<bpf::Way>) -> Result<()> {
         bail!("{broken} of {} targets broke: see above", outcomes.len());
     }
     Ok(())
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no time: write a number and s, m or h, such as 30m");
-    let unit = text.char_indices().last().map(|(at, unit)| (text.split_at(at).0, unit));
-    let (number, seconds) = match unit {
-        Some((number, 's')) => (number, 1),
-        Some((number, 'm')) => (number, 60),
-        Some((number, 'h')) => (number, 3600),
-        _ => return Err(wrong()),
-    };
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
 }
 
 fn folder() -> PathBuf {
@@ -204,18 +191,4 @@ fn smaller(bin: &Path, target: &str, crash: &Path) -> PathBuf {
 
 fn listed(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_have_units() {
-        assert_eq!(time("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(time("8h"), Ok(Duration::from_hours(8)));
-        for wrong in ["", "9", "m", "-1m", "1d", "99999999999999999999s", "5000000000000000h", "1é"] {
-            assert!(time(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -21,6 +21,7 @@ mod run;
 mod setup;
 mod test;
 mod tidy;
+mod time;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

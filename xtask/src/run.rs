@@ -1,6 +1,6 @@
 //! `cargo xtask run`: builds the agent and starts it on this host's own traffic; `--demo` adds a sample API and a client.
 
-use crate::{bpf, build, children::Running, demo, interrupt::Interrupt, paths, process, setup};
+use crate::{bpf, build, children::Running, demo, interrupt::Interrupt, paths, process, setup, time};
 use anyhow::{Context, Result, bail};
 use std::{
     fs,
@@ -17,7 +17,7 @@ pub(crate) struct Args {
     #[arg(long)]
     demo: bool,
     /// End by itself after so long, such as 20s or 5m.
-    #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
+    #[arg(long = "for", value_name = "TIME", value_parser = time::parse)]
     time: Option<Duration>,
     /// Build the agent with optimisation.
     #[arg(long)]
@@ -161,30 +161,6 @@ impl Agent {
     }
 }
 
-/// `20s`, `5m`, `20`.
-fn parse_time(text: &str) -> Result<Duration, String> {
-    let (number, unit) = match text.strip_suffix('m') {
-        Some(number) => (number, 60),
-        None => (text.strip_suffix('s').unwrap_or(text), 1),
-    };
-    let number: u32 = number.parse().map_err(|_| "a number of seconds or minutes, such as 20s or 5m".to_owned())?;
-    Ok(Duration::from_secs(u64::from(number) * unit))
-}
-
 const TICK: Duration = Duration::from_millis(200);
 const READY_WITHIN: Duration = Duration::from_secs(20);
 const LOG_LINES: usize = 20;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_or_refused() {
-        assert_eq!(parse_time("20s"), Ok(Duration::from_secs(20)));
-        assert_eq!(parse_time("2m"), Ok(Duration::from_mins(2)));
-        assert_eq!(parse_time("7"), Ok(Duration::from_secs(7)));
-        assert!(parse_time("soon").is_err());
-        assert!(parse_time("-1s").is_err());
-    }
-}
