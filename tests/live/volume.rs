@@ -35,7 +35,7 @@ fn a_download_of_a_gibibyte_copies_less_than_a_mebibyte_and_its_size_is_exact() 
         "/dev/null",
         &format!("{}/files/huge.bin", nginx.url(namespace.inside.0)),
     ]));
-    let seen = watch.wait(nginx.port, 1);
+    let seen = watch.wait_for_ended(nginx.port, 1);
     assert_eq!(seen.len(), 1, "{seen:?}");
     assert_eq!(seen[0]["response_body_bytes"].as_u64(), Some(GIB), "{}", seen[0]);
     assert_eq!(seen[0]["response_complete"], Value::Bool(true), "{}", seen[0]);

@@ -159,6 +159,17 @@ impl Watch {
         std::thread::sleep(Duration::from_millis(500));
         self.exchanges(port)
     }
+
+    /// As [`Self::wait`], of those that have ended: one that takes long is told while it runs, too.
+    pub fn wait_for_ended(&self, port: u16, count: usize) -> Vec<Value> {
+        let ended = || self.exchanges(port).into_iter().filter(|row| row.get("running").is_none()).collect::<Vec<_>>();
+        let end = std::time::Instant::now() + Duration::from_secs(20);
+        while ended().len() < count && std::time::Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        ended()
+    }
 }
 
 /// The lines of a JSON lines text whose server port is `port`; a last line that is still being written is left out.

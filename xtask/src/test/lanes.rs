@@ -1,13 +1,16 @@
-//! The test binaries in two lanes at once: those that mostly wait, for receivers to come back and alerts to end, beside those
-//! that compute.
+//! The test binaries: first those that touch nobody else, the one that mostly waits beside those that compute; then, alone and one
+//! after the other, those that watch this host's traffic, for they would see that of the others.
 
 use crate::process;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::{path::PathBuf, process::Stdio, thread};
 
-/// The integration tests that wait more than they compute.
-const WAITING: [&str; 2] = ["oncall", "receivers"];
+/// The integration test that waits more than it computes: for receivers to come back.
+const WAITING: &str = "receivers";
+
+/// The integration tests whose agent watches the whole host.
+const WATCHING: [&str; 5] = ["leaks", "live", "live_capture", "metrics", "oncall"];
 
 /// One test binary, as cargo built it.
 struct Binary {
@@ -19,10 +22,13 @@ struct Binary {
 
 /// Builds all tests of the workspace and runs them; every failing binary is named at the end.
 pub(super) fn run() -> Result<()> {
-    let (waiting, working): (Vec<_>, Vec<_>) =
-        build()?.into_iter().partition(|binary| WAITING.contains(&&*binary.name));
-    if waiting.len() != WAITING.len() {
-        bail!("the tests {WAITING:?} were not all built: bring the list in xtask/src/test/lanes.rs up to date");
+    let (watching, others): (Vec<_>, Vec<_>) =
+        build()?.into_iter().partition(|binary| WATCHING.contains(&&*binary.name));
+    let (waiting, working): (Vec<_>, Vec<_>) = others.into_iter().partition(|binary| binary.name == WAITING);
+    if watching.len() != WATCHING.len() || waiting.len() != 1 {
+        bail!(
+            "not all of {WAITING} and {WATCHING:?} were built: bring the lists in xtask/src/test/lanes.rs up to date"
+        );
     }
     let beside = thread::spawn(move || -> Result<Vec<String>> {
         let mut failed = Vec::new();
@@ -39,13 +45,9 @@ pub(super) fn run() -> Result<()> {
         }
         Ok(failed)
     });
-    let mut failed = Vec::new();
-    for binary in &working {
-        eprintln!("\n     Running {}", binary.executable.display());
-        let status = binary.command().status().with_context(|| binary.start_failed())?;
-        failed.extend((!status.success()).then(|| binary.name.clone()));
-    }
+    let mut failed = one_by_one(&working)?;
     failed.extend(beside.join().map_err(|_| anyhow::anyhow!("the waiting tests' lane ended by a defect"))??);
+    failed.extend(one_by_one(&watching)?);
     if process::run(process::command("cargo").args(["test", "--quiet", "--workspace", "--doc"])).is_err() {
         failed.push("doc tests".into());
     }
@@ -53,6 +55,17 @@ pub(super) fn run() -> Result<()> {
         bail!("these tests failed: {}. One alone: cargo test --workspace --test NAME", failed.join(", "));
     }
     Ok(())
+}
+
+/// Runs them, output straight to the terminal. The names of those that failed.
+fn one_by_one(binaries: &[Binary]) -> Result<Vec<String>> {
+    let mut failed = Vec::new();
+    for binary in binaries {
+        eprintln!("\n     Running {}", binary.executable.display());
+        let status = binary.command().status().with_context(|| binary.start_failed())?;
+        failed.extend((!status.success()).then(|| binary.name.clone()));
+    }
+    Ok(failed)
 }
 
 impl Binary {

@@ -17,6 +17,8 @@
 //!   such request is the first that is paired. One that was seen to pipeline must send [`CLEAN_AFTER_PIPELINING`] such
 //!   requests one after the other first.
 
+use std::num::NonZeroU32;
+
 use smallvec::SmallVec;
 
 use crate::time::Timestamp;
@@ -78,25 +80,36 @@ enum Early {
     None,
     /// It may answer another request.
     Unpaired,
-    /// It answers the request, whose index this is.
-    Paired(u32),
+    /// It answers the request.
+    Paired,
+}
+
+/// What is known of the order of requests and responses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Order {
+    /// The next answer is to the next request.
+    #[default]
+    Proven,
+    /// In step, but no exchange is over yet that shows it: joined late, or in step again.
+    Fragile,
+    /// Requests from here on can't be paired.
+    Broken,
 }
 
 /// The order of a connection's requests and responses.
 #[derive(Debug, Default)]
 pub(crate) struct Pairs {
-    /// The request to which the server has last said 100 (Continue).
-    continued: Option<u32>,
+    /// The request to which the server has last said 100 (Continue): its index and one, which takes no more room.
+    continued: Option<NonZeroU32>,
     next_index: u32,
     waiting: SmallVec<[Waiting; 2]>,
     /// A response came while the head of a request was half sent: the request waits for none.
     early: Early,
-    /// Requests from here on can't be paired.
-    broken: bool,
+    /// The index of that response, if it is paired.
+    early_index: u32,
+    order: Order,
     /// Responses may be missing from here on.
     server_gap: bool,
-    /// In step, but no exchange is over yet that shows it: joined late, or in step again.
-    fragile: bool,
     /// Clean requests still to come until the client is trusted not to pipeline.
     distrust: u8,
     /// A response without request, not proven until the client's next byte.
@@ -106,7 +119,7 @@ pub(crate) struct Pairs {
 impl Pairs {
     /// The client's stream was joined late.
     pub(crate) fn join(&mut self) {
-        self.fragile = true;
+        self.order = Order::Fragile;
         self.unasked = None;
     }
 
@@ -122,10 +135,10 @@ impl Pairs {
         let index = match std::mem::take(&mut self.early) {
             Early::None => self.take_index(),
             Early::Unpaired => return (self.take_index(), false),
-            Early::Paired(index) => return (index, false),
+            Early::Paired => return (self.early_index, false),
         };
         self.judge(start);
-        if self.broken {
+        if self.order == Order::Broken {
             return (index, false);
         }
         if self.waiting.len() >= waiting_max {
@@ -138,7 +151,7 @@ impl Pairs {
 
     /// What the start of a request says on the order.
     fn judge(&mut self, start: StartsAt) {
-        let in_doubt = self.broken || self.server_gap;
+        let in_doubt = self.order == Order::Broken || self.server_gap;
         if start != StartsAt::Anywhere {
             self.distrust = self.distrust.saturating_sub(1);
         } else if in_doubt || !self.waiting.is_empty() {
@@ -146,10 +159,9 @@ impl Pairs {
         }
         if in_doubt && start == StartsAt::CleanTurn && self.distrust == 0 {
             self.waiting.clear();
-            self.broken = false;
             self.server_gap = false;
-            self.fragile = true;
-        } else if self.fragile && !self.waiting.is_empty() {
+            self.order = Order::Fragile;
+        } else if self.order == Order::Fragile && !self.waiting.is_empty() {
             self.break_client();
             self.waiting.clear();
         }
@@ -164,16 +176,18 @@ impl Pairs {
             self.waiting.clear();
         }
         if !self.waiting.is_empty() && !unawaited {
-            self.fragile = false;
+            if self.order == Order::Fragile {
+                self.order = Order::Proven;
+            }
             return Answer::To(self.waiting.remove(0));
         }
-        if self.broken {
+        if self.order == Order::Broken {
             return Answer::Unpaired(self.take_index());
         }
         let index = self.take_index();
         match half_asked {
-            Some(asked) if !gap && !self.fragile && !unawaited && self.early == Early::None => {
-                self.early = Early::Paired(index);
+            Some(asked) if !gap && self.order == Order::Proven && !unawaited && self.early == Early::None => {
+                (self.early, self.early_index) = (Early::Paired, index);
                 return Answer::To(Waiting { index, asked, switches: false });
             }
             Some(_) if self.early == Early::None => self.early = Early::Unpaired,
@@ -184,7 +198,7 @@ impl Pairs {
 
     /// Remembers a response that no request asked for, until it is proven that no request was missed.
     pub(crate) fn remember_unasked(&mut self, index: u32, at: Timestamp) {
-        if !self.broken && !self.fragile && self.early == Early::None && self.unasked.is_none() {
+        if self.order == Order::Proven && self.early == Early::None && self.unasked.is_none() {
             self.unasked = Some(Box::new((index, at)));
         }
     }
@@ -203,8 +217,7 @@ impl Pairs {
     fn break_order(&mut self) -> bool {
         self.unasked = None;
         self.early = Early::None;
-        self.fragile = false;
-        !std::mem::replace(&mut self.broken, true)
+        std::mem::replace(&mut self.order, Order::Broken) != Order::Broken
     }
 
     /// Bytes of the server that could hold a response are missing or can't be read.
@@ -214,7 +227,7 @@ impl Pairs {
 
     /// Whether the order is proven: the next answer is to the next request.
     pub(crate) fn is_proven(&self) -> bool {
-        !self.broken && !self.fragile && !self.server_gap
+        self.order == Order::Proven && !self.server_gap
     }
 
     /// Whether no request waits.
@@ -224,22 +237,22 @@ impl Pairs {
 
     /// Whether a response would find no request although the order is proven.
     pub(crate) fn nobody_waits(&self) -> bool {
-        self.waiting.is_empty() && !self.broken
+        self.waiting.is_empty() && self.order != Order::Broken
     }
 
     /// The server has said 100 (Continue): the client sends the body that it announced, whatever the final response is.
     pub(crate) fn told_to_continue(&mut self) {
-        self.continued = Some(self.current());
+        self.continued = NonZeroU32::new(self.current().wrapping_add(1));
     }
 
     /// Whether the server has said 100 to a request.
     pub(crate) fn was_continued(&self, index: u32) -> bool {
-        self.continued == Some(index)
+        self.continued.is_some_and(|continued| continued.get() == index.wrapping_add(1))
     }
 
     /// Whether the final response to a request has begun.
     pub(crate) fn was_answered(&self, index: u32) -> bool {
-        !self.broken && !self.waiting.iter().any(|waiting| waiting.index == index)
+        self.order != Order::Broken && !self.waiting.iter().any(|waiting| waiting.index == index)
     }
 
     /// Whether a request waits that may end HTTP/1 on this connection.
