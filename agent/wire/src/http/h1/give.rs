@@ -5,7 +5,7 @@ use crate::event::{
 };
 use crate::http::h1::framing::{Fields, Framing};
 use crate::http::h1::head::{self, Fault, Head, HeaderVec};
-use crate::http::h1::{Chunks, Reader, State, chunked, request, switch};
+use crate::http::h1::{Awaited, Chunks, Reader, State, chunked, request, switch};
 use crate::http::h2::Connection;
 use crate::http::pairs::{Answer, Asked, StartsAt};
 use crate::http::session::Agreed;
@@ -171,7 +171,7 @@ impl Reader {
     fn answer(&mut self, status: u16, talk: &mut Talk, cx: &mut Cx<'_>) -> (u32, Asked) {
         // No server switches before it has read the request.
         let half_asked = talk.half_asked.filter(|_| !talk.client_gap && status != 101);
-        match talk.pairs.response(self.unawaited, half_asked) {
+        match talk.pairs.response(self.awaited != Awaited::Yes, half_asked) {
             Answer::To(waiting) => (waiting.index, waiting.asked),
             Answer::Unpaired(index) => {
                 cx.counters.unpaired_responses += 1;
@@ -179,7 +179,7 @@ impl Reader {
                     talk.pairs.break_client();
                 }
                 let looked_for = matches!(self.state, State::Head(Some(_)));
-                if status != REQUEST_TIMEOUT && !looked_for && self.in_order {
+                if status != REQUEST_TIMEOUT && !looked_for && self.awaited == Awaited::No {
                     talk.pairs.remember_unasked(index, cx.at);
                 }
                 (index, Asked::Unknown)

@@ -42,14 +42,23 @@ pub(crate) struct Reader {
     pub(crate) starts: Fresh,
     /// Empty lines came before the message at hand.
     led: bool,
-    /// When the message at hand began, no request waited, nor was the head of one half there.
-    pub(crate) unawaited: bool,
-    /// When the message at hand began, the order of requests and responses was proven.
-    pub(crate) in_order: bool,
+    /// Whether the message at hand was waited for when it began, if it is a response.
+    pub(crate) awaited: Awaited,
     /// That a message began where it was taken to begin was a guess: so are all that follow it.
     guessed: bool,
     /// The message at hand, unless it was given in place.
     work: Option<Box<Work>>,
+}
+
+/// Whether a response was waited for when it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// By a request, or by one whose head was half there.
+    Yes,
+    /// By none.
+    No,
+    /// By none that is known; one may have been missed.
+    Unknown,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,8 +82,7 @@ impl Reader {
             state: State::Head(None),
             starts: Fresh::No,
             led: false,
-            unawaited: false,
-            in_order: false,
+            awaited: Awaited::Yes,
             guessed: false,
             work: None,
         }
@@ -215,8 +223,12 @@ impl Reader {
         if self.work.is_none() {
             self.starts = fresh;
             self.led = false;
-            self.in_order = talk.pairs.is_proven() && !talk.client_gap;
-            self.unawaited = talk.pairs.is_idle() && !(talk.half_asked.is_some() && self.in_order);
+            self.awaited = match talk.pairs.is_proven() && !talk.client_gap {
+                _ if !talk.pairs.is_idle() => Awaited::Yes,
+                true if talk.half_asked.is_some() => Awaited::Yes,
+                true => Awaited::No,
+                false => Awaited::Unknown,
+            };
         }
         let mut lead = 0;
         let mut rest = data;
