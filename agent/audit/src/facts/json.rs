@@ -47,7 +47,7 @@ pub(crate) struct Place<'w, 'a> {
 
 impl<'a> Place<'_, 'a> {
     fn levels(&self) -> impl Iterator<Item = &Level<'a>> {
-        self.outer.iter().skip(1).chain([self.inner])
+        self.outer.iter().chain([self.inner]).filter(|level| level.kind != Kind::Body)
     }
 
     /// The member's name, escapes not undone; of an array's element the name of the array. Empty where there is none.
@@ -77,7 +77,8 @@ impl<'a> Place<'_, 'a> {
         for level in self.levels() {
             match level.kind {
                 Kind::Array => pointer.push_str("/-"),
-                Kind::Object | Kind::Body => push_name(&mut pointer, level.key),
+                Kind::Body => {}
+                Kind::Object => push_name(&mut pointer, level.key),
             }
             if pointer.len() > POINTER_MAX {
                 pointer.push_str("/…");
