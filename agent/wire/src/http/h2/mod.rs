@@ -14,8 +14,7 @@ mod session;
 mod settings;
 mod statics;
 mod stream;
-
-use std::collections::BTreeMap;
+mod table;
 
 use crate::event::Event;
 use crate::http::session::Talked;
@@ -27,6 +26,7 @@ use search::Search;
 use session::Tally;
 use settings::Settings;
 pub(crate) use stream::Part;
+use table::Table;
 
 /// Streams known at a time; past it the oldest is given as it is. Servers allow 100 to 250 (RFC 9113 §6.5.2 asks for at least 100).
 const STREAMS_MAX: usize = 512;
@@ -162,7 +162,7 @@ impl Stream {
 pub(crate) struct Connection {
     client: Half,
     server: Half,
-    streams: BTreeMap<u32, Stream>,
+    streams: Table,
     /// Bytes of sessions since they were last accounted for.
     tally: Tally,
     /// Something that runs may have to be told of.
@@ -175,7 +175,7 @@ impl Connection {
         Self {
             client: Half::new(Frames::with_preface(), Decoder::new(), Place::Known),
             server: Half::new(Frames::default(), Decoder::new(), Place::Known),
-            streams: BTreeMap::new(),
+            streams: Table::default(),
             tally: Tally::default(),
             is_news: false,
         }
@@ -312,7 +312,7 @@ impl Connection {
         let body = bytes.get(..usize::try_from(half.data_left).unwrap_or(usize::MAX)).unwrap_or(bytes);
         half.data_left -= u32::try_from(body.len()).unwrap_or(half.data_left);
         self.is_news = true;
-        let Some(stream) = self.streams.get_mut(&stream) else { return };
+        let Some(stream) = self.streams.get_mut(stream) else { return };
         match stream.way(side) {
             Way::Open(part) => {
                 part.heard(cx.at, cx.doubt);
@@ -384,7 +384,7 @@ impl Connection {
             Side::Client => &mut self.client,
             Side::Server => &mut self.server,
         };
-        let Some(stream) = self.streams.get_mut(&of.stream) else { return };
+        let Some(stream) = self.streams.get_mut(of.stream) else { return };
         let way = stream.way(side);
         if matches!(way, Way::None) {
             let mut part = cx.pool.take_part();
@@ -443,11 +443,11 @@ impl Connection {
 
     /// A stream's first frame of fields. The server's may be the first that is seen, on a connection joined late.
     fn open_stream(&mut self, side: Side, id: u32, talk: &mut Talk, cx: &mut Cx<'_>) {
-        if self.streams.contains_key(&id) {
+        if self.streams.contains(id) {
             return;
         }
         if self.streams.len() >= STREAMS_MAX
-            && let Some(oldest) = self.streams.keys().next().copied()
+            && let Some(oldest) = self.streams.oldest()
         {
             cx.counters.streams_evicted += 1;
             self.lose_units(oldest, Side::Client);
@@ -466,7 +466,7 @@ impl Connection {
 
     /// A direction of a stream ends. The stream is forgotten when both have.
     fn end_way(&mut self, side: Side, id: u32, ended: bool, cx: &mut Cx<'_>) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(id) else { return };
         let index = stream.index;
         match std::mem::replace(stream.way(side), Way::Over) {
             Way::Open(part) => {
@@ -487,7 +487,7 @@ impl Connection {
                 let exchange = cx.exchange(index);
                 (cx.emit)(Event::Over(exchange, cx.at));
             }
-            self.streams.remove(&id);
+            self.streams.remove(id);
         }
     }
 
@@ -499,9 +499,11 @@ impl Connection {
 
     /// The place in the frames of a side is lost: what is under way there may have ended unseen.
     fn lose_step(&mut self, side: Side, cx: &mut Cx<'_>) {
-        for (_, session) in self.streams.iter_mut().filter_map(|(id, stream)| Some((id, stream.session.as_mut()?))) {
-            session.lose(side, cx);
-        }
+        self.streams.for_each_mut(|stream| {
+            if let Some(session) = &mut stream.session {
+                session.lose(side, cx);
+            }
+        });
         for id in self.forget_place(side, cx) {
             self.lose_units(id, side);
             match side {
@@ -524,13 +526,13 @@ impl Connection {
         let is_open = |stream: &Stream| {
             stream.session.is_none() && (side == Side::Server || !matches!(stream.request, Way::Over))
         };
-        self.streams.iter().filter(|(_, stream)| is_open(stream)).map(|(id, _)| *id).collect()
+        self.streams.iter().filter(|(_, stream)| is_open(stream)).map(|(id, _)| id).collect()
     }
 
     /// A stream's id is never used again, so a response that comes after a hole still answers its request. It is waited for
     /// until the next hole: it may as well lie in this one.
     fn may_be_answered(&mut self, id: u32) -> bool {
-        let waiting = self.streams.get_mut(&id).filter(|stream| matches!(stream.response, Way::None));
+        let waiting = self.streams.get_mut(id).filter(|stream| matches!(stream.response, Way::None));
         waiting.is_some_and(|stream| !std::mem::replace(&mut stream.is_doubted, true))
     }
 
@@ -554,7 +556,7 @@ impl Connection {
         };
         let body = u64::from(half.data_left).min(n);
         half.data_left -= u32::try_from(body).unwrap_or(half.data_left);
-        let Some(stream) = self.streams.get_mut(&frame.stream) else { return };
+        let Some(stream) = self.streams.get_mut(frame.stream) else { return };
         match stream.way(side) {
             Way::Open(part) => part.hole(body, hole == Hole::Lost),
             Way::Session => {

@@ -54,7 +54,7 @@ impl Connection {
 
     /// The head of a response is over: if it answers a CONNECT, both messages are, and the stream carries a session.
     pub(super) fn switch(&mut self, id: u32, cx: &mut Cx<'_>) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(id) else { return };
         let (Way::Open(request), Way::Open(response)) = (&mut stream.request, &mut stream.response) else { return };
         let is_agreed = response.has_head && response.status.is_some_and(|status| (200..300).contains(&status));
         let Some(kind) = request.asks_for().filter(|_| is_agreed) else { return };
@@ -87,7 +87,7 @@ impl Connection {
             return;
         }
         let mut is_news = false;
-        for stream in self.streams.values_mut() {
+        self.streams.for_each_mut(|stream| {
             let Stream { index, request, response, session, .. } = stream;
             for (way, side) in [(request, Side::Client), (response, Side::Server)] {
                 if let Way::Open(part) = way {
@@ -98,13 +98,13 @@ impl Connection {
                 session.tell(cx);
                 is_news |= session.is_news();
             }
-        }
+        });
         self.is_news = is_news;
     }
 
     /// How the body at hand goes on is not known.
     pub(super) fn lose_units(&mut self, id: u32, side: Side) {
-        if let Some(Way::Open(part)) = self.streams.get_mut(&id).map(|stream| stream.way(side)) {
+        if let Some(Way::Open(part)) = self.streams.get_mut(id).map(|stream| stream.way(side)) {
             part.units.lose();
         }
     }
@@ -112,14 +112,14 @@ impl Connection {
     /// All that a side had under way ends as it is.
     pub(super) fn finish_all(&mut self, side: Side, cx: &mut Cx<'_>) {
         let mut open = self.forget_place(side, cx);
-        open.extend(self.streams.iter().filter(|(_, stream)| stream.session.is_some()).map(|(id, _)| *id));
+        open.extend(self.streams.iter().filter(|(_, stream)| stream.session.is_some()).map(|(id, _)| id));
         for id in open {
             if side == Side::Client {
                 self.end_way(side, id, false, cx);
             }
         }
         if side == Side::Server {
-            while let Some(id) = self.streams.keys().next().copied() {
+            while let Some(id) = self.streams.oldest() {
                 self.reset(id, cx);
             }
         }
