@@ -6,9 +6,11 @@
 //!
 //! It judges nothing and keeps no value from traffic: detectors get a [`Sighting`]. Its one entry is [`Inventory`].
 
+mod book;
 mod entry;
 mod evidence;
 mod fold;
+mod link;
 pub(crate) mod shape;
 mod store;
 mod tree;

@@ -8,14 +8,14 @@ use apiscope_wire::Timestamp;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use super::book::{Book, Gone, Mover, template_state};
 use super::entry::Entry;
-use super::shape::{FORMAT, LEARNT, segments};
-use super::tree::{Endpoints, METHODS_MAX, SEGMENTS_MAX, Tree, Way};
-use super::{
-    DocumentState, EndpointId, EndpointRow, InventoryCounters, Sighting, TemplateState, status_proves_endpoint,
-};
+use super::link::undocumented;
+use super::shape::segments;
+use super::tree::{METHODS_MAX, SEGMENTS_MAX, Tree, Way};
+use super::{DocumentState, EndpointId, EndpointRow, InventoryCounters, Sighting, status_proves_endpoint};
 use crate::exchange::{ApiId, Exchange, Method};
-use crate::openapi::{Document, DocumentMatch, Operation};
+use crate::openapi::{Document, DocumentMatch};
 
 /// APIs found in traffic.
 pub(super) const APIS_MAX: usize = 256;
@@ -28,48 +28,37 @@ const QUIET_CALLS_MAX: u64 = 3;
 /// At most so often an API makes room.
 const EVICT_EVERY: Duration = Duration::from_secs(1);
 /// Nodes of all trees.
-const NODES_MAX: usize = 65_536;
+pub(super) const NODES_MAX: usize = 65_536;
 
 /// The endpoints of one path, by method.
-type Leaves = SmallVec<[(Method, EndpointId); 2]>;
+pub(super) type Leaves = SmallVec<[(Method, EndpointId); 2]>;
 /// A path, split.
 type Path<'a> = SmallVec<[&'a str; 12]>;
-/// An endpoint that is no more, and the one that it was joined into.
-pub(crate) type Gone = (EndpointId, Option<EndpointId>);
 
 /// Every endpoint. Owned by one thread; see the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct Inventory {
-    environment: Box<str>,
-    apis: FxHashMap<ApiId, Api>,
-    book: Book,
-    counters: InventoryCounters,
+    pub(super) environment: Box<str>,
+    pub(super) apis: FxHashMap<ApiId, Api>,
+    pub(super) book: Book,
+    pub(super) counters: InventoryCounters,
     /// When an API last had to make room.
     evicted: Timestamp,
 }
 
 /// One API: who its endpoints are.
 #[derive(Debug, Default)]
-struct Api {
-    document: Option<Arc<Document>>,
+pub(super) struct Api {
+    pub(super) document: Option<Arc<Document>>,
     /// By the document's path: operations, and undocumented methods on documented paths.
-    documented: Vec<Leaves>,
+    pub(super) documented: Vec<Leaves>,
     /// Paths that the document does not know.
-    tree: Tree,
+    pub(super) tree: Tree,
     /// Endpoints that the document does not name.
-    found: usize,
+    pub(super) found: usize,
     /// Calls, of paths that are no endpoint too.
-    calls: u64,
-    last: Timestamp,
-}
-
-/// Endpoints by id, and what has to be told of them.
-#[derive(Debug, Default)]
-struct Book {
-    entries: FxHashMap<EndpointId, Entry>,
-    dirty: Vec<EndpointId>,
-    gone: Vec<Gone>,
-    merged: u64,
+    pub(super) calls: u64,
+    pub(super) last: Timestamp,
 }
 
 impl Inventory {
@@ -91,27 +80,6 @@ impl Inventory {
             inventory.link(&api, documents.get(api.as_str()).cloned(), entries);
         }
         inventory
-    }
-
-    /// Documents came, went or changed: their APIs' endpoints are compared again. The environment stays what it was.
-    pub(crate) fn configure(&mut self, documents: &BTreeMap<Box<str>, Arc<Document>>) {
-        let mut changed: Vec<ApiId> = documents.keys().map(|name| ApiId::new(name)).collect();
-        changed.extend(self.apis.iter().filter(|(_, api)| api.document.is_some()).map(|(id, _)| id.clone()));
-        changed.sort_unstable();
-        changed.dedup();
-        for id in changed {
-            let document = documents.get(id.as_str()).cloned();
-            let known = self.apis.get(&id).and_then(|api| api.document.as_ref());
-            let same = match (known, &document) {
-                (Some(known), Some(document)) => Arc::ptr_eq(known, document),
-                (None, None) => true,
-                (Some(_), None) | (None, Some(_)) => false,
-            };
-            if !same {
-                let entries = self.book.take_api(&id);
-                self.link(&id, document, entries);
-            }
-        }
     }
 
     /// Finds, or makes, the exchange's endpoint and counts the call there. `None`: it belongs to no endpoint.
@@ -393,192 +361,11 @@ impl Inventory {
             }
         }
     }
-
-    /// (Re)builds an API from its document and the endpoints known so far.
-    fn link(&mut self, id: &ApiId, document: Option<Arc<Document>>, entries: Vec<Entry>) {
-        let calls = entries.iter().map(|entry| entry.row.calls).sum();
-        let last = entries.iter().filter_map(|entry| entry.row.last).max().unwrap_or_default();
-        let mut api = Api { document, calls, last, ..Api::default() };
-        if let Some(document) = &api.document {
-            api.documented = vec![Leaves::new(); document.paths()];
-            for operation in document.operations() {
-                let row = documented(&self.environment, id, document, operation);
-                if let Some(leaves) = api.documented.get_mut(operation.path) {
-                    leaves.push((operation.method.clone(), row.id));
-                }
-                let mut entry = Entry::new(row);
-                entry.called_state =
-                    if operation.deprecated { DocumentState::Deprecated } else { DocumentState::Documented };
-                self.book.insert(entry);
-            }
-        }
-        self.apis.insert(id.clone(), api);
-        for entry in entries {
-            self.adopt(id, entry);
-        }
-    }
-
-    /// Gives an endpoint that was known before its place beside the present document.
-    fn adopt(&mut self, id: &ApiId, mut entry: Entry) {
-        let Some(api) = self.apis.get_mut(id) else { return };
-        let (old, method) = (entry.row.id, entry.row.method.clone());
-        let path = api.document.as_ref().map(|document| document.match_path(method.as_str(), &entry.row.route));
-        let path = match path {
-            Some(DocumentMatch::Operation { path, .. } | DocumentMatch::PathOnly { path }) => Some(path),
-            Some(DocumentMatch::None) | None => None,
-        };
-        let was_only_documented = entry.row.calls == 0;
-        entry.row.owner = api.owner();
-        let leaves = path.and_then(|path| api.documented.get_mut(path));
-        if let Some(leaves) = leaves {
-            if let Some((_, known)) = leaves.iter().find(|(known, _)| *known == method) {
-                let known = *known;
-                self.book.join(known, entry);
-                if old != known {
-                    self.book.gone.push((old, Some(known)));
-                }
-                return;
-            }
-            let route = path.and_then(|path| api.document.as_ref()?.route(path)).unwrap_or_default();
-            let row = undocumented(&self.environment, id, &method, route);
-            (entry.row.route, entry.row.id) = (row.route, row.id);
-            (entry.row.document, entry.row.template) = (row.document, row.template);
-            if !was_only_documented {
-                leaves.push((method, entry.row.id));
-                api.found += 1;
-            }
-        } else {
-            let state = if api.document.is_some() { DocumentState::Undocumented } else { DocumentState::NoDocument };
-            entry.row.document = state;
-            entry.row.id = EndpointId::of(&self.environment, id, &method, &entry.row.route);
-            if !was_only_documented {
-                let (route, calls) = (entry.row.route.clone(), entry.row.calls);
-                if api.found >= API_ENDPOINTS_MAX || !api.tree.restore(&route, &method, entry.row.id, calls, NODES_MAX)
-                {
-                    self.counters.overflowed += 1;
-                    return;
-                }
-                api.found += 1;
-            }
-        }
-        if was_only_documented {
-            self.book.gone.push((old, None));
-            return;
-        }
-        let new = entry.row.id;
-        if old != new {
-            self.book.gone.push((old, Some(new)));
-        }
-        self.book.insert(entry);
-    }
 }
 
 impl Api {
     /// Who owns what the document does not name.
-    fn owner(&self) -> Option<Box<str>> {
+    pub(super) fn owner(&self) -> Option<Box<str>> {
         self.document.as_ref()?.owner.clone()
     }
-}
-
-impl Book {
-    fn insert(&mut self, entry: Entry) {
-        let id = entry.row.id;
-        self.entries.insert(id, entry);
-        self.touch(id);
-    }
-
-    fn touch(&mut self, id: EndpointId) {
-        if let Some(entry) = self.entries.get_mut(&id).filter(|entry| !entry.dirty) {
-            entry.dirty = true;
-            self.dirty.push(id);
-        }
-    }
-
-    /// Adds what `entry` counted to an endpoint that is there.
-    fn join(&mut self, into: EndpointId, entry: Entry) {
-        if let Some(target) = self.entries.get_mut(&into) {
-            target.join(entry);
-            if target.row.calls > 0 && target.row.document == DocumentState::Unused {
-                target.row.document = target.called_state;
-            }
-        }
-        self.touch(into);
-    }
-
-    /// Joins an endpoint that is there into another.
-    fn absorb(&mut self, id: EndpointId, into: EndpointId) {
-        if let Some(entry) = self.entries.remove(&id) {
-            self.join(into, entry);
-            self.gone.push((id, Some(into)));
-            self.merged += 1;
-        }
-    }
-
-    /// Takes out all endpoints of an API, in a stable order.
-    fn take_api(&mut self, api: &ApiId) -> Vec<Entry> {
-        let mut ids: Vec<_> =
-            self.entries.iter().filter(|(_, entry)| entry.row.api == *api).map(|(id, _)| *id).collect();
-        ids.sort_unstable();
-        let mut entries: Vec<_> = ids.into_iter().filter_map(|id| self.entries.remove(&id)).collect();
-        for entry in &mut entries {
-            entry.dirty = false;
-        }
-        entries
-    }
-}
-
-/// Gives endpoints their new template when a place is merged.
-struct Mover<'a> {
-    environment: &'a str,
-    api: &'a ApiId,
-    book: &'a mut Book,
-    found: &'a mut usize,
-}
-
-impl Endpoints for Mover<'_> {
-    fn moved(&mut self, id: EndpointId, method: &Method, route: &str) -> EndpointId {
-        let mut row = EndpointRow::new(self.environment, self.api, method, route);
-        if row.id == id {
-            return id;
-        }
-        row.template = template_state(route);
-        if let Some(entry) = self.book.entries.get(&id) {
-            row.document = entry.row.document;
-        }
-        let into = row.id;
-        if self.book.entries.contains_key(&into) {
-            *self.found = self.found.saturating_sub(1);
-        } else {
-            self.book.insert(Entry::new(row));
-        }
-        self.book.absorb(id, into);
-        into
-    }
-}
-
-fn template_state(route: &str) -> TemplateState {
-    if segments(route).any(|piece| piece.contains(LEARNT) || piece.contains(FORMAT)) {
-        TemplateState::Learnt
-    } else if route.contains('{') {
-        TemplateState::Shape
-    } else {
-        TemplateState::Literal
-    }
-}
-
-/// The row of a document's operation that was never called.
-fn documented(environment: &str, api: &ApiId, document: &Document, operation: &Operation) -> EndpointRow {
-    let mut row = EndpointRow::new(environment, api, &operation.method, document.route(operation.path).unwrap_or("/"));
-    row.template = TemplateState::Documented;
-    row.document = DocumentState::Unused;
-    row.owner.clone_from(&operation.owner);
-    row
-}
-
-/// The row of a method that the document does not know on a path that it knows.
-fn undocumented(environment: &str, api: &ApiId, method: &Method, route: &str) -> EndpointRow {
-    let mut row = EndpointRow::new(environment, api, method, route);
-    row.template = TemplateState::Documented;
-    row.document = DocumentState::Undocumented;
-    row
 }

@@ -1,0 +1,128 @@
+//! An API's endpoints and its document: compared when either comes anew.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::entry::Entry;
+use super::store::{API_ENDPOINTS_MAX, Api, Inventory, Leaves, NODES_MAX};
+use super::{DocumentState, EndpointId, EndpointRow, TemplateState};
+use crate::exchange::{ApiId, Method};
+use crate::openapi::{Document, DocumentMatch, Operation};
+
+impl Inventory {
+    /// Documents came, went or changed: their APIs' endpoints are compared again. The environment stays what it was.
+    pub(crate) fn configure(&mut self, documents: &BTreeMap<Box<str>, Arc<Document>>) {
+        let mut changed: Vec<ApiId> = documents.keys().map(|name| ApiId::new(name)).collect();
+        changed.extend(self.apis.iter().filter(|(_, api)| api.document.is_some()).map(|(id, _)| id.clone()));
+        changed.sort_unstable();
+        changed.dedup();
+        for id in changed {
+            let document = documents.get(id.as_str()).cloned();
+            let known = self.apis.get(&id).and_then(|api| api.document.as_ref());
+            let same = match (known, &document) {
+                (Some(known), Some(document)) => Arc::ptr_eq(known, document),
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            };
+            if !same {
+                let entries = self.book.take_api(&id);
+                self.link(&id, document, entries);
+            }
+        }
+    }
+
+    /// (Re)builds an API from its document and the endpoints known so far.
+    pub(super) fn link(&mut self, id: &ApiId, document: Option<Arc<Document>>, entries: Vec<Entry>) {
+        let calls = entries.iter().map(|entry| entry.row.calls).sum();
+        let last = entries.iter().filter_map(|entry| entry.row.last).max().unwrap_or_default();
+        let mut api = Api { document, calls, last, ..Api::default() };
+        if let Some(document) = &api.document {
+            api.documented = vec![Leaves::new(); document.paths()];
+            for operation in document.operations() {
+                let row = documented(&self.environment, id, document, operation);
+                if let Some(leaves) = api.documented.get_mut(operation.path) {
+                    leaves.push((operation.method.clone(), row.id));
+                }
+                let mut entry = Entry::new(row);
+                entry.called_state =
+                    if operation.deprecated { DocumentState::Deprecated } else { DocumentState::Documented };
+                self.book.insert(entry);
+            }
+        }
+        self.apis.insert(id.clone(), api);
+        for entry in entries {
+            self.adopt(id, entry);
+        }
+    }
+
+    /// Gives an endpoint that was known before its place beside the present document.
+    fn adopt(&mut self, id: &ApiId, mut entry: Entry) {
+        let Some(api) = self.apis.get_mut(id) else { return };
+        let (old, method) = (entry.row.id, entry.row.method.clone());
+        let path = api.document.as_ref().map(|document| document.match_path(method.as_str(), &entry.row.route));
+        let path = match path {
+            Some(DocumentMatch::Operation { path, .. } | DocumentMatch::PathOnly { path }) => Some(path),
+            Some(DocumentMatch::None) | None => None,
+        };
+        let was_only_documented = entry.row.calls == 0;
+        entry.row.owner = api.owner();
+        let leaves = path.and_then(|path| api.documented.get_mut(path));
+        if let Some(leaves) = leaves {
+            if let Some((_, known)) = leaves.iter().find(|(known, _)| *known == method) {
+                let known = *known;
+                self.book.join(known, entry);
+                if old != known {
+                    self.book.gone.push((old, Some(known)));
+                }
+                return;
+            }
+            let route = path.and_then(|path| api.document.as_ref()?.route(path)).unwrap_or_default();
+            let row = undocumented(&self.environment, id, &method, route);
+            (entry.row.route, entry.row.id) = (row.route, row.id);
+            (entry.row.document, entry.row.template) = (row.document, row.template);
+            if !was_only_documented {
+                leaves.push((method, entry.row.id));
+                api.found += 1;
+            }
+        } else {
+            let state = if api.document.is_some() { DocumentState::Undocumented } else { DocumentState::NoDocument };
+            entry.row.document = state;
+            entry.row.id = EndpointId::of(&self.environment, id, &method, &entry.row.route);
+            if !was_only_documented {
+                let (route, calls) = (entry.row.route.clone(), entry.row.calls);
+                if api.found >= API_ENDPOINTS_MAX || !api.tree.restore(&route, &method, entry.row.id, calls, NODES_MAX)
+                {
+                    self.counters.overflowed += 1;
+                    return;
+                }
+                api.found += 1;
+            }
+        }
+        if was_only_documented {
+            self.book.gone.push((old, None));
+            return;
+        }
+        let new = entry.row.id;
+        if old != new {
+            self.book.gone.push((old, Some(new)));
+        }
+        self.book.insert(entry);
+    }
+}
+
+/// The row of a document's operation that was never called.
+fn documented(environment: &str, api: &ApiId, document: &Document, operation: &Operation) -> EndpointRow {
+    let mut row = EndpointRow::new(environment, api, &operation.method, document.route(operation.path).unwrap_or("/"));
+    row.template = TemplateState::Documented;
+    row.document = DocumentState::Unused;
+    row.owner.clone_from(&operation.owner);
+    row
+}
+
+/// The row of a method that the document does not know on a path that it knows.
+pub(super) fn undocumented(environment: &str, api: &ApiId, method: &Method, route: &str) -> EndpointRow {
+    let mut row = EndpointRow::new(environment, api, method, route);
+    row.template = TemplateState::Documented;
+    row.document = DocumentState::Undocumented;
+    row
+}
