@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a change lands, the live tests included.
 
 mod lanes;
+mod verdict;
 
 use crate::{bpf, docs, process, setup, tidy};
 use anyhow::{Context, Result, bail};

@@ -455,6 +455,7 @@ fn a_connection_that_the_kernel_forgot_is_looked_up_and_seen_once() {
     let nginx = Nginx::start(None, &["127.0.0.1:{port}"]);
     let config = Config { flows_max: 1_024, ..Config::default() };
     let mut capture = Capture::with(&[nginx.port], &config);
+    rig::stay_on_this_processor();
     let mut stream = connect(nginx.port);
     // Both ends' entries are evicted by those of others.
     rig::allow_files(4_000);

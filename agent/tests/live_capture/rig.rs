@@ -288,6 +288,18 @@ pub(crate) fn allow_files(count: u64) {
     }
 }
 
+/// Keeps the calling thread on one processor until it ends. The kernel's list of least recently used entries has a part for each processor: those
+/// made on one do not drive out, soon, those made on another.
+pub(crate) fn stay_on_this_processor() {
+    // SAFETY: a set of plain bits, written and then read within its size; the call takes no pointer that outlives it.
+    let outcome = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(usize::try_from(libc::sched_getcpu()).unwrap(), &mut set);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)
+    };
+    assert_eq!(outcome, 0, "{}", std::io::Error::last_os_error());
+}
+
 /// A directory of the cgroup v2 hierarchy, of the test's own.
 pub(crate) struct Cgroup {
     pub(crate) path: PathBuf,
