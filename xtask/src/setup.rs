@@ -1,10 +1,11 @@
 //! `cargo xtask setup`: what the other commands need on this machine, installed where missing.
 //!
-//! A look costs some file checks, so each command takes it. Installs Debian packages (as root) and one program of
-//! crates.io into `target/tools`; never touches rustup's toolchains or `~/.cargo/bin`, and never removes a package.
+//! A look costs some file checks, so each command takes it. Installs Debian packages (as root), one program of
+//! crates.io and some of `PyPI` into `target/tools`; never touches rustup's toolchains or `~/.cargo/bin`, and never removes a package.
 
 mod apt;
 mod needs;
+mod python;
 
 use crate::bpf::{self, Choice, Way};
 use anyhow::{Result, bail};
@@ -84,11 +85,12 @@ pub(crate) fn need_root(why: &str) -> Result<()> {
 struct ToInstall {
     needs: Vec<&'static Need>,
     linker: bool,
+    python: bool,
 }
 
 impl ToInstall {
     fn is_nothing(&self) -> bool {
-        self.needs.is_empty() && !self.linker
+        self.needs.is_empty() && !self.linker && !self.python
     }
 
     fn packages(&self) -> Vec<&'static str> {
@@ -102,6 +104,7 @@ impl ToInstall {
     fn commands(&self, why: &str) -> String {
         let wanted = self.needs.iter().map(|need| (need.package, need.why));
         let wanted = wanted.chain(self.linker.then_some(("bpf-linker", LINKER_WHY)));
+        let wanted = wanted.chain(self.python.then_some(("Python packages", python::WHY)));
         let wanted = wanted.map(|(name, why)| format!("  {name:<24} {why}\n")).collect::<Vec<_>>().concat();
         let apt = match self.packages().join(" ") {
             none if none.is_empty() => String::new(),
@@ -131,7 +134,8 @@ fn missing(scope: Scope, choice: &Choice) -> Result<ToInstall> {
         needs.extend(needs::LINKER);
     }
     needs.retain(|need| !need.is_there());
-    Ok(ToInstall { needs, linker })
+    let python = scope == Scope::Test && !python::is_there();
+    Ok(ToInstall { needs, linker, python })
 }
 
 fn install(missing: &ToInstall) -> Result<()> {
@@ -155,6 +159,10 @@ fn install(missing: &ToInstall) -> Result<()> {
         eprintln!("  {:<24} {LINKER_WHY}", "bpf-linker");
         bpf::install_linker()?;
     }
+    if missing.python {
+        eprintln!("  {:<24} {}", "Python packages", python::WHY);
+        python::install()?;
+    }
     Ok(())
 }
 
@@ -165,6 +173,7 @@ pub(crate) fn packages_table() -> String {
         let _ = writeln!(table, "| {} | {} |", need.package, need.why);
     }
     let _ = writeln!(table, "| bpf-linker (crates.io) | {LINKER_WHY} |");
+    let _ = writeln!(table, "| Python packages (PyPI) | {} |", python::WHY);
     table
 }
 

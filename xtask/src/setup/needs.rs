@@ -101,6 +101,12 @@ pub(super) static TOOLS: &[Need] = &[
         scope: Scope::Test,
         probe: Probe::File("/usr/lib/python3/dist-packages/websockets/__init__.py"),
     },
+    Need {
+        package: "python3-venv",
+        why: "makes the environment of the tests' Python programs",
+        scope: Scope::Test,
+        probe: Probe::File("/usr/lib/python3.11/ensurepip/__init__.py"),
+    },
     program("tcpdump", "tcpdump", Scope::Test, "writes the captures that the tests and the bench replay"),
     program("tcpflow", "tcpflow", Scope::Test, "a yardstick of the bench"),
     program("tshark", "tshark", Scope::Test, "a yardstick of the bench and a second opinion in the tests"),
