@@ -195,7 +195,7 @@ impl Audit {
         if self.inventory.has_gone() {
             self.give_gone(emit);
         }
-        self.inventory.take_changed(&mut |row| emit(Change::Endpoint(Box::new(row.clone()))));
+        self.inventory.take_changed(&mut |row| emit(Change::Endpoint(Box::new(row))));
     }
 
     fn give_tls(&mut self, emit: &mut dyn FnMut(Change)) {
@@ -207,13 +207,12 @@ impl Audit {
         let mut given = None;
         for (id, into) in self.inventory.take_gone() {
             self.running.joined(id, into);
-            let row = into.and_then(|into| self.inventory.row(into));
-            if let Some(row) = row.filter(|row| given != Some(row.id)) {
-                given = Some(row.id);
-                emit(Change::Endpoint(Box::new(row.clone())));
+            if let Some(row) = into.filter(|into| given != Some(*into)).and_then(|into| self.inventory.current(into)) {
+                given = into;
+                emit(Change::Endpoint(Box::new(row)));
             }
             emit(Change::EndpointGone { id, into });
-            if let Some(row) = row {
+            if let Some(row) = into.and_then(|into| self.inventory.row(into)) {
                 self.ledger.joined(id, row, emit);
             }
         }

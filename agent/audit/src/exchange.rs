@@ -66,7 +66,7 @@ impl fmt::Display for Method {
 pub type RedactedPath = Masked;
 
 /// Who called: never the raw key or token.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConsumerId {
     /// A credential's keyed fingerprint (API key, token, Basic user).
     Credential(Fingerprint),

@@ -11,6 +11,7 @@ mod entry;
 mod evidence;
 mod fold;
 mod link;
+mod profile;
 pub(crate) mod shape;
 mod store;
 mod tree;
@@ -29,6 +30,7 @@ use apiscope_wire::Timestamp;
 use crate::exchange::{ApiId, Exchange, Method, Protocol};
 use crate::facts::AuthKind;
 
+pub use profile::{Data, DataRow, PackedProfile, Profile, Side, Statuses};
 pub(crate) use store::Inventory;
 
 /// An endpoint's id: hash(environment, API, method, template); shown as 16 hex digits.
@@ -109,10 +111,12 @@ pub struct EndpointRow {
     pub response_bytes_max: u64,
     /// Sum of response bodies, bytes.
     pub response_bytes_sum: u64,
-    /// Latency quantiles in milliseconds: p50, p90, p99; `None` before the first complete exchange (and after a restart, until the next).
+    /// Latency quantiles in milliseconds: p50, p90, p99; `None` before the first complete exchange.
     pub latency_ms: Option<[f64; 3]>,
     /// Owner, from the document's `x-owner`.
     pub owner: Option<Box<str>>,
+    /// What its calls were like. Only in a row that is given or restored: in the inventory's own it is elsewhere and this is empty.
+    pub profile: PackedProfile,
 }
 
 impl EndpointRow {
@@ -136,6 +140,7 @@ impl EndpointRow {
             response_bytes_sum: 0,
             latency_ms: None,
             owner: None,
+            profile: PackedProfile::default(),
         }
     }
 }

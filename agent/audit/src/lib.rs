@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod openapi;
 pub mod secret;
 pub mod settings;
+pub mod sketch;
 pub mod tls;
 
 mod audit;

@@ -2,7 +2,7 @@
 
 use apiscope_audit::exchange::{ApiId, ConsumerId, Method};
 use apiscope_audit::finding::{Evidence, FindingId, FindingRow, Severity};
-use apiscope_audit::inventory::{EndpointId, EndpointRow};
+use apiscope_audit::inventory::{EndpointId, EndpointRow, PackedProfile};
 use apiscope_audit::secret::{Fingerprint, Masked};
 use apiscope_wire::{Coverage, ExchangeId, FlowId, Lost, Skipped, Timestamp, Unparsed};
 use rusqlite::{Connection, Row, named_params, params};
@@ -170,9 +170,9 @@ pub(super) fn upsert_endpoint(connection: &Connection, row: &EndpointRow) -> rus
         row.by_auth.iter().map(|(way, calls)| (way.map(Named::word), *calls)).collect();
     let mut statement = connection.prepare_cached(
         "INSERT OR REPLACE INTO endpoints (id, api, method, route, template, document, first, last, calls, by_class, by_auth, \
-         request_bytes_max, response_bytes_max, response_bytes_sum, latency_ms, owner, protocol) VALUES (:id, :api, :method, :route, \
+         request_bytes_max, response_bytes_max, response_bytes_sum, latency_ms, owner, protocol, profile) VALUES (:id, :api, :method, :route, \
          :template, :document, :first, :last, :calls, :by_class, :by_auth, :request_bytes_max, :response_bytes_max, \
-         :response_bytes_sum, :latency_ms, :owner, :protocol)",
+         :response_bytes_sum, :latency_ms, :owner, :protocol, :profile)",
     )?;
     statement.execute(named_params! {
         ":id": row.id.to_string(), ":api": row.api.as_str(), ":method": row.method.as_str(), ":route": row.route,
@@ -180,7 +180,7 @@ pub(super) fn upsert_endpoint(connection: &Connection, row: &EndpointRow) -> rus
         ":last": row.last.map(nanos), ":calls": int(row.calls), ":by_class": json(&row.by_class), ":by_auth": json(&by_auth),
         ":request_bytes_max": int(row.request_bytes_max), ":response_bytes_max": int(row.response_bytes_max),
         ":response_bytes_sum": int(row.response_bytes_sum), ":latency_ms": row.latency_ms.as_ref().map(json),
-        ":owner": row.owner, ":protocol": row.protocol.word(),
+        ":owner": row.owner, ":protocol": row.protocol.word(), ":profile": row.profile.bytes(),
     })?;
     Ok(())
 }
@@ -231,7 +231,14 @@ pub(super) fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Option<EndpointRo
         response_bytes_sum: nat(row.get("response_bytes_sum")?),
         latency_ms: latency.and_then(|text| serde_json::from_str(&text).ok()),
         owner: row.get("owner")?,
+        profile: profile(row),
     }))
+}
+
+/// A file that a version before the third wrote, and nobody has opened for writing since, has none.
+fn profile(row: &Row<'_>) -> PackedProfile {
+    let bytes = row.get_ref("profile").ok().and_then(|value| value.as_blob().ok());
+    PackedProfile::from_stored(bytes.unwrap_or_default())
 }
 
 /// Adds to an API's account.

@@ -1,45 +1,30 @@
 //! One endpoint's live state: its row, and what the row is made of but does not hold.
 
-use std::fmt;
-use std::time::Duration;
-
 use apiscope_wire::Timestamp;
-use sketches_ddsketch::{Config, DDSketch};
 
+use super::profile::{PackedProfile, Profile};
 use super::{DocumentState, EndpointRow};
 use crate::exchange::Exchange;
 use crate::facts::{AuthKind, Facts};
-
-/// Relative error of the quantiles.
-const LATENCY_ERROR: f64 = 0.04;
-/// Bins of a sketch. Past them the shortest latencies collapse: with this error they span a factor of 28,000.
-const LATENCY_BINS_MAX: u32 = 128;
-/// Latencies below a microsecond are zero.
-const LATENCY_MS_MIN: f64 = 0.001;
 
 /// An endpoint.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) row: EndpointRow,
-    /// Made with the first complete exchange: most endpoints of a document are never called.
-    latency: Option<Box<Latency>>,
+    /// Made with the first call: most endpoints of a document are never called.
+    profile: Option<Box<Profile>>,
     /// The row's document state once it is called, if it is in a document.
     pub(super) called_state: DocumentState,
     /// Changed since its row was last given.
     pub(super) dirty: bool,
 }
 
-struct Latency(DDSketch);
-
-impl fmt::Debug for Latency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Latency({} samples)", self.0.count())
-    }
-}
-
 impl Entry {
-    pub(super) fn new(row: EndpointRow) -> Self {
-        Self { row, latency: None, called_state: DocumentState::Documented, dirty: false }
+    /// Of a row as it was stored. What can't be read of its profile begins anew.
+    pub(super) fn new(mut row: EndpointRow) -> Self {
+        let packed = std::mem::take(&mut row.profile);
+        let known = packed.read().filter(|_| packed != PackedProfile::default());
+        Self { row, profile: known.map(Box::new), called_state: DocumentState::Documented, dirty: false }
     }
 
     /// Adds a call.
@@ -51,29 +36,32 @@ impl Entry {
             *class += 1;
         }
         count_auth(row, exchange.request.as_ref());
-        self.finish(exchange);
+        self.profile.get_or_insert_default().called(exchange);
+        self.seen(exchange);
+        if !exchange.stage.runs() {
+            self.ended(exchange);
+        }
     }
 
-    /// Adds what only the end of a call tells: sizes and latency.
+    /// Adds what only the end of a call tells that was counted while it ran: sizes, latency, data.
     pub(super) fn finish(&mut self, exchange: &Exchange) {
+        self.seen(exchange);
+        self.ended(exchange);
+    }
+
+    fn seen(&mut self, exchange: &Exchange) {
         let row = &mut self.row;
         row.last = row.last.max(Some(exchange.ended));
         row.protocol = row.protocol.max(exchange.protocol);
+    }
+
+    fn ended(&mut self, exchange: &Exchange) {
+        let row = &mut self.row;
         row.request_bytes_max = row.request_bytes_max.max(body_bytes(exchange.request.as_ref()));
         let response_bytes = body_bytes(exchange.response.as_ref());
         row.response_bytes_max = row.response_bytes_max.max(response_bytes);
         row.response_bytes_sum = row.response_bytes_sum.saturating_add(response_bytes);
-        let complete = |facts: &Option<Facts>| facts.as_ref().is_some_and(|facts| facts.complete);
-        if complete(&exchange.request) && complete(&exchange.response) {
-            self.add_latency(exchange.ended.since(exchange.began));
-        }
-    }
-
-    fn add_latency(&mut self, latency: Duration) {
-        let sketch = self.latency.get_or_insert_with(|| {
-            Box::new(Latency(DDSketch::new(Config::new(LATENCY_ERROR, LATENCY_BINS_MAX, LATENCY_MS_MIN))))
-        });
-        sketch.0.add(latency.as_secs_f64() * 1_000.0);
+        self.profile.get_or_insert_default().ended(exchange);
     }
 
     /// Takes in all that another endpoint counted.
@@ -97,23 +85,21 @@ impl Entry {
         if row.owner.is_none() {
             row.owner = gone.owner;
         }
-        match (&mut self.latency, other.latency) {
-            // Sketches of one configuration always merge.
-            (Some(ours), Some(theirs)) => ours.0.merge(&theirs.0).unwrap_or_default(),
+        match (&mut self.profile, other.profile) {
+            (Some(ours), Some(theirs)) => ours.join(&theirs),
             (ours @ None, theirs) => *ours = theirs,
             (Some(_), None) => {}
         }
     }
 
-    /// The row with its quantiles as they are now.
-    pub(super) fn current(&mut self) -> &EndpointRow {
-        if let Some(sketch) = &self.latency {
-            let quantile = |q| sketch.0.quantile(q).ok().flatten();
-            if let (Some(p50), Some(p90), Some(p99)) = (quantile(0.5), quantile(0.9), quantile(0.99)) {
-                self.row.latency_ms = Some([p50, p90, p99]);
-            }
+    /// The row as it is given: with its profile, and quantiles as they are now.
+    pub(super) fn current(&self) -> EndpointRow {
+        let mut row = self.row.clone();
+        if let Some(profile) = &self.profile {
+            row.latency_ms = profile.latency_ms().or(row.latency_ms);
+            row.profile = PackedProfile::of(profile);
         }
-        &self.row
+        row
     }
 }
 

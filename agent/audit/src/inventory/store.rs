@@ -121,13 +121,18 @@ impl Inventory {
         !self.book.gone.is_empty()
     }
 
-    /// The endpoint's row.
+    /// The endpoint's row as it is given.
+    pub(crate) fn current(&self, id: EndpointId) -> Option<EndpointRow> {
+        self.book.entries.get(&id).map(Entry::current)
+    }
+
+    /// The endpoint's row, without its profile.
     pub(crate) fn row(&self, id: EndpointId) -> Option<&EndpointRow> {
         self.book.entries.get(&id).map(|entry| &entry.row)
     }
 
     /// The rows that changed since the last time, in the order in which they first did.
-    pub(crate) fn take_changed(&mut self, give: &mut dyn FnMut(&EndpointRow)) {
+    pub(crate) fn take_changed(&mut self, give: &mut dyn FnMut(EndpointRow)) {
         for id in std::mem::take(&mut self.book.dirty) {
             if let Some(entry) = self.book.entries.get_mut(&id).filter(|entry| entry.dirty) {
                 entry.dirty = false;

@@ -479,8 +479,21 @@ fn a_call_is_counted_in_every_column() {
                 response_bytes_sum: 400,
                 latency_ms: None,
                 owner: None,
+                profile: PackedProfile(0 bytes),
             }"#]]
-        .assert_eq(&format!("{:#?}", EndpointRow { latency_ms: None, ..row.clone() }));
+        .assert_eq(&format!(
+            "{:#?}",
+            EndpointRow { latency_ms: None, profile: PackedProfile::default(), ..row.clone() }
+        ));
+        let profile = row.profile.read().unwrap();
+        assert_eq!(profile.statuses.counts(), [(200, 1), (503, 1), (999, 1)]);
+        assert_eq!(profile.latency_ns.range(), Some((20_000_000, 20_000_000)));
+        assert_eq!(profile.response_bytes.range(), Some((100, 300)));
+        assert_eq!((profile.request_bytes.count(), profile.records.count()), (2, 0), "{profile:?}");
+        assert_eq!(profile.consumers.tallies().iter().map(|tally| tally.least()).sum::<u64>(), 4);
+        assert_eq!(profile.consumers_distinct.size(), 1);
+        assert_eq!(profile.hours.iter().collect::<Vec<_>>(), [(0, 4)]);
+        assert_eq!(profile.days.iter().collect::<Vec<_>>(), [(0, 4)]);
     });
 }
 

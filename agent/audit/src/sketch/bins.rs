@@ -1,0 +1,105 @@
+//! Counters by number, sorted, in few bytes: most counts are small.
+
+/// A sorted list of (number, count).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bins {
+    numbers: Vec<u16>,
+    counts: Counts,
+}
+
+impl Bins {
+    pub(super) fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (u16, u64)> {
+        self.numbers.iter().enumerate().map(|(at, number)| (*number, self.counts.get(at)))
+    }
+
+    pub(super) fn add(&mut self, number: u16, count: u64) {
+        match self.numbers.binary_search(&number) {
+            Ok(at) => self.counts.add(at, count),
+            Err(at) => {
+                // By a quarter: most of these lists never grow long, and there are many.
+                if self.numbers.len() == self.numbers.capacity() {
+                    let more = 4 + self.numbers.len() / 4;
+                    self.numbers.reserve_exact(more);
+                    self.counts.reserve(more);
+                }
+                self.numbers.insert(at, number);
+                self.counts.insert(at, count);
+            }
+        }
+    }
+
+    /// The same counts under other numbers, of which `change` never makes a greater one smaller than a smaller one.
+    pub(super) fn renumbered(&self, change: impl Fn(u16) -> u16) -> Self {
+        let mut bins = Self::default();
+        for (number, count) in self.iter() {
+            bins.add(change(number), count);
+        }
+        bins
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap(&self) -> usize {
+        self.numbers.capacity() * size_of::<u16>() + self.counts.bytes.capacity()
+    }
+}
+
+/// Counts of one width: 1, 2, 4 or 8 bytes each, little-endian.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Counts {
+    width: usize,
+    bytes: Vec<u8>,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self { width: 1, bytes: Vec::new() }
+    }
+}
+
+impl Counts {
+    fn get(&self, at: usize) -> u64 {
+        let Some(bytes) = self.bytes.get(at * self.width..(at + 1) * self.width) else { return 0 };
+        bytes.iter().rev().fold(0, |count, byte| count << 8 | u64::from(*byte))
+    }
+
+    fn add(&mut self, at: usize, count: u64) {
+        let sum = self.get(at).saturating_add(count);
+        self.widen(sum);
+        let place = self.bytes.get_mut(at * self.width..(at + 1) * self.width);
+        for (place, byte) in place.into_iter().flatten().zip(sum.to_le_bytes()) {
+            *place = byte;
+        }
+    }
+
+    fn insert(&mut self, at: usize, count: u64) {
+        self.widen(count);
+        let bytes = count.to_le_bytes();
+        self.bytes.splice(at * self.width..at * self.width, bytes.into_iter().take(self.width));
+    }
+
+    fn reserve(&mut self, more: usize) {
+        self.bytes.reserve_exact(more * self.width);
+    }
+
+    /// Makes room in each for a count as large as this one.
+    fn widen(&mut self, count: u64) {
+        let width = match count {
+            0..=0xff => 1,
+            0x100..=0xffff => 2,
+            0x1_0000..=0xffff_ffff => 4,
+            _ => 8,
+        };
+        if width > self.width {
+            let counts: Vec<u64> = (0..self.bytes.len() / self.width).map(|at| self.get(at)).collect();
+            self.bytes = Vec::with_capacity((counts.len() + 1) * width);
+            self.width = width;
+            for count in counts {
+                self.bytes.extend(count.to_le_bytes().into_iter().take(width));
+            }
+        }
+    }
+}

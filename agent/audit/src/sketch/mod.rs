@@ -1,0 +1,22 @@
+//! Summaries of many values in little memory: quantiles ([`Quantiles`]), who is most frequent ([`Frequent`]), how many are different
+//! ([`Distinct`]), and how many there were in each hour or day ([`Ring`]).
+//!
+//! All are bounded, take no clock and no random number, and add up: `join` of the summaries of two parts is the summary of the whole. Of all but
+//! [`Frequent`] that is exact, to the bit of [`Packer`]'s bytes, however the whole was parted and whatever the order; of that it is so
+//! until its bound is passed, and afterwards its bounds on the error still hold.
+
+mod bins;
+mod distinct;
+mod frequent;
+mod pack;
+mod quantiles;
+mod ring;
+
+#[cfg(test)]
+mod tests;
+
+pub use distinct::Distinct;
+pub use frequent::{Frequent, Tally};
+pub use pack::{Packer, Unpacker};
+pub use quantiles::Quantiles;
+pub use ring::Ring;
