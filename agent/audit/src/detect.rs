@@ -143,7 +143,7 @@ impl Sighting<'_> {
             evidence: Evidence {
                 at: self.exchange.ended,
                 call: self.exchange.id,
-                consumer: self.exchange.consumer.clone(),
+                consumer: self.exchange.consumer,
                 what,
             },
         }

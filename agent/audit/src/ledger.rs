@@ -227,7 +227,7 @@ impl Ledger {
             resolved: None,
             count: 1,
             calls: 1,
-            consumers: vec![evidence.consumer.clone()],
+            consumers: vec![evidence.consumer],
             consumers_more: false,
             evidence: vec![evidence],
             revision: self.revision_floor,
@@ -332,7 +332,7 @@ fn add_consumer(row: &mut FindingRow, consumer: &ConsumerId) {
         return;
     }
     if row.consumers.len() < FindingRow::CONSUMERS_MAX {
-        row.consumers.push(consumer.clone());
+        row.consumers.push(*consumer);
     } else {
         row.consumers_more = true;
     }

@@ -39,7 +39,7 @@ pub(crate) fn opened(route: &str, at: Timestamp) -> FindingRow {
         resolved: None,
         count: 1,
         calls: 1,
-        consumers: vec![consumer.clone()],
+        consumers: vec![consumer],
         consumers_more: false,
         evidence: vec![Evidence {
             at,

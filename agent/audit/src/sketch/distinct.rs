@@ -131,7 +131,9 @@ impl Distinct {
     fn grow(&mut self) {
         if let Kept::Few(hashes) = &self.0 {
             let mut registers = Box::new([0; REGISTERS]);
-            hashes.iter().for_each(|hash| raise(&mut registers, *hash));
+            for hash in hashes {
+                raise(&mut registers, *hash);
+            }
             self.0 = Kept::Many(registers);
         }
     }
