@@ -11,6 +11,7 @@ use super::store::{API_ENDPOINTS_MAX, APIS_MAX};
 use super::*;
 use crate::detect::sample::{basic, call};
 use crate::openapi::Document;
+use crate::sketch::Tally;
 
 type Documents = BTreeMap<Box<str>, Arc<Document>>;
 
@@ -490,7 +491,7 @@ fn a_call_is_counted_in_every_column() {
         assert_eq!(profile.latency_ns.range(), Some((20_000_000, 20_000_000)));
         assert_eq!(profile.response_bytes.range(), Some((100, 300)));
         assert_eq!(profile.request_bytes.count(), 0, "a size that is not known is none");
-        assert_eq!(profile.consumers.tallies().iter().map(|tally| tally.least()).sum::<u64>(), 4);
+        assert_eq!(profile.consumers.tallies().iter().map(Tally::least).sum::<u64>(), 4);
         assert_eq!(profile.consumers_distinct.size(), 1);
         assert_eq!(profile.hours.iter().collect::<Vec<_>>(), [(0, 4)]);
         assert_eq!(profile.days.iter().collect::<Vec<_>>(), [(0, 4)]);

@@ -15,7 +15,9 @@ fn value() -> impl Strategy<Value = u64> {
 
 fn quantiles(values: &[u64]) -> Quantiles {
     let mut quantiles = Quantiles::default();
-    values.iter().for_each(|value| quantiles.add(*value));
+    for value in values {
+        quantiles.add(*value);
+    }
     quantiles
 }
 
@@ -70,7 +72,9 @@ proptest! {
         whole.rotate_left(turn);
         let expected = quantiles(&whole);
         let mut joined = Quantiles::default();
-        parts.iter().for_each(|part| joined.join(&quantiles(part)));
+        for part in &parts {
+            joined.join(&quantiles(part));
+        }
         let mut backwards = Quantiles::default();
         parts.iter().rev().for_each(|part| backwards.join(&quantiles(part)));
         prop_assert_eq!(packed(&joined), packed(&expected));
@@ -82,11 +86,15 @@ proptest! {
     fn distinct_depends_on_the_set_alone(parts in vec(vec(any::<u32>(), 0..60), 1..5)) {
         let set = |hashes: &[u32]| {
             let mut set = Distinct::default();
-            hashes.iter().for_each(|hash| set.add(*hash));
+            for hash in hashes {
+                set.add(*hash);
+            }
             set
         };
         let mut joined = Distinct::default();
-        parts.iter().for_each(|part| joined.join(&set(part)));
+        for part in &parts {
+            joined.join(&set(part));
+        }
         let mut whole = parts.concat();
         whole.sort_unstable_by_key(|hash| hash.reverse_bits());
         prop_assert_eq!(&joined, &set(&whole));
@@ -139,7 +147,9 @@ proptest! {
         }
         let ring = |slots: &[(u32, u32)]| {
             let mut ring = Ring::<24>::default();
-            slots.iter().for_each(|(slot, count)| ring.add(*slot, *count));
+            for (slot, count) in slots {
+                ring.add(*slot, *count);
+            }
             ring
         };
         let whole = ring(&slots);
@@ -156,7 +166,9 @@ proptest! {
     #[test]
     fn numbers_come_back(numbers in vec(value(), 0..20), bytes in vec(any::<u8>(), 0..40)) {
         let mut packer = Packer::default();
-        numbers.iter().for_each(|number| packer.number(*number));
+        for number in &numbers {
+            packer.number(*number);
+        }
         packer.bytes(&bytes);
         let written = packer.done();
         let mut from = Unpacker::new(&written);
