@@ -7,10 +7,10 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiscope_wire::{Content, Origin, Timestamp};
+use apiscope_wire::{Content, Timestamp};
 
 use crate::change::{CallRow, Change};
-use crate::detect::{Case, Detector};
+use crate::detect::{Case, Detector, Greeting};
 use crate::exchange::{ApiId, Exchange, Record};
 use crate::finding::{Finding, FindingRow};
 use crate::inventory::{EndpointId, EndpointRow, Inventory, InventoryCounters};
@@ -81,7 +81,12 @@ impl Audit {
                 let route = self.running.take(exchange.id).and_then(|id| self.route(id));
                 emit(Change::Session(CallRow { exchange, route }));
             }
-            Record::Hello { api, origin, hello, at } => self.hello(api, &origin, *hello, at, emit),
+            Record::Hello { api, flow, origin, hello, at } => {
+                let greeting = Greeting { api: &api, flow, origin: &origin, hello: &hello, at };
+                judge(&mut self.detectors, &Case::Hello(&greeting), &mut self.found);
+                self.ledger.called(greeting.id());
+                self.hello(api, origin.server.port(), *hello, at, emit);
+            }
             Record::Ambiguous(ambiguity) => {
                 judge(&mut self.detectors, &Case::Ambiguous(&ambiguity), &mut self.found);
                 emit(Change::Ambiguous(ambiguity));
@@ -175,9 +180,8 @@ impl Audit {
         self.inventory.row(id).map(|row| Arc::clone(&row.route))
     }
 
-    fn hello(&mut self, api: ApiId, origin: &Origin, hello: HelloFacts, at: Timestamp, emit: &mut dyn FnMut(Change)) {
-        judge(&mut self.detectors, &Case::Hello { origin, hello: &hello, at }, &mut self.found);
-        for key in self.tls.add(&api, origin.server.port(), hello, at) {
+    fn hello(&mut self, api: ApiId, port: u16, hello: HelloFacts, at: Timestamp, emit: &mut dyn FnMut(Change)) {
+        for key in self.tls.add(&api, port, hello, at) {
             emit(Change::TlsGone(Box::new(key)));
         }
         emit(Change::TlsUnobserved(api, at));

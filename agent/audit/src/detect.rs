@@ -4,22 +4,27 @@
 //! ledger and no clock, and remembers nothing of a secret. Adding a kind is one file, its `mod` line and its name in the list below;
 //! configuration, reference and `explain` are made from that list.
 
+pub mod certificate_expiring;
+pub mod certificate_name_mismatch;
 pub mod cleartext_card_number;
 pub mod cleartext_credential;
 pub mod credential_in_url;
 mod fields;
+mod greeting;
+pub mod outdated_tls;
 pub mod oversized_response;
 pub mod personal_data_in_response;
 pub mod secret_in_response;
 pub mod setting;
 pub mod undocumented_endpoint;
+pub mod unobservable_tls;
 
 #[cfg(test)]
 pub(crate) mod sample;
 
-use apiscope_wire::{Ambiguity, Hop, Origin, Timestamp};
+use apiscope_wire::{Ambiguity, FlowId, Hop, Origin, Timestamp};
 
-use crate::exchange::Exchange;
+use crate::exchange::{ApiId, Exchange};
 use crate::facts::Place;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::inventory::Sighting;
@@ -53,16 +58,24 @@ pub enum Case<'a> {
     /// The end of a call that was a [`Case::Call`] while it went on: for what only the end tells.
     Ended(&'a Sighting<'a>),
     /// A TLS flow began.
-    Hello {
-        /// Who owns it.
-        origin: &'a Origin,
-        /// What it says.
-        hello: &'a HelloFacts,
-        /// When.
-        at: Timestamp,
-    },
+    Hello(&'a Greeting<'a>),
     /// Framing that servers read differently.
     Ambiguous(&'a Ambiguity),
+}
+
+/// A TLS handshake, as detectors see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Greeting<'a> {
+    /// The API.
+    pub api: &'a ApiId,
+    /// Its flow.
+    pub flow: FlowId,
+    /// Who owns it.
+    pub origin: &'a Origin,
+    /// What it says.
+    pub hello: &'a HelloFacts,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// One kind's judgement. May keep bounded state; is asked by one owner only.
@@ -115,13 +128,17 @@ macro_rules! detectors {
 }
 
 detectors![
+    certificate_expiring,
+    certificate_name_mismatch,
     cleartext_card_number,
     cleartext_credential,
     credential_in_url,
+    outdated_tls,
     oversized_response,
     personal_data_in_response,
     secret_in_response,
     undocumented_endpoint,
+    unobservable_tls,
 ];
 
 /// The kind of this name.

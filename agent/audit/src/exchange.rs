@@ -199,6 +199,8 @@ pub enum Record {
     Hello {
         /// The API, named by the server name in place of an authority.
         api: ApiId,
+        /// The flow.
+        flow: FlowId,
         /// Who owns the flow.
         origin: Arc<Origin>,
         /// What the handshake says.

@@ -240,6 +240,7 @@ fn what_is_no_exchange_passes_through() {
     for record in [
         Record::Hello {
             api: ApiId::new("pay.test"),
+            flow: FlowId::new(2),
             origin: sample.origin.clone(),
             hello: Box::new(unknown),
             at: at(0),

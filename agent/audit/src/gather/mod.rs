@@ -203,7 +203,7 @@ impl Gather {
         let api = self.namer.name(&self.settings, &flow.origin, shown, hello.at);
         flow.api = Some(api.clone());
         flow.last = hello.at;
-        emit(Record::Hello { api, origin: Arc::clone(&flow.origin), hello: facts, at: hello.at });
+        emit(Record::Hello { api, flow: hello.flow, origin: Arc::clone(&flow.origin), hello: facts, at: hello.at });
     }
 
     fn closed(&mut self, id: FlowId, at: Timestamp, emit: &mut dyn FnMut(Record)) {

@@ -4,6 +4,7 @@
 //! nothing verified: a certificate's names and dates are what it says of itself.
 
 mod book;
+mod suites;
 
 use apiscope_wire::tls::{AlternativeName, Attribute, Certificate, Chain, Hello, Name};
 use sha2::{Digest, Sha256};
@@ -14,6 +15,8 @@ use crate::secret::Masked;
 pub use apiscope_wire::tls::{Key, TLS13};
 pub(crate) use book::Book;
 pub use book::{TlsKey, TlsRow};
+pub(crate) use suites::{Weakness, suite_weakness, version_weakness};
+pub use suites::{suite_name, version_name};
 
 /// Versions kept of an offer; there are six.
 const VERSIONS_MAX: usize = 8;

@@ -1,10 +1,8 @@
 //! TLS as it is seen from outside.
 
-mod suites;
-
 use std::collections::BTreeMap;
 
-use apiscope_audit::tls::{CertificateFacts, Key, TlsRow};
+use apiscope_audit::tls::{CertificateFacts, Key, TlsRow, suite_name, version_name};
 use serde::{Deserialize, Serialize};
 
 use super::rfc3339;
@@ -97,10 +95,10 @@ impl From<&TlsRow> for TlsView {
             choice_unknown: row.choice_unknown,
             offer_unknown: row.offer_unknown,
             versions: named(&row.versions, version_name),
-            suites: named(&row.suites, suites::name),
+            suites: named(&row.suites, suite_name),
             protocols: texts(&row.protocols),
             offered_versions: named(&row.offered_versions, version_name),
-            offered_suites: named(&row.offered_suites, suites::name),
+            offered_suites: named(&row.offered_suites, suite_name),
             offered_protocols: texts(&row.offered_protocols),
             values_dropped: row.values_dropped,
             chains: chains.into_iter().filter(|(_, n)| *n > 0).map(|(name, n)| (name.to_owned(), n)).collect(),
@@ -133,18 +131,6 @@ fn named(counts: &BTreeMap<u16, u64>, name: impl Fn(u16) -> String) -> BTreeMap<
 
 fn texts(counts: &BTreeMap<Box<str>, u64>) -> BTreeMap<String, u64> {
     counts.iter().map(|(text, n)| (text.to_string(), *n)).collect()
-}
-
-/// `TLS 1.2`; the number where there is no such version.
-fn version_name(number: u16) -> String {
-    match number {
-        0x0300 => "SSL 3.0".to_owned(),
-        0x0301 => "TLS 1.0".to_owned(),
-        0x0302 => "TLS 1.1".to_owned(),
-        0x0303 => "TLS 1.2".to_owned(),
-        0x0304 => "TLS 1.3".to_owned(),
-        number => format!("0x{number:04x}"),
-    }
 }
 
 fn key_name(key: Key) -> Option<String> {

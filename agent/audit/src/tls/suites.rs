@@ -1,10 +1,60 @@
-//! The names of cipher suites: IANA's registry "TLS Cipher Suites", by number.
+//! The names of versions and cipher suites, and which of them no one should use any more.
+//!
+//! Names: IANA's registry "TLS Cipher Suites", by number. Weakness: RFC 8996 (TLS 1.0 and 1.1), RFC 7568 (SSL 3.0), RFC 7465 (RC4), RFC 9325
+//! §4.1 (null, anonymous, export and 64-bit block ciphers).
+
+/// How weak a version or suite is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Weakness {
+    /// Retired: attacks exist, and take effort.
+    Outdated,
+    /// Gives no secrecy, or does not tell whom one talks to.
+    Broken,
+}
+
+/// The weakness of a version on the wire; `None` for TLS 1.2, 1.3 and what is not known.
+pub(crate) const fn version_weakness(number: u16) -> Option<Weakness> {
+    match number {
+        0x0002 | 0x0200 | 0x0300 => Some(Weakness::Broken),
+        0x0301 | 0x0302 => Some(Weakness::Outdated),
+        _ => None,
+    }
+}
+
+/// The weakness of a suite, as its registered name says; `None` also for a number without a name.
+pub(crate) fn suite_weakness(number: u16) -> Option<Weakness> {
+    let name = known(number)?;
+    let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    if has(&["_NULL", "_EXPORT", "_anon_"]) || matches!(number, 0xc0b4 | 0xc0b5) {
+        Some(Weakness::Broken)
+    } else if has(&["_RC4_", "_RC2_", "_DES_", "_3DES_", "_IDEA_"]) {
+        Some(Weakness::Outdated)
+    } else {
+        None
+    }
+}
+
+/// `TLS 1.2`; the number where there is no such version.
+pub fn version_name(number: u16) -> String {
+    match number {
+        0x0002 | 0x0200 => "SSL 2.0".to_owned(),
+        0x0300 => "SSL 3.0".to_owned(),
+        0x0301 => "TLS 1.0".to_owned(),
+        0x0302 => "TLS 1.1".to_owned(),
+        0x0303 => "TLS 1.2".to_owned(),
+        0x0304 => "TLS 1.3".to_owned(),
+        number => format!("0x{number:04x}"),
+    }
+}
 
 /// The name of a suite; its number where IANA knows none.
-pub(super) fn name(number: u16) -> String {
+pub fn suite_name(number: u16) -> String {
+    known(number).map_or_else(|| format!("0x{number:04x}"), ToOwned::to_owned)
+}
+
+fn known(number: u16) -> Option<&'static str> {
     let at = SUITES.binary_search_by_key(&number, |(known, _)| *known).ok();
-    let name = at.and_then(|at| SUITES.get(at)).map(|(_, name)| (*name).to_owned());
-    name.unwrap_or_else(|| format!("0x{number:04x}"))
+    at.and_then(|at| SUITES.get(at)).map(|(_, name)| *name)
 }
 
 const SUITES: &[(u16, &str)] = &[
@@ -398,9 +448,22 @@ mod tests {
     #[test]
     fn the_list_is_sorted_and_names_what_is_in_use() {
         assert!(SUITES.is_sorted_by_key(|(number, _)| *number));
-        assert_eq!(name(0x1301), "TLS_AES_128_GCM_SHA256");
-        assert_eq!(name(0xc030), "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
-        assert_eq!(name(0x00ff), "TLS_EMPTY_RENEGOTIATION_INFO_SCSV");
-        assert_eq!(name(0xfefe), "0xfefe");
+        assert_eq!(suite_name(0x1301), "TLS_AES_128_GCM_SHA256");
+        assert_eq!(suite_name(0xc030), "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
+        assert_eq!(suite_name(0x00ff), "TLS_EMPTY_RENEGOTIATION_INFO_SCSV");
+        assert_eq!(suite_name(0xfefe), "0xfefe");
+    }
+
+    #[test]
+    fn weakness_follows_the_name() {
+        let weak = |number| suite_weakness(number);
+        assert_eq!([0x0000, 0x0003, 0x0018, 0xc010, 0xc019, 0xc0b4].map(weak), [Some(Weakness::Broken); 6]);
+        assert_eq!([0x0005, 0x000a, 0x0009, 0x0007, 0xc012].map(weak), [Some(Weakness::Outdated); 5]);
+        assert_eq!([0x1301, 0xc030, 0xcca8, 0x002f, 0x00ff, 0xfefe].map(weak), [None; 6]);
+        assert_eq!(
+            [0x0300, 0x0301, 0x0302].map(version_weakness),
+            [Some(Weakness::Broken), Some(Weakness::Outdated), Some(Weakness::Outdated)]
+        );
+        assert_eq!([0x0303, 0x0304, 0x7f1c].map(version_weakness), [None; 3]);
     }
 }
