@@ -74,8 +74,8 @@ impl Detector for Judge {
         } else {
             ("it ends soon", format!("ends in {} days", left / DAY_SECONDS))
         };
-        let print: String = own.sha256.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        let what = format!("certificate {print}… of {} {when}", own.subject);
+        let [a, b, c, d, ..] = own.sha256;
+        let what = format!("certificate {a:02x}{b:02x}{c:02x}{d:02x}… of {} {when}", own.subject);
         found(greeting.finding(&KIND, greeting.tempered(severity), because, &what));
     }
 }
