@@ -11,6 +11,7 @@ pub mod cleartext_credential;
 pub mod credential_in_url;
 mod fields;
 mod greeting;
+pub mod missing_authentication;
 pub mod outdated_tls;
 pub mod oversized_response;
 pub mod personal_data_in_response;
@@ -133,6 +134,7 @@ detectors![
     cleartext_card_number,
     cleartext_credential,
     credential_in_url,
+    missing_authentication,
     outdated_tls,
     oversized_response,
     personal_data_in_response,

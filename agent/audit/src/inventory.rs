@@ -65,6 +65,18 @@ pub enum DocumentState {
     Unused,
 }
 
+/// What the API's document says of the credential that an endpoint needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Security {
+    /// Nothing: there is no document, or it does not say.
+    #[default]
+    Unsaid,
+    /// None is needed, or it may be left out.
+    Open,
+    /// One is needed.
+    Required,
+}
+
 /// What makes a template's variables variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TemplateState {
@@ -115,6 +127,8 @@ pub struct EndpointRow {
     pub latency_ms: Option<[f64; 3]>,
     /// Owner, from the document's `x-owner`.
     pub owner: Option<Box<str>>,
+    /// From the document; not stored, for the document is read at each start.
+    pub security: Security,
     /// What its calls were like. Only in a row that is given or restored: in the inventory's own it is elsewhere and this is empty.
     pub profile: PackedProfile,
 }
@@ -140,6 +154,7 @@ impl EndpointRow {
             response_bytes_sum: 0,
             latency_ms: None,
             owner: None,
+            security: Security::Unsaid,
             profile: PackedProfile::default(),
         }
     }

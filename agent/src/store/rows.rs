@@ -2,7 +2,7 @@
 
 use apiscope_audit::exchange::{ApiId, ConsumerId, Method};
 use apiscope_audit::finding::{Evidence, FindingId, FindingRow, Severity};
-use apiscope_audit::inventory::{EndpointId, EndpointRow, PackedProfile};
+use apiscope_audit::inventory::{EndpointId, EndpointRow, PackedProfile, Security};
 use apiscope_audit::secret::{Fingerprint, Masked};
 use apiscope_wire::{Coverage, ExchangeId, FlowId, Lost, Skipped, Timestamp, Unparsed};
 use rusqlite::{Connection, Row, named_params, params};
@@ -231,6 +231,7 @@ pub(super) fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Option<EndpointRo
         response_bytes_sum: nat(row.get("response_bytes_sum")?),
         latency_ms: latency.and_then(|text| serde_json::from_str(&text).ok()),
         owner: row.get("owner")?,
+        security: Security::Unsaid,
         profile: profile(row),
     }))
 }

@@ -11,7 +11,7 @@ use apiscope::store::{Accepted, CallFilter, DATABASE_FILE, OUTBOX_MAX, Operation
 use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Stage};
 use apiscope_audit::facts::{AuthKind, BodySize, Facts};
 use apiscope_audit::finding::Transition;
-use apiscope_audit::inventory::{DocumentState, EndpointId, EndpointRow, PackedProfile, TemplateState};
+use apiscope_audit::inventory::{DocumentState, EndpointId, EndpointRow, PackedProfile, Security, TemplateState};
 use apiscope_audit::secret::{Fingerprint, Masked};
 use apiscope_audit::{CallRow, Change};
 use apiscope_wire::{Coverage, ExchangeId, FlowId, Lost, Origin, Role, Timestamp, Version};
@@ -38,6 +38,7 @@ fn endpoint(route: &str) -> EndpointRow {
         response_bytes_sum: 1 << 41,
         latency_ms: Some([0.5, 1.25, 99.0]),
         owner: Some("payments".into()),
+        security: Security::Unsaid,
         profile: PackedProfile::from_stored(&[1, 0, 255]),
     }
 }

@@ -9,8 +9,11 @@ use apiscope_wire::{ExchangeId, FlowId, Origin, Role, Timestamp, Version};
 use super::{Case, Detector};
 use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Stage};
 use crate::facts::{AuthKind, BodySize, Credential, CredentialKind, Exposure, Facts, Grade, MediaKind, Place, What};
-use crate::inventory::{DocumentState, EndpointRow, Sighting, shape};
+use crate::inventory::{DocumentState, EndpointRow, Security, Sighting, shape};
 use crate::secret::{FingerprintKey, Masked, Secret};
+
+/// Stands for the host where the document needs a credential; see [`Sample::done`].
+const REQUIRED: &str = "required";
 
 /// The second at which samples begin.
 pub(crate) const START: u64 = 1_000;
@@ -187,12 +190,24 @@ impl Sample {
         self
     }
 
+    /// The document says that a credential is needed.
+    pub(crate) fn required(mut self) -> Self {
+        self.exchange.host = Some(Masked::vouched(REQUIRED));
+        self
+    }
+
     pub(crate) fn done(mut self) -> Exchange {
         if self.document != DocumentState::NoDocument {
             // The detectors' tests have no inventory: the state travels in the host.
             self.exchange.host = Some(Masked::vouched(&format!("{:?}", self.document)));
         }
         self.exchange
+    }
+
+    /// The request holds nothing that could be a credential.
+    pub(crate) fn bare(mut self) -> Self {
+        self.request().bare = true;
+        self
     }
 
     pub(crate) fn documented(mut self) -> Self {
@@ -223,8 +238,11 @@ pub(crate) fn judge(detector: &mut dyn Detector, transcript: &[Exchange]) -> Str
 fn endpoint_of(exchange: &Exchange) -> EndpointRow {
     let method = exchange.method.clone().unwrap();
     let mut row = EndpointRow::new("test", &exchange.api, &method, &shape::template(exchange.path.as_str()));
+    if exchange.host.as_ref().is_some_and(|host| host.as_str() == REQUIRED) {
+        row.security = Security::Required;
+    }
     row.document = match exchange.host.as_ref().map(Masked::as_str) {
-        Some("Documented") => DocumentState::Documented,
+        Some("Documented" | REQUIRED) => DocumentState::Documented,
         Some("Undocumented") => DocumentState::Undocumented,
         _ => DocumentState::NoDocument,
     };

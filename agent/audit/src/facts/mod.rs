@@ -4,6 +4,7 @@
 //! They borrow; what they find goes as fingerprint and mask into [`Facts`], and the raw value is gone when `take` returns. All of
 //! them are total, do not recurse, take time linear in the bytes and never give more than [`Facts::CREDENTIALS_MAX`].
 
+mod bare;
 mod body;
 pub(crate) mod collect;
 mod data;
@@ -131,6 +132,8 @@ pub struct Facts {
     pub auth: Vec<AuthKind>,
     /// Credentials present, at most [`Facts::CREDENTIALS_MAX`].
     pub credentials: Vec<Credential>,
+    /// Of a request: nothing in its head could be a credential, known or unknown ([`bare`]).
+    pub bare: bool,
     /// Secrets and personal data, at most [`Facts::EXPOSURES_MAX`]: of a request also in its path and query. What a request's field is
     /// made for (a password under `password`) is a credential and not here.
     pub exposures: Vec<Exposure>,
@@ -172,9 +175,11 @@ pub(crate) fn take(
     key_headers: &[Box<str>],
 ) -> Taken {
     let (mut credentials, mut data) = (Collector::new(key), Finder::new(key));
+    let mut is_bare = false;
     let (reading, outcome, grpc) = match message.start {
         Start::Request { .. } => {
             let head = head::request(message.headers, key_headers, &mut credentials);
+            is_bare = credentials.auth.is_empty() && bare::is_bare(message.headers, target);
             let mut found = Found { credentials: Some(&mut credentials), data: &mut data };
             body::path(target.path, &mut found);
             body::query(target.query, &mut found);
@@ -202,6 +207,7 @@ pub(crate) fn take(
         media: reading.kind(),
         auth: auth.to_vec(),
         credentials,
+        bare: is_bare,
         exposures: data.finish(),
         records,
         grpc_status: match message.content {

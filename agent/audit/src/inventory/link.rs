@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::entry::Entry;
 use super::store::{API_ENDPOINTS_MAX, Api, Inventory, Leaves, NODES_MAX};
-use super::{DocumentState, EndpointId, EndpointRow, TemplateState};
+use super::{DocumentState, EndpointId, EndpointRow, Security, TemplateState};
 use crate::exchange::{ApiId, Method};
 use crate::openapi::{Document, DocumentMatch, Operation};
 
@@ -66,6 +66,7 @@ impl Inventory {
         };
         let was_only_documented = entry.row.calls == 0;
         entry.row.owner = api.owner();
+        entry.row.security = Security::Unsaid;
         let leaves = path.and_then(|path| api.documented.get_mut(path));
         if let Some(leaves) = leaves {
             if let Some((_, known)) = leaves.iter().find(|(known, _)| *known == method) {
@@ -116,6 +117,11 @@ fn documented(environment: &str, api: &ApiId, document: &Document, operation: &O
     row.template = TemplateState::Documented;
     row.document = DocumentState::Unused;
     row.owner.clone_from(&operation.owner);
+    row.security = match &operation.security {
+        None => Security::Unsaid,
+        Some(ways) if ways.is_empty() || ways.iter().any(Vec::is_empty) => Security::Open,
+        Some(_) => Security::Required,
+    };
     row
 }
 

@@ -480,6 +480,7 @@ fn a_call_is_counted_in_every_column() {
                 response_bytes_sum: 400,
                 latency_ms: None,
                 owner: None,
+                security: Unsaid,
                 profile: PackedProfile(0 bytes),
             }"#]]
         .assert_eq(&format!(
