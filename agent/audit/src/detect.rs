@@ -169,31 +169,9 @@ impl Sighting<'_> {
     }
 }
 
-/// A place, for people. A name is as long as its sender likes: it is cut.
+/// A place, for people.
 pub(crate) fn place(place: &Place) -> String {
-    const NAME_MAX: usize = 64;
-    let short = |name: &str| name.chars().take(NAME_MAX).collect::<String>();
-    match place {
-        Place::Header(name) => capitals(&short(name)),
-        Place::Query(name) => format!("query parameter {}", short(name)),
-        Place::Form(name) => format!("form field {}", short(name)),
-        Place::Json(pointer) => format!("JSON member {}", short(pointer)),
-        Place::Element(name) => format!("element {}", short(name)),
-        Place::Text => "text".to_owned(),
-        Place::Path => "path".to_owned(),
-    }
-}
-
-/// `x-api-key` as it is usually written: `X-Api-Key`.
-fn capitals(name: &str) -> String {
-    let mut start = true;
-    name.chars()
-        .map(|c| {
-            let shown = if start { c.to_ascii_uppercase() } else { c };
-            start = c == '-';
-            shown
-        })
-        .collect()
+    place.to_string()
 }
 
 /// The call carried no credential and succeeded.

@@ -9,6 +9,7 @@
 mod book;
 mod entry;
 mod evidence;
+pub mod fleet;
 mod fold;
 mod link;
 mod profile;

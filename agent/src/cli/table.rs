@@ -42,6 +42,16 @@ pub(crate) fn bytes(bytes: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
+/// Bytes that are known to a percent.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a size: not negative; shown with one decimal"
+)]
+pub(crate) fn bytes_near(near: f64) -> String {
+    bytes(near.round() as u64)
+}
+
 /// A part of a whole in percent; 100 % only when it is all.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 || part == whole {

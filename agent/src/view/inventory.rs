@@ -7,7 +7,7 @@ use apiscope_audit::facts::AuthKind;
 use apiscope_audit::inventory::{DocumentState, EndpointRow, TemplateState};
 use serde::{Deserialize, Serialize};
 
-use super::{CoverageView, rfc3339};
+use super::{CoverageView, ProfileView, rfc3339};
 
 /// Names of the status classes, in the order of `EndpointRow::by_class`.
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "none"];
@@ -55,6 +55,9 @@ pub struct EndpointView {
     pub latency_ms_p99: Option<f64>,
     /// Owner.
     pub owner: Option<String>,
+    /// What its calls were like.
+    #[serde(flatten)]
+    pub profile: ProfileView,
 }
 
 /// An API: the sum of its endpoints, its findings and its account of bytes.
@@ -107,6 +110,7 @@ impl From<&EndpointRow> for EndpointView {
             latency_ms_p90: quantile(1),
             latency_ms_p99: quantile(2),
             owner: row.owner.as_deref().map(str::to_owned),
+            profile: row.profile.read().as_ref().map(ProfileView::from).unwrap_or_default(),
         }
     }
 }

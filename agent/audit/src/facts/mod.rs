@@ -19,6 +19,8 @@ pub(crate) mod scan;
 pub(crate) mod target;
 mod xml;
 
+use std::fmt::{self, Write as _};
+
 use apiscope_wire::http::coding::{Decoded, Outcome};
 use apiscope_wire::{Content, Grpc, Message, Start};
 
@@ -81,6 +83,30 @@ pub enum Place {
     Text,
     /// A segment of the path.
     Path,
+}
+
+/// For people. A name is as long as its sender likes: it is cut.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAME_MAX: usize = 64;
+        let (what, name) = match self {
+            Self::Header(name) => ("", name),
+            Self::Query(name) => ("query parameter ", name),
+            Self::Form(name) => ("form field ", name),
+            Self::Json(pointer) => ("JSON member ", pointer),
+            Self::Element(name) => ("element ", name),
+            Self::Text => return f.write_str("text"),
+            Self::Path => return f.write_str("path"),
+        };
+        f.write_str(what)?;
+        let mut start = matches!(self, Self::Header(_));
+        for c in name.chars().take(NAME_MAX) {
+            // `x-api-key` as it is usually written: `X-Api-Key`.
+            f.write_char(if start { c.to_ascii_uppercase() } else { c })?;
+            start = matches!(self, Self::Header(_)) && c == '-';
+        }
+        Ok(())
+    }
 }
 
 /// A credential that a message carries.

@@ -14,7 +14,7 @@ pub(crate) type Gone = (EndpointId, Option<EndpointId>);
 /// Endpoints by id, and what has to be told of them.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    pub(super) entries: FxHashMap<EndpointId, Entry>,
+    pub(super) entries: FxHashMap<EndpointId, Box<Entry>>,
     pub(super) dirty: Vec<EndpointId>,
     pub(super) gone: Vec<Gone>,
     pub(super) merged: u64,
@@ -23,7 +23,7 @@ pub(super) struct Book {
 impl Book {
     pub(super) fn insert(&mut self, entry: Entry) {
         let id = entry.row.id;
-        self.entries.insert(id, entry);
+        self.entries.insert(id, Box::new(entry));
         self.touch(id);
     }
 
@@ -48,7 +48,7 @@ impl Book {
     /// Joins an endpoint that is there into another.
     pub(super) fn absorb(&mut self, id: EndpointId, into: EndpointId) {
         if let Some(entry) = self.entries.remove(&id) {
-            self.join(into, entry);
+            self.join(into, *entry);
             self.gone.push((id, Some(into)));
             self.merged += 1;
         }
@@ -59,7 +59,8 @@ impl Book {
         let mut ids: Vec<_> =
             self.entries.iter().filter(|(_, entry)| entry.row.api == *api).map(|(id, _)| *id).collect();
         ids.sort_unstable();
-        let mut entries: Vec<_> = ids.into_iter().filter_map(|id| self.entries.remove(&id)).collect();
+        let mut entries: Vec<_> =
+            ids.into_iter().filter_map(|id| self.entries.remove(&id)).map(|entry| *entry).collect();
         for entry in &mut entries {
             entry.dirty = false;
         }

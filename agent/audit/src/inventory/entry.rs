@@ -66,25 +66,7 @@ impl Entry {
 
     /// Takes in all that another endpoint counted.
     pub(super) fn join(&mut self, other: Self) {
-        let (row, gone) = (&mut self.row, other.row);
-        row.first = earliest(row.first, gone.first);
-        row.last = row.last.max(gone.last);
-        row.protocol = row.protocol.max(gone.protocol);
-        row.calls = row.calls.saturating_add(gone.calls);
-        for (ours, theirs) in row.by_class.iter_mut().zip(gone.by_class) {
-            *ours = ours.saturating_add(theirs);
-        }
-        for (auth, calls) in gone.by_auth {
-            let ours = row.by_auth.entry(auth).or_default();
-            *ours = ours.saturating_add(calls);
-        }
-        row.request_bytes_max = row.request_bytes_max.max(gone.request_bytes_max);
-        row.response_bytes_max = row.response_bytes_max.max(gone.response_bytes_max);
-        row.response_bytes_sum = row.response_bytes_sum.saturating_add(gone.response_bytes_sum);
-        row.latency_ms = row.latency_ms.or(gone.latency_ms);
-        if row.owner.is_none() {
-            row.owner = gone.owner;
-        }
+        self.row.add(&other.row);
         match (&mut self.profile, other.profile) {
             (Some(ours), Some(theirs)) => ours.join(&theirs),
             (ours @ None, theirs) => *ours = theirs,
@@ -100,6 +82,30 @@ impl Entry {
             row.profile = PackedProfile::of(profile);
         }
         row
+    }
+}
+
+impl EndpointRow {
+    /// Adds all that another row counted; profiles are for the caller to join.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.first = earliest(self.first, other.first);
+        self.last = self.last.max(other.last);
+        self.protocol = self.protocol.max(other.protocol);
+        self.calls = self.calls.saturating_add(other.calls);
+        for (ours, theirs) in self.by_class.iter_mut().zip(other.by_class) {
+            *ours = ours.saturating_add(theirs);
+        }
+        for (auth, calls) in &other.by_auth {
+            let ours = self.by_auth.entry(*auth).or_default();
+            *ours = ours.saturating_add(*calls);
+        }
+        self.request_bytes_max = self.request_bytes_max.max(other.request_bytes_max);
+        self.response_bytes_max = self.response_bytes_max.max(other.response_bytes_max);
+        self.response_bytes_sum = self.response_bytes_sum.saturating_add(other.response_bytes_sum);
+        self.latency_ms = self.latency_ms.or(other.latency_ms);
+        if self.owner.is_none() {
+            self.owner.clone_from(&other.owner);
+        }
     }
 }
 

@@ -44,7 +44,9 @@ pub struct Profile {
 
 impl Profile {
     /// Consumers with a count of their own.
-    pub const CONSUMERS_MAX: usize = 16;
+    pub const CONSUMERS_MAX: usize = 12;
+    /// Bytes of the largest profile, with those on the heap.
+    pub const BYTES_MAX: usize = 32_768;
     /// Hours kept.
     pub const HOURS_MAX: usize = 24;
     /// Days kept.

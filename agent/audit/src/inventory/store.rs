@@ -123,7 +123,7 @@ impl Inventory {
 
     /// The endpoint's row as it is given.
     pub(crate) fn current(&self, id: EndpointId) -> Option<EndpointRow> {
-        self.book.entries.get(&id).map(Entry::current)
+        self.book.entries.get(&id).map(|entry| entry.current())
     }
 
     /// The endpoint's row, without its profile.

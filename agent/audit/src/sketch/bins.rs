@@ -20,9 +20,9 @@ impl Bins {
         match self.numbers.binary_search(&number) {
             Ok(at) => self.counts.add(at, count),
             Err(at) => {
-                // By a quarter: most of these lists never grow long, and there are many.
+                // By little: most of these lists never grow long, and there are many.
                 if self.numbers.len() == self.numbers.capacity() {
-                    let more = 4 + self.numbers.len() / 4;
+                    let more = 4 + self.numbers.len() / 8;
                     self.numbers.reserve_exact(more);
                     self.counts.reserve(more);
                 }
@@ -50,7 +50,7 @@ impl Bins {
 /// Counts of one width: 1, 2, 4 or 8 bytes each, little-endian.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Counts {
-    width: usize,
+    width: u8,
     bytes: Vec<u8>,
 }
 
@@ -61,28 +61,33 @@ impl Default for Counts {
 }
 
 impl Counts {
+    fn place(&self, at: usize) -> std::ops::Range<usize> {
+        let width = usize::from(self.width);
+        at * width..(at + 1) * width
+    }
+
     fn get(&self, at: usize) -> u64 {
-        let Some(bytes) = self.bytes.get(at * self.width..(at + 1) * self.width) else { return 0 };
+        let Some(bytes) = self.bytes.get(self.place(at)) else { return 0 };
         bytes.iter().rev().fold(0, |count, byte| count << 8 | u64::from(*byte))
     }
 
     fn add(&mut self, at: usize, count: u64) {
         let sum = self.get(at).saturating_add(count);
         self.widen(sum);
-        let place = self.bytes.get_mut(at * self.width..(at + 1) * self.width);
-        for (place, byte) in place.into_iter().flatten().zip(sum.to_le_bytes()) {
+        let place = self.place(at);
+        for (place, byte) in self.bytes.get_mut(place).into_iter().flatten().zip(sum.to_le_bytes()) {
             *place = byte;
         }
     }
 
     fn insert(&mut self, at: usize, count: u64) {
         self.widen(count);
-        let bytes = count.to_le_bytes();
-        self.bytes.splice(at * self.width..at * self.width, bytes.into_iter().take(self.width));
+        let start = self.place(at).start;
+        self.bytes.splice(start..start, count.to_le_bytes().into_iter().take(usize::from(self.width)));
     }
 
     fn reserve(&mut self, more: usize) {
-        self.bytes.reserve_exact(more * self.width);
+        self.bytes.reserve_exact(more * usize::from(self.width));
     }
 
     /// Makes room in each for a count as large as this one.
@@ -94,11 +99,11 @@ impl Counts {
             _ => 8,
         };
         if width > self.width {
-            let counts: Vec<u64> = (0..self.bytes.len() / self.width).map(|at| self.get(at)).collect();
-            self.bytes = Vec::with_capacity((counts.len() + 1) * width);
+            let counts: Vec<u64> = (0..self.bytes.len() / usize::from(self.width)).map(|at| self.get(at)).collect();
+            self.bytes = Vec::with_capacity((counts.len() + 1) * usize::from(width));
             self.width = width;
             for count in counts {
-                self.bytes.extend(count.to_le_bytes().into_iter().take(width));
+                self.bytes.extend(count.to_le_bytes().into_iter().take(usize::from(width)));
             }
         }
     }

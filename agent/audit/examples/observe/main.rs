@@ -1,0 +1,142 @@
+//! What the inventory costs for each call: time on endpoints that are known, and bytes an endpoint. `cargo xtask bench inventory` runs it.
+
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a measurement from outside: it has a clock")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use apiscope_audit::detect::{SettingValue, kinds};
+use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Record, Stage};
+use apiscope_audit::facts::{BodySize, Facts};
+use apiscope_audit::secret::{Fingerprint, Masked};
+use apiscope_audit::{Audit, Restored, Settings};
+use apiscope_wire::{ExchangeId, FlowId, Hop, Origin, Role, Timestamp, Version};
+
+/// Calls of a round.
+const CALLS: u64 = 2_000;
+const ROUNDS: usize = 300;
+
+/// Splitmix64: the same numbers in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % n
+    }
+
+    /// Around `middle`, mostly within a factor of ten.
+    fn around(&mut self, middle: u64) -> u64 {
+        let spread = (0..4).map(|_| self.below(700)).sum::<u64>();
+        middle * (spread + 100).pow(2) / 2_250_000
+    }
+}
+
+struct Traffic {
+    numbers: Numbers,
+    origin: Arc<Origin>,
+    endpoints: u64,
+    consumers: u64,
+    spread: bool,
+    calls: u64,
+}
+
+impl Traffic {
+    fn next(&mut self) -> Record {
+        let numbers = &mut self.numbers;
+        let endpoint = numbers.below(self.endpoints);
+        let (consumer, size, micros) = if self.spread {
+            (numbers.below(self.consumers), numbers.around(4_000), numbers.around(12_000))
+        } else {
+            (1, 1_024, 3_000)
+        };
+        self.calls += 1;
+        let began = Timestamp::from_nanos(1_790_000_000_000_000_000 + self.calls * 1_000_000);
+        let facts = |bytes| {
+            Some(Facts { complete: true, body: BodySize { total: Some(bytes), scanned: bytes }, ..Facts::default() })
+        };
+        let path = format!("/api/v1/group{}/things{}/{}/items", endpoint / 16, endpoint % 16, numbers.below(100_000));
+        Record::Exchange(Box::new(Exchange {
+            id: ExchangeId { flow: FlowId::new(1), index: 0 },
+            began,
+            ended: began.plus(Duration::from_micros(micros)),
+            origin: Arc::clone(&self.origin),
+            version: Version::Http11,
+            api: ApiId::new("orders"),
+            method: Some(Method::new("GET")),
+            host: None,
+            path: Masked::from_stored(&path),
+            query_keys: Vec::new(),
+            status: Some([200, 200, 200, 201, 304, 400][usize::try_from(endpoint % 6).unwrap_or_default()]),
+            consumer: ConsumerId::Credential(Fingerprint::from_stored(consumer.wrapping_mul(0x9e37_79b9_7f4a_7c15))),
+            request: facts(0),
+            response: facts(size).map(|facts| Facts { records: Some(size / 100), ..facts }),
+            protocol: Protocol::Http,
+            stage: Stage::default(),
+            session: None,
+        }))
+    }
+}
+
+fn origin() -> Arc<Origin> {
+    let server: SocketAddr = ([10, 0, 0, 2], 80).into();
+    let client = ([10, 0, 0, 1], 40_000).into();
+    Arc::new(Origin {
+        client,
+        server,
+        role: Role::Served,
+        hop: Hop::Private,
+        interface: None,
+        workload: None,
+        encrypted: false,
+    })
+}
+
+/// Without detectors: what is measured is the inventory, and how a call passes through `Audit`.
+fn settings() -> Arc<Settings> {
+    let mut settings = Settings { environment: "test".into(), ..Settings::default() };
+    for kind in kinds() {
+        if let Err(error) = settings.detect.set(kind.name, "enabled", SettingValue::Bool(false)) {
+            eprintln!("{}: {error}", kind.name);
+        }
+    }
+    Arc::new(settings)
+}
+
+/// Nanoseconds a call: the best round and the one in the middle.
+fn measure(endpoints: u64, consumers: u64, spread: bool) -> (u128, u128) {
+    let mut audit = Audit::new(settings(), Restored::default());
+    let mut traffic = Traffic { numbers: Numbers(7), origin: origin(), endpoints, consumers, spread, calls: 0 };
+    for _ in 0..endpoints * 40 {
+        audit.handle(traffic.next(), &mut |_| {});
+    }
+    let mut rounds: Vec<_> = (0..ROUNDS)
+        .map(|_| {
+            let records: Vec<_> = (0..CALLS).map(|_| traffic.next()).collect();
+            let mut changes = Vec::with_capacity(records.len());
+            let start = Instant::now();
+            for record in records {
+                audit.handle(record, &mut |change| changes.push(change));
+            }
+            start.elapsed().as_nanos() / u128::from(CALLS)
+        })
+        .collect();
+    rounds.sort_unstable();
+    (rounds[0], rounds[rounds.len() / 2])
+}
+
+fn main() {
+    println!("{:<52} {:>8} {:>8}", "observe, ns a call", "best", "middle");
+    for (name, endpoints, consumers, spread) in [
+        ("one endpoint, all calls alike", 1, 1, false),
+        ("one endpoint, 10 consumers, times and sizes spread", 1, 10, true),
+        ("200 endpoints, 10 consumers, spread", 200, 10, true),
+        ("1,900 endpoints, 10,000 consumers, spread", 1_900, 10_000, true),
+    ] {
+        let (best, middle) = measure(endpoints, consumers, spread);
+        println!("{name:<52} {best:>8} {middle:>8}");
+    }
+}
