@@ -113,11 +113,14 @@ fn or_unknown(text: String) -> String {
     if text.is_empty() { "unknown".to_owned() } else { text }
 }
 
+/// A name, its numbers, and how one of them is written.
+type Shown<'s> = (&'s str, &'s Option<SpreadView>, &'s dyn Fn(f64) -> String);
+
 fn spreads(text: &mut String, row: &EndpointView) {
     let profile = &row.profile;
     let ms = |value: f64| format!("{} ms", table::milliseconds(value));
     let records = |value: f64| format!("{value:.0}");
-    let rows: [(&str, &Option<SpreadView>, &dyn Fn(f64) -> String); 4] = [
+    let rows: [Shown<'_>; 4] = [
         ("latency", &profile.latency_ms, &ms),
         ("request bytes", &profile.request_bytes, &table::bytes_near),
         ("response bytes", &profile.response_bytes, &table::bytes_near),
