@@ -114,7 +114,7 @@ fn exposure(class: DataClass, place: &str) -> Exposure {
 
 /// A call with everything: its own time, sizes, consumer, and personal data in its answer.
 fn full(origin: &Arc<Origin>, api: &ApiId, path: &str, calls: u64, numbers: &mut Numbers) -> Box<Exchange> {
-    let day = Duration::from_hours(24).as_nanos() as u64;
+    let day = 86_400_000_000_000_u64;
     let mut call = exchange(origin, api, path, 20_000 * day + calls * day / 4);
     call.ended = call.began.plus(Duration::from_micros(numbers.around(20_000)));
     call.status = Some([200, 201, 404, 500][usize::try_from(numbers.below(4)).unwrap()]);
