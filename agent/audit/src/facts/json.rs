@@ -7,6 +7,7 @@
 use smallvec::SmallVec;
 use zeroize::Zeroizing;
 
+use super::outline::{ELEMENTS_MAX, Outline};
 use super::percent::{self, Plain};
 use super::redact;
 use super::scan::{Blocks, Marked, Marks, RUN_MIN, Runs};
@@ -23,6 +24,8 @@ pub(crate) struct Outcome {
     pub whole: bool,
     /// Elements of the top-level array, or of the largest array member of the top-level object. `None` where not [`Outcome::whole`].
     pub records: Option<u64>,
+    /// The names near the top, as far as it was read.
+    pub outline: Outline,
     /// Bytes read. Fewer than there were only where the nesting was too deep.
     pub read: usize,
 }
@@ -144,11 +147,13 @@ pub(crate) fn walk<'a, V: Visit<'a>>(data: &'a [u8], visit: &mut V) -> Outcome {
         counting: false,
         elements: 0,
         records: None,
+        outlining: false,
+        outline: Outline::default(),
         visit,
     };
     let read = walk.blocks(start);
     let whole = walk.sound && walk.expect == Expect::Nothing;
-    Outcome { whole, records: walk.records.filter(|_| whole), read }
+    Outcome { whole, records: walk.records.filter(|_| whole), outline: walk.outline, read }
 }
 
 struct Walk<'a, 'v, V> {
@@ -170,6 +175,9 @@ struct Walk<'a, 'v, V> {
     /// Of the array that is being counted.
     elements: u64,
     records: Option<u64>,
+    /// The innermost level is an object near the top.
+    outlining: bool,
+    outline: Outline,
     visit: &'v mut V,
 }
 
@@ -275,6 +283,13 @@ impl<'a, V: Visit<'a>> Walk<'a, '_, V> {
             _ => false,
         };
         self.counting = place && self.inner.kind == Kind::Array;
+        let near = match self.outer.as_slice() {
+            [_] => true,
+            [_, level] => level.kind == Kind::Object || self.elements <= ELEMENTS_MAX,
+            [_, top, level] => top.kind == Kind::Object && level.kind == Kind::Array && self.elements <= ELEMENTS_MAX,
+            _ => false,
+        };
+        self.outlining = near && self.inner.kind == Kind::Object;
     }
 
     #[inline]
@@ -324,6 +339,9 @@ impl<'a, V: Visit<'a>> Walk<'a, '_, V> {
         let text = self.data.get(start..behind - 1).unwrap_or_default();
         if matches!(self.expect, Expect::Key | Expect::KeyOrEnd) && self.inner.kind == Kind::Object {
             self.inner.key = text;
+            if self.outlining {
+                self.outline.add(self.outer.len(), text);
+            }
             self.inner.wanted = self.visit.wants(text, self.escapes);
             // Nearly always the colon follows at once.
             if end < 63 && self.data.get(behind) == Some(&b':') {

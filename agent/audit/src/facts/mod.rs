@@ -12,6 +12,7 @@ mod head;
 mod json;
 mod media;
 mod names;
+mod outline;
 mod percent;
 pub(crate) mod proof;
 pub(crate) mod redact;
@@ -27,6 +28,7 @@ use apiscope_wire::{Content, Grpc, Message, Start};
 use crate::secret::{Fingerprint, FingerprintKey, Masked};
 
 pub use self::data::{DataClass, Exposure, Grade, What};
+pub use self::outline::Outline;
 
 use self::body::Found;
 use self::collect::{Collector, KnownValues};
@@ -166,6 +168,8 @@ pub struct Facts {
     /// Records of a JSON response: elements of the top-level array, or of the array member of a top-level object (of the largest, where
     /// it has several). `None` not JSON, without an array there, broken, or cut before it could be counted.
     pub records: Option<u64>,
+    /// The form of a JSON response. `None` not JSON, broken or cut.
+    pub outline: Option<Outline>,
     /// gRPC's status of a response, from its trailers (or its head, where there is nothing but a status).
     pub grpc_status: Option<u32>,
     /// What the body is made of: events, gRPC messages, how many.
@@ -221,7 +225,8 @@ pub(crate) fn take(
         }
     };
     let read = outcome.read;
-    let records = outcome.records.filter(|_| matches!(message.start, Start::Response { .. }));
+    let is_response = matches!(message.start, Start::Response { .. });
+    let records = outcome.records.filter(|_| is_response);
     let Collector { auth, credentials, known, consumer, dropped, .. } = credentials;
     let dropped = dropped + data.dropped;
     // Bytes as sent, also where more came out of a content coding: a lower bound of the size has to be one.
@@ -236,6 +241,7 @@ pub(crate) fn take(
         bare: is_bare,
         exposures: data.finish(),
         records,
+        outline: (outcome.whole && is_response).then_some(outcome.outline),
         grpc_status: match message.content {
             Content::Grpc(Grpc { status: Some(status), .. }) => Some(status),
             Content::Plain | Content::Events(_) | Content::Grpc(_) | Content::Session(_) => grpc,

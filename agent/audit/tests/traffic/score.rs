@@ -91,6 +91,11 @@ impl Driver {
         route
     }
 
+    /// How many endpoints were told, of all APIs.
+    pub(crate) fn count(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The endpoints as they are told at the end.
     pub(crate) fn endpoints(&mut self) -> BTreeSet<Endpoint> {
         let rows = &mut self.rows;

@@ -78,6 +78,29 @@ fn records(value: &Value) -> Option<u64> {
     }
 }
 
+/// The names of [`Outline`] over a tree.
+fn outline(value: &Value) -> Outline {
+    let mut outline = Outline::default();
+    let mut names = |level: usize, value: &Value| {
+        for name in value.as_object().into_iter().flat_map(serde_json::Map::keys) {
+            let coded = serde_json::to_string(name).unwrap();
+            outline.add(level, &coded.as_bytes()[1..coded.len() - 1]);
+        }
+    };
+    let first = |value: &Value| value.as_array().into_iter().flatten().take(4).cloned().collect::<Vec<_>>();
+    names(1, value);
+    for element in first(value) {
+        names(2, &element);
+    }
+    for member in value.as_object().into_iter().flat_map(serde_json::Map::values) {
+        names(2, member);
+        for element in first(member) {
+            names(3, &element);
+        }
+    }
+    outline
+}
+
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -102,7 +125,7 @@ proptest! {
         let mut all = Vec::new();
         expected(&value, "", false, &mut all);
         prop_assert_eq!(found, all);
-        prop_assert_eq!(outcome, Outcome { whole: true, records: records(&value), read: body.len() });
+        prop_assert_eq!(outcome, Outcome { whole: true, records: records(&value), outline: outline(&value), read: body.len() });
     }
 
     #[test]
@@ -144,7 +167,7 @@ fn too_deep_is_left_and_said() {
     for deep in [&b"["[..], b"{\"a\":"] {
         let body = deep.repeat(100_000);
         let (_, outcome) = members(&body);
-        assert_eq!(outcome, Outcome { whole: false, records: None, read: deep.len() * DEPTH_MAX });
+        assert_eq!((outcome.whole, outcome.records, outcome.read), (false, None, deep.len() * DEPTH_MAX));
     }
     let most = [b"[".repeat(DEPTH_MAX), b"]".repeat(DEPTH_MAX)].concat();
     assert_eq!(members(&most).1.records, Some(1));
