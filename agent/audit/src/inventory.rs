@@ -11,6 +11,7 @@ mod entry;
 mod evidence;
 pub mod fleet;
 mod fold;
+mod forms;
 mod link;
 mod profile;
 pub(crate) mod shape;

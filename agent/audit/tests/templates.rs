@@ -123,7 +123,7 @@ fn any_order_gives_the_same_templates() {
 fn a_name_among_values_is_split_off_and_stays() {
     let mut driver = Driver::new();
     let id = ApiId::new("api");
-    let get = |path: String| Request { operation: None, method: "GET".to_owned(), path, status: 200 };
+    let get = |path: String| Request { operation: None, method: "GET".to_owned(), path, status: 200, outline: None };
     let word = |n: usize| {
         let letter = |n: usize| char::from(b'a' + u8::try_from(n % 26).unwrap());
         format!("{}{}{}x", letter(n), letter(n / 26), letter(n / 676))

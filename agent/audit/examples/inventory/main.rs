@@ -1,6 +1,6 @@
 //! The bench of the inventory: `cargo xtask bench inventory` runs it over a folder of documents.
 //!
-//! `inventory FOLDER [all | held-out | tuning]`. The documents are halved by the hash of their file name; nothing was tuned on the half
+//! `inventory FOLDER [all | held-out | tuning [faults]]`. The documents are halved by the hash of their file name; nothing was tuned on the half
 //! that is held out. Of one provider at most six documents count, so that none outweighs the others.
 
 #![expect(
@@ -88,6 +88,7 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let folder = PathBuf::from(args.next().expect("the folder of the documents"));
     let which = args.next().unwrap_or_else(|| "held-out".to_owned());
+    let told = args.next();
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     let mut providers: BTreeMap<String, usize> = BTreeMap::new();
     for name in documents(&folder) {
@@ -101,7 +102,12 @@ fn main() {
         let api = serde_json::from_str(&text).ok().and_then(|document| Api::read(&name, &document, SEED));
         let Some(api) = api.filter(|api| api.operations.len() <= OPERATIONS_MAX) else { continue };
         let requests = api.requests(SEED, PER_OPERATION, 0);
-        rows.entry("1 apiscope").or_default().add(&run(&api, &requests).0);
+        let (score, found) = run(&api, &requests);
+        rows.entry("1 apiscope").or_default().add(&score);
+        if told.as_deref() == Some("faults") {
+            faults(&api, &score, &found);
+            continue;
+        }
         let noisy = api.requests(SEED, PER_OPERATION, 20);
         rows.entry("2 apiscope, 20 % noise").or_default().add(&run(&api, &noisy).0);
         for (name, rule) in peers::PEERS {
@@ -117,6 +123,17 @@ fn main() {
     println!("F1: templates with their method; late: requests after an operation's first 20 that got its template;");
     println!("mean: of the documents, the others over all endpoints and requests");
     cost();
+}
+
+/// What is missing in a document's endpoints, and what is too much.
+fn faults(api: &Api, score: &Score, found: &BTreeSet<Endpoint>) {
+    let truth = truth(api);
+    println!("{} {:.3}", api.name, score.f1());
+    for (sign, faults) in [('-', truth.difference(found)), ('+', found.difference(&truth))] {
+        for (method, template) in faults {
+            println!("  {sign} {method} {template}");
+        }
+    }
 }
 
 /// A peer's endpoints, learnt from the whole traffic: its templates are judged at the end, which is kind to it.
@@ -147,10 +164,10 @@ fn cost() {
     let (mut driver, before) = (Driver::new(), resident());
     let apis: Vec<ApiId> = (0..10).map(|n| ApiId::new(&format!("api{n}"))).collect();
     // Few siblings at each place, so that names stay names.
-    let path = |n: usize| {
-        format!("/v1/{}/{}/{}/lines/{}", letters(n / 160), letters(n / 10 % 16 * 7), 4_711 + n, 1_000_000 + n)
-    };
-    let get = |n: usize| Request { operation: None, method: "GET".to_owned(), path: path(n), status: 200 };
+    let path =
+        |n: usize| format!("/v1/{}/{}/{}/lines/{}", letters(n / 160), letters(n / 10 + 350), 4_711 + n, 1_000_000 + n);
+    let get =
+        |n: usize| Request { operation: None, method: "GET".to_owned(), path: path(n), status: 200, outline: None };
     for round in 0..4 {
         for n in 0..10_000 {
             driver.replay(driver.exchange(&apis[n % 10], &Request { path: path(n % 10_000), ..get(n + round) }));

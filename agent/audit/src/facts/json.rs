@@ -156,6 +156,7 @@ pub(crate) fn walk<'a, V: Visit<'a>>(data: &'a [u8], visit: &mut V) -> Outcome {
     Outcome { whole, records: walk.records.filter(|_| whole), outline: walk.outline, read }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own, asked at each mark")]
 struct Walk<'a, 'v, V> {
     data: &'a [u8],
     /// Behind the last mark.

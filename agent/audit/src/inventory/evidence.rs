@@ -47,9 +47,9 @@ type Merge = (Vec<u32>, Target);
 
 /// A child and its calls.
 #[derive(Clone, Copy)]
-struct Item {
-    at: u32,
-    calls: u32,
+pub(super) struct Item {
+    pub(super) at: u32,
+    pub(super) calls: u32,
 }
 
 impl Tree {
@@ -212,7 +212,9 @@ impl Tree {
                 let is_rare = item.calls <= 2 && variable.sample.news >= SURE_VALUES_MIN;
                 item.calls <= mean.saturating_mul(8) && (is_rare || self.is_within(item.at, at))
             } else {
-                is_mixed(key) && self.is_within(item.at, at)
+                let is_rare = item.calls <= mean.saturating_mul(2) && variable.sample.news >= SURE_VALUES_MIN / 2;
+                let is_made_so = variable.has_mould_of(key) || (is_rare && variable.has_length_of(key));
+                (is_made_so || is_mixed(key)) && self.is_within(item.at, at)
             }
         };
         let group: Vec<u32> = items.iter().filter(is_value).map(|item| item.at).collect();
@@ -222,10 +224,16 @@ impl Tree {
     /// Whether all that is below a place is also below another.
     fn is_within(&self, at: u32, other: u32) -> bool {
         let (Some(node), Some(other)) = (self.node(at), self.node(other)) else { return false };
-        let learnt = other.variable.filter(|variable| self.is_learnt(*variable));
+        // The variable of which a word may be a value.
+        let of = |key: &str| {
+            other.variable.filter(|at| {
+                let variable = self.node(*at).and_then(|node| node.values.as_ref());
+                variable.is_some_and(|variable| variable.is_learnt || is_mixed(key) || variable.has_length_of(key))
+            })
+        };
         node.leaves.iter().all(|leaf| other.leaves.iter().any(|known| known.method == leaf.method))
             && node.words.iter().all(|(key, child)| {
-                let known = other.words.get(key).copied().or(learnt);
+                let known = other.words.get(key).copied().or_else(|| of(key));
                 known.is_some_and(|known| self.is_within(*child, known))
             })
             && node.variable.is_none_or(|child| other.variable.is_some_and(|known| self.is_within(child, known)))
@@ -308,7 +316,7 @@ impl Tree {
         });
         let items: Vec<Item> =
             items.iter().copied().filter(|item| limit.is_none_or(|limit| item.calls <= limit)).collect();
-        let group = self.alike(&items, variable);
+        let group = self.of_one_form(self.alike(&items, variable), variable);
         if group.len() < if learnt.is_some() { 1 } else { 2 } {
             return None;
         }
@@ -329,7 +337,8 @@ impl Tree {
         } else {
             150.0
         };
-        if evidence.is_quiet(least, learnt.is_some()) || evidence.is_shared(is_prefix) {
+        let is_own = (evidence.is_rather_new(is_prefix) || evidence.is_rather_quiet()) && self.is_of_own_form(&group);
+        if is_own || evidence.is_quiet(least, learnt.is_some(), is_prefix) || evidence.is_shared(is_prefix) {
             return Some(group.iter().map(|item| item.at).collect());
         }
         // What is called far more often than most says nothing of how many there are.
@@ -516,13 +525,30 @@ impl Evidence {
         (is_many && ((self.kinds >= kinds && is_new) || is_unrepeated)) || (self.size >= 200 && self.once >= 0.5)
     }
 
-    fn is_quiet(&self, least: usize, is_learnt: bool) -> bool {
+    fn is_quiet(&self, least: usize, is_learnt: bool, is_prefix: bool) -> bool {
+        // Where names of resources stand, those that are all called often are such names.
+        let is_new = self.once >= 0.1 || self.size >= 24;
         self.typical >= TYPICAL_MIN
             && self.size >= least
             && self.quietness() >= QUIET_MIN
             && self.calls_leaf <= QUIET_CALLS_MAX
             && (self.once >= 0.2 || is_learnt || self.size >= 12)
+            && (is_new || !is_prefix)
             && self.calls_each <= self.typical
+    }
+
+    /// Enough for what is all answered in one form of its own.
+    fn is_rather_new(&self, is_prefix: bool) -> bool {
+        let least = if is_prefix { 12 } else { 6 };
+        self.size >= least && self.once >= 0.3 && self.kinds >= 2.0 * count(self.size)
+    }
+
+    /// The same.
+    fn is_rather_quiet(&self) -> bool {
+        self.typical >= TYPICAL_MIN
+            && self.size >= 4
+            && self.quietness() >= QUIET_MIN / 1.6
+            && self.calls_leaf <= QUIET_CALLS_MAX
     }
 
     fn is_shared(&self, is_prefix: bool) -> bool {

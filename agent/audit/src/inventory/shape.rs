@@ -161,7 +161,8 @@ fn numbered(bytes: &[u8], look: Look) -> Shape {
             || is_numbered_key(bytes)
             || is_random(bytes)
             || is_odd_case(bytes)
-            || behind_prefix(bytes).is_some_and(is_odd_case));
+            || behind_prefix(bytes).is_some_and(is_odd_case)
+            || is_prefixed_id(bytes));
     if is_id { Shape::Value(Class::Id) } else { Shape::Word }
 }
 
@@ -176,6 +177,27 @@ pub(crate) fn is_mixed(segment: &str) -> bool {
         (count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase), count(u8::is_ascii_digit));
     (digits >= 1 && lower >= 1 && (upper >= 1 || bytes.len() >= 8))
         || (upper >= 3 && lower >= 1 && lone_lowercase(bytes) >= 1)
+}
+
+/// How an id is made, as one bit of 64: the prefix before an underscore, and the length. And whether a word made so hardly is a name:
+/// it has such a prefix, or mixes capitals with small letters or digits as no name does.
+pub(crate) fn mould(segment: &str) -> Option<(u64, bool)> {
+    let bytes = segment.as_bytes();
+    let (prefix, tail) = match segment.split_once('_') {
+        Some((prefix, tail)) if (2..=8).contains(&prefix.len()) => (prefix, tail.as_bytes()),
+        Some(_) | None => ("", bytes),
+    };
+    if tail.len() < 8 || !tail.iter().all(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let upper = tail.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+    let is_odd = upper >= 2
+        && upper < tail.len()
+        && (lone_lowercase(tail) >= 1 || tail.windows(2).any(|pair| pair.iter().all(u8::is_ascii_uppercase)));
+    let add = |hash: u64, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte));
+    let hash = prefix.bytes().fold(bytes.len() as u64, add);
+    let bit = 1 << (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58);
+    Some((bit, is_odd || (!prefix.is_empty() && upper >= 1)))
 }
 
 /// `json`, `XML`: what a client may choose as the form of an answer.
@@ -433,6 +455,16 @@ fn behind_prefix(bytes: &[u8]) -> Option<&[u8]> {
     let at = bytes.iter().position(|byte| matches!(byte, b'_' | b'-'))?;
     let (prefix, tail) = bytes.split_at_checked(at)?;
     (at <= 8 && prefix.iter().all(u8::is_ascii_lowercase)).then(|| tail.get(1..).unwrap_or_default())
+}
+
+/// `sub_3soIGdVkaBKIVY`: behind a prefix and an underscore at least 10 letters of both cases, with a digit that does not end it.
+fn is_prefixed_id(bytes: &[u8]) -> bool {
+    let Some(tail) = behind_prefix(bytes).filter(|_| !bytes.contains(&b'-')) else { return false };
+    tail.len() >= 10
+        && tail.iter().all(u8::is_ascii_alphanumeric)
+        && tail.iter().filter(|byte| byte.is_ascii_uppercase()).count() >= 2
+        && tail.iter().filter(|byte| byte.is_ascii_lowercase()).count() >= 2
+        && tail.windows(2).any(|pair| matches!(pair, [a, b] if a.is_ascii_digit() && b.is_ascii_alphabetic()))
 }
 
 /// An id in base 62 or base 64url: long, digits and letters mixed, and changing between them more often than words, versions

@@ -12,7 +12,7 @@ use super::book::{Book, Gone, Mover, template_state};
 use super::entry::Entry;
 use super::link::undocumented;
 use super::shape::segments;
-use super::tree::{METHODS_MAX, SEGMENTS_MAX, Tree, Way};
+use super::tree::{Answer, METHODS_MAX, SEGMENTS_MAX, Tree, Way};
 use super::{DocumentState, EndpointId, EndpointRow, InventoryCounters, Sighting, status_proves_endpoint};
 use crate::exchange::{ApiId, Exchange, Method};
 use crate::openapi::{Document, DocumentMatch};
@@ -168,7 +168,7 @@ impl Inventory {
         if method.as_str() == "OPTIONS" {
             return None;
         }
-        let is_refused = exchange.status == Some(403);
+        let answer = answer(exchange);
         // The path of gRPC is the name of a method: nothing in it is a value.
         let is_name = exchange.protocol.is_grpc() && !path.contains('{');
         let path: Path<'_> = segments(path).take(SEGMENTS_MAX + 1).collect();
@@ -184,16 +184,16 @@ impl Inventory {
         if let Some((way, method)) = known {
             // What is not found there is no evidence of what belongs there.
             return if proves {
-                self.visit(&exchange.api, &path, &way, method, is_refused)
+                self.visit(&exchange.api, &path, &way, method, answer)
             } else {
                 api.tree.endpoint(&way, method)
             };
         }
-        if !proves || (is_refused && api.tree.is_open() && api.tree.place(&path).is_none()) {
+        if !proves || (answer.is_refused && api.tree.is_open() && api.tree.place(&path).is_none()) {
             self.counters.probed += 1;
             return None;
         }
-        self.discover(&exchange.api, method, &path, is_refused, false)
+        self.discover(&exchange.api, method, &path, answer, false)
     }
 
     /// The endpoint of a path in which every segment is a name.
@@ -201,11 +201,11 @@ impl Inventory {
         let api = self.apis.get_mut(id)?;
         let known = api.tree.find_named(path).and_then(|way| Some((api.tree.endpoint(&way, method.as_str())?, way)));
         if let Some((endpoint, way)) = known {
-            api.tree.count(&way, path, method.as_str(), false);
+            api.tree.count(&way, path, method.as_str(), Answer::default());
             return Some(endpoint);
         }
         if proves {
-            self.discover(id, method, path, false, true)
+            self.discover(id, method, path, Answer::default(), true)
         } else {
             self.counters.probed += 1;
             None
@@ -213,9 +213,9 @@ impl Inventory {
     }
 
     /// Counts a call of a known path in the tree, and looks again at what it makes due. Gives the endpoint, which may be another then.
-    fn visit(&mut self, id: &ApiId, path: &[&str], way: &Way, method: &str, is_refused: bool) -> Option<EndpointId> {
+    fn visit(&mut self, id: &ApiId, path: &[&str], way: &Way, method: &str, answer: Answer) -> Option<EndpointId> {
         let api = self.apis.get_mut(id)?;
-        api.tree.count(way, path, method, is_refused);
+        api.tree.count(way, path, method, answer);
         let mut mover = Mover { environment: &self.environment, api: id, book: &mut self.book, found: &mut api.found };
         if api.tree.review(way, &mut mover) {
             let way = api.tree.find(path, &[method])?;
@@ -300,7 +300,7 @@ impl Inventory {
         api_id: &ApiId,
         method: &Method,
         path: &[&str],
-        is_refused: bool,
+        answer: Answer,
         is_named: bool,
     ) -> Option<EndpointId> {
         let nodes: usize = self.apis.values().map(|api| api.tree.len()).sum();
@@ -320,7 +320,7 @@ impl Inventory {
         if let Some(id) = api.tree.endpoint(&way, method.as_str()) {
             // The path is a value of a variable after all.
             self.book.touch(id);
-            return self.visit(api_id, path, &way, method.as_str(), is_refused);
+            return self.visit(api_id, path, &way, method.as_str(), answer);
         }
         let route = api.tree.route(&way);
         let mut row = EndpointRow::new(&self.environment, api_id, method, &route);
@@ -330,7 +330,7 @@ impl Inventory {
         }
         row.owner = api.owner();
         let id = row.id;
-        if !api.tree.add_leaf(&way, method, id, is_refused) {
+        if !api.tree.add_leaf(&way, method, id, answer.is_refused) {
             self.counters.overflowed += 1;
             return None;
         }
@@ -345,10 +345,10 @@ impl Inventory {
             self.book.absorb(head, id);
         }
         if is_named {
-            api.tree.count(&way, path, method.as_str(), false);
+            api.tree.count(&way, path, method.as_str(), Answer::default());
             return Some(id);
         }
-        self.visit(api_id, path, &way, method.as_str(), is_refused)
+        self.visit(api_id, path, &way, method.as_str(), answer)
     }
 
     /// Brings every template up to all that was seen, whatever the order in which it came.
@@ -373,4 +373,10 @@ impl Api {
     pub(super) fn owner(&self) -> Option<Box<str>> {
         self.document.as_ref()?.owner.clone()
     }
+}
+
+/// What the tree learns from an exchange's response.
+fn answer(exchange: &Exchange) -> Answer {
+    let success = exchange.response.as_ref().filter(|_| matches!(exchange.status, Some(200..=299)));
+    Answer { is_refused: exchange.status == Some(403), outline: success.and_then(|facts| facts.outline) }
 }

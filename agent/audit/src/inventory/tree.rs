@@ -8,9 +8,10 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::EndpointId;
-use super::shape::{Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, key, segments, shape, suffix};
+use super::shape::{Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, key, mould, segments, shape, suffix};
 use super::values::{NAME_CALLS_MIN, Values, bit, hash};
 use crate::exchange::Method;
+use crate::facts::Outline;
 
 /// More literal children than these no place has.
 pub(crate) const CHILDREN_MAX: usize = 256;
@@ -32,6 +33,15 @@ pub(crate) trait Endpoints {
     fn moved(&mut self, id: EndpointId, method: &Method, route: &str) -> EndpointId;
 }
 
+/// What a call tells the tree besides its path and method.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Answer {
+    /// "Forbidden".
+    pub(crate) is_refused: bool,
+    /// The form of a success.
+    pub(crate) outline: Option<Outline>,
+}
+
 /// A method at a place.
 #[derive(Debug)]
 pub(super) struct Leaf {
@@ -40,6 +50,9 @@ pub(super) struct Leaf {
     pub(super) calls: u32,
     /// Only ever answered "forbidden".
     is_refused: bool,
+    /// The forms of its answers together, and how many had one.
+    pub(super) outline: Outline,
+    pub(super) outlined: u32,
 }
 
 /// A place: a literal, a pattern of literals and values, or a variable.
@@ -74,6 +87,8 @@ pub(super) struct Variable {
     pub(super) is_learnt: bool,
     /// A document gave the name, or the store.
     pub(super) named: Option<Box<str>>,
+    /// [`mould`]s of its values, and those of more than one call.
+    pub(super) moulds: [u64; 2],
     /// Its only value so far, if that is a small number or a date.
     pub(super) only: Option<Box<str>>,
 }
@@ -92,12 +107,32 @@ impl Variable {
         }
     }
 
+    /// A call with a value that is one by its shape.
+    fn cast(&mut self, segment: &str) {
+        if let Some((mould, true)) = mould(segment) {
+            let [once, often] = &mut self.moulds;
+            *often |= *once & mould;
+            *once |= mould;
+        }
+    }
+
+    /// Whether a word is made like values that are ids by their shape, and hardly is a name.
+    pub(super) fn has_mould_of(&self, word: &str) -> bool {
+        self.moulds[1] != 0 && mould(word).is_some_and(|(mould, is_odd)| is_odd && self.moulds[1] & mould != 0)
+    }
+
+    /// Whether a word is no longer and no shorter than such ids.
+    pub(super) fn has_length_of(&self, word: &str) -> bool {
+        self.moulds[1] != 0 && mould(word).is_some_and(|(mould, _)| self.moulds[1] & mould != 0)
+    }
+
     /// Whether a segment of this shape is one of its values.
     fn accepts(&self, segment: &str, shape: Shape) -> bool {
         match shape {
             Shape::Value(_) | Shape::Small(_) => true,
             Shape::Word | Shape::Version => {
-                (self.is_learnt || is_mixed(segment) || is_format(segment)) && !has_verb(segment)
+                let is_value = self.is_learnt || is_mixed(segment) || is_format(segment) || self.has_mould_of(segment);
+                is_value && !has_verb(segment)
             }
         }
     }
@@ -340,7 +375,14 @@ impl Tree {
         self.is_open |= !is_refused;
         let end = way.last().copied().unwrap_or(Self::ROOT);
         let Some(node) = self.node_mut(end).filter(|node| node.leaves.len() < METHODS_MAX) else { return false };
-        node.leaves.push(Leaf { method: method.clone(), id, calls: 0, is_refused });
+        node.leaves.push(Leaf {
+            method: method.clone(),
+            id,
+            calls: 0,
+            is_refused,
+            outline: Outline::default(),
+            outlined: 0,
+        });
         true
     }
 
@@ -374,8 +416,8 @@ impl Tree {
     }
 
     /// Counts a call of an endpoint.
-    pub(crate) fn count(&mut self, way: &[u32], path: &[&str], method: &str, is_refused: bool) {
-        self.is_open |= !is_refused;
+    pub(crate) fn count(&mut self, way: &[u32], path: &[&str], method: &str, answer: Answer) {
+        self.is_open |= !answer.is_refused;
         if let Some(root) = self.nodes.first_mut() {
             root.calls = root.calls.saturating_add(1);
         }
@@ -392,13 +434,18 @@ impl Tree {
                     variable.only = Some((*segment).into());
                 }
                 if let Shape::Value(class) | Shape::Small(class) = shape {
+                    variable.cast(segment);
                     self.classify(*at, class);
                 }
             }
         }
         if let Some(leaf) = self.leaf_mut(way, method) {
             leaf.calls = leaf.calls.saturating_add(1);
-            leaf.is_refused &= is_refused;
+            leaf.is_refused &= answer.is_refused;
+            if let Some(outline) = answer.outline {
+                leaf.outline = leaf.outline.or(outline);
+                leaf.outlined = leaf.outlined.saturating_add(1);
+            }
         }
     }
 
@@ -538,6 +585,8 @@ fn retold(leaves: SmallVec<[Leaf; 2]>, route: &str, endpoints: &mut dyn Endpoint
             Some(known) => {
                 known.calls = known.calls.saturating_add(leaf.calls);
                 known.is_refused &= leaf.is_refused;
+                known.outline = known.outline.or(leaf.outline);
+                known.outlined = known.outlined.saturating_add(leaf.outlined);
             }
             None => told.push(leaf),
         }

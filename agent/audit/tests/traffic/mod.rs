@@ -3,13 +3,16 @@
 //! The document is read with no code of ours but this, so that the reader under test proves nothing about itself. The same seed gives the
 //! same traffic on every machine.
 
+pub(crate) mod form;
 pub(crate) mod score;
 pub(crate) mod values;
 
 use std::collections::BTreeSet;
 
+use apiscope_audit::facts::Outline;
 use serde_json::Value;
 
+use form::Form;
 use values::{Pool, Random, kind};
 
 /// One operation of a document.
@@ -19,6 +22,8 @@ pub(crate) struct Operation {
     /// With the first server's base path; parameters as `{name}`.
     pub(crate) template: String,
     pieces: Vec<Piece>,
+    /// What a success answers, if the document says so.
+    answer: Option<Form>,
 }
 
 #[derive(Clone, Debug)]
@@ -43,6 +48,8 @@ pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) status: u16,
+    /// The form of the answer.
+    pub(crate) outline: Option<Outline>,
 }
 
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
@@ -54,6 +61,8 @@ impl Api {
         let base = base_path(document);
         let mut random = Random::of(&[name, &seed.to_string()]);
         let style = random.below(1_000);
+        let mut forms = Random::of(&[name, "answers", &seed.to_string()]);
+        let is_lax = forms.below(2) == 0;
         let mut pools = Vec::<(String, usize)>::new();
         let mut known = BTreeSet::new();
         for (path, item) in document.get("paths")?.as_object()? {
@@ -86,8 +95,9 @@ impl Api {
                     api.pools.len() - 1
                 };
                 let pieces = pieces(&template, &mut make);
+                let answer = form::of(document, operation, is_lax, &mut forms);
                 let mut operation =
-                    Operation { method: method.to_ascii_uppercase(), template: template.clone(), pieces };
+                    Operation { method: method.to_ascii_uppercase(), template: template.clone(), pieces, answer };
                 api.settle(&mut operation);
                 if known.insert((operation.method.clone(), blank(&operation.template))) {
                     api.operations.push(operation);
@@ -119,7 +129,9 @@ impl Api {
     /// `per_operation` requests of each operation, shuffled, with so many noise requests among 100 others.
     pub(crate) fn requests(&self, seed: u64, per_operation: usize, noise_percent: usize) -> Vec<Request> {
         let mut random = Random::of(&[&self.name, "requests", &seed.to_string()]);
+        let mut bodies = Random::of(&[&self.name, "bodies", &seed.to_string()]);
         let mut requests = Vec::with_capacity(self.operations.len() * per_operation);
+        let mut body = String::new();
         for (index, operation) in self.operations.iter().enumerate() {
             for _ in 0..per_operation {
                 let mut path = String::new();
@@ -134,7 +146,14 @@ impl Api {
                     }
                 }
                 let status = status(&operation.method, free, &mut random);
-                requests.push(Request { operation: Some(index), method: operation.method.clone(), path, status });
+                let form = operation.answer.as_ref().filter(|_| (200..300).contains(&status) && status != 204);
+                let outline = form.and_then(|form| {
+                    body.clear();
+                    form.write(&mut body, &mut bodies);
+                    Outline::of(body.as_bytes())
+                });
+                let method = operation.method.clone();
+                requests.push(Request { operation: Some(index), method, path, status, outline });
             }
         }
         for _ in 0..requests.len() * noise_percent / 100 {

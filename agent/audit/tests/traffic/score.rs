@@ -66,7 +66,7 @@ impl Driver {
             status: Some(request.status),
             consumer: ConsumerId::Address(self.origin.client.ip()),
             request: facts.clone(),
-            response: facts,
+            response: facts.map(|facts| Facts { outline: request.outline, ..facts }),
         })
     }
 

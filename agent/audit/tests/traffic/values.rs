@@ -42,7 +42,7 @@ impl Random {
         }
     }
 
-    fn pick<'a>(&mut self, list: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a>(&mut self, list: &[&'a str]) -> &'a str {
         list[self.below(list.len())]
     }
 
@@ -317,7 +317,7 @@ pub(crate) fn noise(template: &str, random: &mut Random) -> Request {
     };
     let method = random.pick(&["GET", "GET", "GET", "POST", "HEAD"]).to_owned();
     let status = [404, 404, 404, 404, 404, 404, 400, 405, 404, 403][random.below(10)];
-    Request { operation: None, method, path, status }
+    Request { operation: None, method, path, status, outline: None }
 }
 
 const SCANNED: &[&str] = &[
@@ -356,7 +356,7 @@ const NAMES: &[&str] = &[
     "amir", "bella", "chen", "dora", "elias", "fatima", "george", "hana", "ivan", "julia", "kofi", "lena", "marco",
     "noor", "olga", "pedro", "rania", "sven", "tariq", "ursula", "victor", "wanda", "yara", "zack",
 ];
-const WORDS: &[&str] = &[
+pub(crate) const WORDS: &[&str] = &[
     "apple", "anchor", "autumn", "badge", "banana", "basket", "beach", "bird", "blanket", "blue", "bottle", "bread",
     "bridge", "brown", "butter", "button", "cable", "camera", "candle", "carpet", "castle", "chair", "cheese",
     "cherry", "circle", "city", "clock", "cloud", "coffee", "copper", "corner", "cotton", "cream", "crystal", "dance",
