@@ -9,6 +9,7 @@ pub mod certificate_name_mismatch;
 pub mod cleartext_card_number;
 pub mod cleartext_credential;
 pub mod credential_in_url;
+pub mod error_detail_leak;
 mod fields;
 mod greeting;
 pub mod missing_authentication;
@@ -19,16 +20,17 @@ pub mod secret_in_response;
 pub mod setting;
 pub mod undocumented_endpoint;
 pub mod unobservable_tls;
+pub mod version_disclosure;
 
 #[cfg(test)]
 pub(crate) mod sample;
 
 use apiscope_wire::{Ambiguity, FlowId, Hop, Origin, Timestamp};
 
-use crate::exchange::{ApiId, Exchange};
+use crate::exchange::{ApiId, Exchange, Method};
 use crate::facts::Place;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::inventory::Sighting;
+use crate::inventory::{EndpointId, Sighting};
 use crate::secret::Masked;
 use crate::tls::HelloFacts;
 
@@ -134,6 +136,7 @@ detectors![
     cleartext_card_number,
     cleartext_credential,
     credential_in_url,
+    error_detail_leak,
     missing_authentication,
     outdated_tls,
     oversized_response,
@@ -141,6 +144,7 @@ detectors![
     secret_in_response,
     undocumented_endpoint,
     unobservable_tls,
+    version_disclosure,
 ];
 
 /// The kind of this name.
@@ -165,6 +169,28 @@ impl Sighting<'_> {
                 consumer: self.exchange.consumer,
                 what,
             },
+        }
+    }
+}
+
+/// Stands for an endpoint's method and template in what concerns a whole API.
+const WHOLE: (&str, &str) = ("*", "*");
+
+impl Sighting<'_> {
+    /// A finding on this call's API: all its endpoints have what is found, and one finding says so.
+    pub(crate) fn finding_of_api(
+        &self,
+        kind: &'static Kind,
+        severity: Severity,
+        because: Masked,
+        what: Masked,
+    ) -> Finding {
+        let (method, route) = (Method::new(WHOLE.0), WHOLE.1);
+        Finding {
+            endpoint: EndpointId::of("", &self.endpoint.api, &method, route),
+            method,
+            route: route.into(),
+            ..self.finding(kind, severity, because, what)
         }
     }
 }

@@ -112,6 +112,8 @@ impl Ledger {
             }
             Status::Open => {
                 row.count = row.count.saturating_add(1);
+                // Of what is an API's and no endpoint's, nobody tells the calls.
+                row.calls = row.calls.max(row.count);
                 (finding.severity > row.severity).then_some(Transition::Escalated)
             }
         };

@@ -8,7 +8,10 @@ use apiscope_wire::{ExchangeId, FlowId, Origin, Role, Timestamp, Version};
 
 use super::{Case, Detector};
 use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Stage};
-use crate::facts::{AuthKind, BodySize, Credential, CredentialKind, Exposure, Facts, Grade, MediaKind, Place, What};
+use crate::facts::{
+    AuthKind, BodySize, Credential, CredentialKind, Detail, Exposure, Facts, Grade, MediaKind, Place, ProgramVersion,
+    What,
+};
 use crate::inventory::{DocumentState, EndpointRow, Security, Sighting, shape};
 use crate::secret::{FingerprintKey, Masked, Secret};
 
@@ -202,6 +205,18 @@ impl Sample {
             self.exchange.host = Some(Masked::vouched(&format!("{:?}", self.document)));
         }
         self.exchange
+    }
+
+    /// The response's body gives this away.
+    pub(crate) fn leaks(mut self, detail: Detail) -> Self {
+        self.response().details.push(detail);
+        self
+    }
+
+    /// The response's head names a version.
+    pub(crate) fn runs_on(mut self, program: &'static str, version: &str) -> Self {
+        self.response().versions.push(ProgramVersion { program, version: version.into() });
+        self
     }
 
     /// The request holds nothing that could be a credential.

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use crate::secret::mask;
 
 use super::collect::{Collector, Rank};
+use super::disclosure::{self, ProgramVersion};
 use super::{AuthKind, CredentialKind, Place, names, proof};
 
 /// Cookies of one field that are looked at.
@@ -22,6 +23,8 @@ pub(super) struct Head<'a> {
     pub content_type: &'a [u8],
     /// The first `grpc-status`.
     pub grpc_status: Option<&'a [u8]>,
+    /// Of a response: the programs that name their versions.
+    pub versions: Vec<ProgramVersion>,
 }
 
 /// Takes in a request's head. `configured` are further names of key headers, lower case.
@@ -53,6 +56,7 @@ pub(super) fn response(headers: Headers<'_>) -> Head<'_> {
         match name.len() {
             11 if name.eq_ignore_ascii_case("grpc-status") => head.grpc_status = head.grpc_status.or(Some(value)),
             12 if name.eq_ignore_ascii_case("content-type") => head.add_type(value),
+            6 | 12 | 16 | 19 if disclosure::is_telling(name) => disclosure::versions(name, value, &mut head.versions),
             _ => {}
         }
     }

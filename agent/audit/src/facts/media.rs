@@ -35,6 +35,12 @@ impl Reading<'_> {
     }
 }
 
+/// Whether it is HTML.
+pub(super) fn is_page(content_type: &[u8]) -> bool {
+    const PAGE: &[u8] = b"text/html";
+    content_type.get(..PAGE.len()).is_some_and(|essence| essence.eq_ignore_ascii_case(PAGE))
+}
+
 /// By the Content-Type; by the first byte where that is absent, plain text, or curl's default form type.
 pub(super) fn reading<'a>(content_type: &'a [u8], body: &Body<'_>, plain: Decoded<'_>) -> Reading<'a> {
     if body.data.is_empty() && matches!(body.total, None | Some(0)) {

@@ -8,6 +8,7 @@ mod bare;
 mod body;
 pub(crate) mod collect;
 mod data;
+mod disclosure;
 mod head;
 mod json;
 mod media;
@@ -28,6 +29,7 @@ use apiscope_wire::{Content, Grpc, Message, Start};
 use crate::secret::{Fingerprint, FingerprintKey, Masked};
 
 pub use self::data::{DataClass, Exposure, Grade, What};
+pub use self::disclosure::{Detail, ProgramVersion};
 pub use self::outline::Outline;
 
 use self::body::Found;
@@ -165,6 +167,10 @@ pub struct Facts {
     /// Secrets and personal data, at most [`Facts::EXPOSURES_MAX`]: of a request also in its path and query. What a request's field is
     /// made for (a password under `password`) is a credential and not here.
     pub exposures: Vec<Exposure>,
+    /// Of a response: what its body gives away of the program, at most four.
+    pub details: Vec<Detail>,
+    /// Of a response: programs whose version its head names, at most four.
+    pub versions: Vec<ProgramVersion>,
     /// Records of a JSON response: elements of the top-level array, or of the array member of a top-level object (of the largest, where
     /// it has several). `None` not JSON, without an array there, broken, or cut before it could be counted.
     pub records: Option<u64>,
@@ -205,7 +211,7 @@ pub(crate) fn take(
     key_headers: &[Box<str>],
 ) -> Taken {
     let (mut credentials, mut data) = (Collector::new(key), Finder::new(key));
-    let mut is_bare = false;
+    let (mut is_bare, mut details, mut versions) = (false, Vec::new(), Vec::new());
     let (reading, outcome, grpc) = match message.start {
         Start::Request { .. } => {
             let head = head::request(message.headers, key_headers, &mut credentials);
@@ -216,11 +222,14 @@ pub(crate) fn take(
             let reading = media::reading(head.content_type, &message.body, plain);
             (reading, body(reading, message, plain, &mut found), None)
         }
-        Start::Response { .. } => {
-            let head = head::response(message.headers);
+        Start::Response { status } => {
+            let mut head = head::response(message.headers);
+            versions = std::mem::take(&mut head.versions);
             let reading = media::reading(head.content_type, &message.body, plain);
             let mut found = Found { credentials: None, data: &mut data };
             let grpc = message.trailers.first("grpc-status").or(head.grpc_status);
+            let is_page = media::is_page(head.content_type);
+            details = disclosure::details(status, is_page, plain.data);
             (reading, body(reading, message, plain, &mut found), grpc.and_then(number))
         }
     };
@@ -239,6 +248,8 @@ pub(crate) fn take(
         auth: auth.to_vec(),
         credentials,
         bare: is_bare,
+        details,
+        versions,
         exposures: data.finish(),
         records,
         outline: (outcome.whole && is_response).then_some(outcome.outline),
@@ -278,6 +289,7 @@ fn body(reading: Reading<'_>, message: &Message<'_>, plain: Decoded<'_>, found: 
 /// Makes the tables of names and formats, so that the first message does not wait for them.
 pub(crate) fn load() {
     data::topic::load();
+    disclosure::load();
     crate::secret::format::load();
 }
 

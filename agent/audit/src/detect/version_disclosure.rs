@@ -1,0 +1,112 @@
+//! `version-disclosure`: response heads name a program and its version.
+//!
+//! One finding for an API: all its endpoints have the same head. It is no weakness by itself, and for the record only; it tells an attacker
+//! which published weaknesses to try, and the operator which programs want an update.
+
+use std::time::Duration;
+
+use apiscope_wire::Timestamp;
+use rustc_hash::FxHashMap;
+
+use super::setting::settings;
+use super::{Case, Detector, Kind};
+use crate::exchange::ApiId;
+use crate::finding::{Finding, Severity};
+use crate::secret::Masked;
+
+/// What it is.
+pub static KIND: Kind = Kind {
+    name: "version-disclosure",
+    summary: "Response heads name a program and its version.",
+    owasp: "API8:2023",
+    cwe: 200,
+    why: "Who looks for servers with a known weakness finds this one without trying anything.",
+    what_to_do: &[
+        "Bring the program up to date if the version is not: that matters more than hiding it.",
+        "Switch the version off: server_tokens off (nginx), ServerTokens Prod (Apache), expose_php = Off (PHP).",
+    ],
+};
+
+settings! {
+    /// Severity.
+    pub struct Config {
+        /// Look for this kind at all.
+        enabled: bool = true,
+        /// Severity.
+        severity: Option<Severity> = Some(Severity::Info),
+    }
+}
+
+/// An API is told again so often, although every answer has the version.
+const AGAIN: Duration = Duration::from_mins(10);
+/// APIs remembered; past it memory starts anew, and some are told sooner.
+const APIS_MAX: usize = 1024;
+
+/// The detector.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    config: Config,
+    told: FxHashMap<ApiId, Timestamp>,
+}
+
+impl Judge {
+    pub(crate) fn new(config: Config) -> Self {
+        Self { config, told: FxHashMap::default() }
+    }
+}
+
+impl Detector for Judge {
+    fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {
+        let Case::Call(sighting) = case else { return };
+        let versions = sighting.exchange.response.as_ref().map_or(&[][..], |facts| &facts.versions);
+        let Some(severity) = self.config.severity.filter(|_| !versions.is_empty()) else { return };
+        let (api, now) = (&sighting.endpoint.api, sighting.exchange.ended);
+        if self.told.get(api).is_some_and(|told| now.since(*told) < AGAIN) {
+            return;
+        }
+        if self.told.len() >= APIS_MAX {
+            self.told.clear();
+        }
+        self.told.insert(api.clone(), now);
+        let named: Vec<String> = versions.iter().map(|one| format!("{} {}", one.program, one.version)).collect();
+        let what = format!("the head names {}", named.join(", "));
+        found(sighting.finding_of_api(
+            &KIND,
+            severity,
+            Masked::vouched("every answer may carry it"),
+            Masked::from_clean(what),
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::detect::sample::{call, judge};
+
+    #[test]
+    fn fires_once_for_an_api_and_again_later() {
+        let of = |line: &str, second| call(line).second(second).runs_on("nginx", "1.22.1").done();
+        let calls = [of("GET /a 200", 0), of("GET /b 404", 5), of("GET /b 200", 700)];
+        expect![[r"
+            info * *: every answer may carry it
+                 the head names nginx 1.22.1
+            info * *: every answer may carry it
+                 the head names nginx 1.22.1
+        "]]
+        .assert_eq(&judge(&mut Judge::new(Config::default()), &calls));
+    }
+
+    #[test]
+    fn silent_without_a_version_and_bounded() {
+        let mut judge_ = Judge::new(Config::default());
+        assert_eq!(judge(&mut judge_, &[call("GET /a 200").done()]), "");
+        for number in 0..3 * APIS_MAX {
+            let call = call("GET /a 200").api(&format!("api-{number}")).runs_on("nginx", "1.22.1").done();
+            judge(&mut judge_, &[call]);
+            assert!(judge_.told.len() <= APIS_MAX);
+        }
+    }
+}
