@@ -15,6 +15,7 @@ use crate::exchange::{ApiId, Exchange, Record};
 use crate::finding::{Finding, FindingRow};
 use crate::inventory::{EndpointId, EndpointRow, Inventory, InventoryCounters};
 use crate::ledger::{Ledger, LedgerCounters};
+use crate::schema::{Book as Schemas, EndpointSchemas, SchemaCounters};
 use crate::settings::Settings;
 use crate::tls::{Book, HelloFacts};
 
@@ -27,6 +28,8 @@ pub struct Restored {
     pub endpoints: Vec<EndpointRow>,
     /// Findings.
     pub findings: Vec<FindingRow>,
+    /// What endpoints take and give.
+    pub schemas: Vec<(EndpointId, EndpointSchemas)>,
 }
 
 /// Rows that changed are given at most so often.
@@ -36,6 +39,7 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Audit {
     inventory: Inventory,
+    schemas: Schemas,
     detectors: Vec<Box<dyn Detector>>,
     ledger: Ledger,
     tls: Book,
@@ -53,6 +57,7 @@ impl Audit {
         let settings = settings.as_ref();
         Self {
             inventory: Inventory::new(&settings.environment, &settings.documents, restored.endpoints),
+            schemas: Schemas::new(restored.schemas),
             detectors: settings.detect.detectors(),
             ledger: Ledger::new(&settings.environment, settings.resolve_after, restored.findings),
             tls: Book::default(),
@@ -123,6 +128,11 @@ impl Audit {
         (inventory, self.ledger.counters())
     }
 
+    /// What the schemas count about themselves.
+    pub fn schema_counters(&self) -> SchemaCounters {
+        self.schemas.counters()
+    }
+
     fn exchange(&mut self, exchange: Box<Exchange>, emit: &mut dyn FnMut(Change)) {
         let begins_session =
             exchange.response.as_ref().is_some_and(|facts| matches!(facts.content, Content::Session(_)));
@@ -139,6 +149,7 @@ impl Audit {
         let mut endpoint = None;
         if let Some(sighting) = self.inventory.observe(exchange) {
             judge(&mut self.detectors, &Case::Call(&sighting), &mut self.found);
+            self.schemas.observe(sighting.endpoint, exchange);
             endpoint = Some((sighting.endpoint.id, Arc::clone(&sighting.endpoint.route)));
         }
         if self.inventory.has_gone() {
@@ -170,6 +181,7 @@ impl Audit {
         let endpoint = self.running.take(exchange.id);
         if let Some(sighting) = endpoint.and_then(|id| self.inventory.finish(id, &exchange)) {
             judge(&mut self.detectors, &Case::Ended(&sighting), &mut self.found);
+            self.schemas.observe(sighting.endpoint, &exchange);
             route = Some(Arc::clone(&sighting.endpoint.route));
         }
         emit(Change::Call(CallRow { exchange, route }));
@@ -200,6 +212,10 @@ impl Audit {
             self.give_gone(emit);
         }
         self.inventory.take_changed(&mut |row| emit(Change::Endpoint(Box::new(row))));
+        for id in self.schemas.take_gone() {
+            emit(Change::Schemas { id, packed: None });
+        }
+        self.schemas.take_changed(&mut |id, schemas| emit(Change::Schemas { id, packed: Some(schemas.pack().into()) }));
     }
 
     fn give_tls(&mut self, emit: &mut dyn FnMut(Change)) {
@@ -211,6 +227,7 @@ impl Audit {
         let mut given = None;
         for (id, into) in self.inventory.take_gone() {
             self.running.joined(id, into);
+            self.schemas.joined(id, into);
             if let Some(row) = into.filter(|into| given != Some(*into)).and_then(|into| self.inventory.current(into)) {
                 given = into;
                 emit(Change::Endpoint(Box::new(row)));

@@ -37,6 +37,14 @@ pub enum Change {
         /// Where its calls count now; `None`: it was only in a document and is no longer, or its API made room for another.
         into: Option<EndpointId>,
     },
+    /// What is known of the bodies and parameters of an endpoint changed (at most once a second and endpoint); packed as
+    /// [`EndpointSchemas::pack`](crate::schema::EndpointSchemas::pack) gives it. An upsert; `None`: nothing is known any more.
+    Schemas {
+        /// The endpoint.
+        id: EndpointId,
+        /// All of it.
+        packed: Option<Box<[u8]>>,
+    },
     /// A finding's state changed (at most once a second and finding). The whole row: an upsert.
     Finding(Box<FindingRow>),
     /// A finding's life changed. Comes after the [`Change::Finding`] with the same row.

@@ -128,6 +128,8 @@ pub struct Stage {
     pub counted: bool,
     /// It is over and given; its session goes on.
     pub(crate) is_handshake: bool,
+    /// The endpoint, for all that the shard knows of it: where it counts what is sampled.
+    pub(crate) place: u64,
 }
 
 impl Stage {

@@ -68,7 +68,11 @@ impl AgentArg {
             Err(StoreError::Missing { .. }) => return Ok(None),
             Err(error) => return Err(anyhow::Error::new(error).context(trouble.what.clone())),
         };
-        let mut board = Board::restored(&Restored { endpoints: reader.endpoints()?, findings: reader.findings()? });
+        let mut board = Board::restored(&Restored {
+            endpoints: reader.endpoints()?,
+            findings: reader.findings()?,
+            ..Restored::default()
+        });
         for (api, coverage) in reader.coverage()? {
             board.apply(&Change::Coverage(api, coverage));
         }

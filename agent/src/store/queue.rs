@@ -37,6 +37,8 @@ pub(super) struct Batch {
     pub(super) alerts: Vec<FindingRow>,
     pub(super) findings: BTreeMap<FindingId, FindingRow>,
     pub(super) coverage: BTreeMap<ApiId, Coverage>,
+    /// Packed; `None`: to be removed.
+    pub(super) schemas: BTreeMap<EndpointId, Option<Box<[u8]>>>,
     pub(super) calls: Vec<CallRow>,
     /// Rows that fell off a bound since the last batch, calls first.
     pub(super) dropped_calls: u64,
@@ -50,6 +52,7 @@ impl Batch {
             && self.alerts.is_empty()
             && self.findings.is_empty()
             && self.coverage.is_empty()
+            && self.schemas.is_empty()
             && self.calls.is_empty()
     }
 
@@ -63,6 +66,7 @@ impl Batch {
             Change::Alert(alert) if self.alerts.len() < ALERTS_MAX => self.alerts.push(alert.finding),
             Change::Alert(_) => self.dropped_rows += 1,
             Change::Coverage(api, added) => self.add_coverage(api, added),
+            Change::Schemas { id, packed } => put(&mut self.schemas, id, packed, &mut self.dropped_rows),
             Change::Running(_)
             | Change::Session(_)
             | Change::Ambiguous(_)
@@ -101,6 +105,9 @@ impl Batch {
         }
         for (api, added) in older.coverage {
             self.add_coverage(api, added);
+        }
+        for (id, packed) in older.schemas {
+            self.schemas.entry(id).or_insert(packed);
         }
         let newer = std::mem::replace(&mut self.alerts, older.alerts);
         self.alerts.extend(newer);

@@ -5,12 +5,13 @@ use std::path::Path;
 use apiscope_audit::Restored;
 use apiscope_audit::exchange::ApiId;
 use apiscope_audit::finding::FindingRow;
-use apiscope_audit::inventory::EndpointRow;
+use apiscope_audit::inventory::{EndpointId, EndpointRow};
+use apiscope_audit::schema::EndpointSchemas;
 use apiscope_wire::Coverage;
 use rusqlite::Connection;
 
 use super::calls::{self, Call, CallFilter};
-use super::rows::{StoredFinding, read_coverage, read_endpoint};
+use super::rows::{StoredFinding, read_coverage, read_endpoint, read_schemas};
 use super::{StoreError, schema};
 
 /// Endpoints and findings that are loaded at most, each: the newest ones.
@@ -32,6 +33,11 @@ impl Reader {
     /// All endpoints, by API, route and method.
     pub fn endpoints(&self) -> Result<Vec<EndpointRow>, StoreError> {
         endpoints(&self.connection).map_err(|source| self.failed(source))
+    }
+
+    /// What endpoints take and give. What can't be read is left out.
+    pub fn schemas(&self) -> Result<Vec<(EndpointId, EndpointSchemas)>, StoreError> {
+        schemas(&self.connection).map_err(|source| self.failed(source))
     }
 
     /// All findings, open ones first, worst first.
@@ -70,7 +76,7 @@ impl Reader {
 
 /// What the core starts with.
 pub(super) fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
-    Ok(Restored { endpoints: endpoints(connection)?, findings: findings(connection)? })
+    Ok(Restored { endpoints: endpoints(connection)?, findings: findings(connection)?, schemas: schemas(connection)? })
 }
 
 pub(super) fn endpoints(connection: &Connection) -> rusqlite::Result<Vec<EndpointRow>> {
@@ -78,6 +84,12 @@ pub(super) fn endpoints(connection: &Connection) -> rusqlite::Result<Vec<Endpoin
         "SELECT * FROM (SELECT * FROM endpoints ORDER BY coalesce(last, 0) DESC LIMIT ?1) ORDER BY api, route, method",
     )?;
     let rows = statement.query_map([RESTORED_MAX], read_endpoint)?;
+    Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+pub(super) fn schemas(connection: &Connection) -> rusqlite::Result<Vec<(EndpointId, EndpointSchemas)>> {
+    let mut statement = connection.prepare_cached("SELECT endpoint, packed FROM schemas ORDER BY endpoint LIMIT ?1")?;
+    let rows = statement.query_map([RESTORED_MAX], read_schemas)?;
     Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 

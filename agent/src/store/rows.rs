@@ -3,6 +3,7 @@
 use apiscope_audit::exchange::{ApiId, ConsumerId, Method};
 use apiscope_audit::finding::{Evidence, FindingId, FindingRow, Severity};
 use apiscope_audit::inventory::{EndpointId, EndpointRow, PackedProfile, Security};
+use apiscope_audit::schema::EndpointSchemas;
 use apiscope_audit::secret::{Fingerprint, Masked};
 use apiscope_wire::{Coverage, ExchangeId, FlowId, Lost, Skipped, Timestamp, Unparsed};
 use rusqlite::{Connection, Row, named_params, params};
@@ -188,7 +189,26 @@ pub(super) fn upsert_endpoint(connection: &Connection, row: &EndpointRow) -> rus
 /// Removes the row of an endpoint that was joined into another.
 pub(super) fn remove_endpoint(connection: &Connection, id: EndpointId) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM endpoints WHERE id = ?1")?.execute([id.to_string()])?;
+    put_schemas(connection, id, None)
+}
+
+/// Writes what is known of an endpoint's bodies and parameters in place of what was before.
+pub(super) fn put_schemas(connection: &Connection, id: EndpointId, packed: Option<&[u8]>) -> rusqlite::Result<()> {
+    let id = id.to_string();
+    match packed {
+        Some(packed) => connection
+            .prepare_cached("INSERT OR REPLACE INTO schemas (endpoint, packed) VALUES (?1, ?2)")?
+            .execute(params![id, packed])?,
+        None => connection.prepare_cached("DELETE FROM schemas WHERE endpoint = ?1")?.execute([id])?,
+    };
     Ok(())
+}
+
+/// Reads what is known of an endpoint's bodies and parameters; `None` where it is of another form.
+pub(super) fn read_schemas(row: &Row<'_>) -> rusqlite::Result<Option<(EndpointId, EndpointSchemas)>> {
+    let (id, packed): (String, Vec<u8>) = (row.get("endpoint")?, row.get("packed")?);
+    let id = u64::from_str_radix(&id, 16).ok().map(EndpointId);
+    Ok(id.zip(EndpointSchemas::unpack(&packed)))
 }
 
 /// Reads an endpoint's row; `None` where a word is not known here.

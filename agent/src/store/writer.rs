@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use tokio::sync::watch;
 
 use super::queue::{Batch, Queue};
-use super::rows::{StoredFinding, add_coverage, remove_endpoint, upsert_endpoint};
+use super::rows::{StoredFinding, add_coverage, put_schemas, remove_endpoint, upsert_endpoint};
 use super::status::{Health, Operation};
 use super::{Clock, calls, outbox, schema, spare};
 use crate::claim::Claim;
@@ -232,6 +232,9 @@ fn write_batch(connection: &mut Connection, batch: &Batch, keep_calls: bool, now
     }
     for row in batch.endpoints.values() {
         upsert_endpoint(&transaction, row)?;
+    }
+    for (id, packed) in &batch.schemas {
+        put_schemas(&transaction, *id, packed.as_deref())?;
     }
     for (api, added) in &batch.coverage {
         add_coverage(&transaction, api, added)?;

@@ -59,8 +59,8 @@ impl Board {
                 self.endpoints.remove(id);
             }
             Change::Finding(row) => self.finding(row),
-            // The row came just before as a `Change::Finding`.
-            Change::Alert(_) => {}
+            // The row came just before as a `Change::Finding`; what exports schemas reads the store.
+            Change::Alert(_) | Change::Schemas { .. } => {}
             Change::Coverage(api, coverage) => self.coverage(api, coverage),
             Change::Ambiguous(_) => self.counts.ambiguous_framing += 1,
             Change::Tls(row) => {

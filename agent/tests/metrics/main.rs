@@ -174,7 +174,11 @@ fn the_account_adds_up_and_values_are_exact() {
 fn a_findings_life_in_numbers() {
     let metrics = Metrics::new();
     let known = finding("/known", 40);
-    metrics.restore(&Restored { endpoints: vec![endpoint(1, "orders-api", "/a")], findings: vec![known.clone()] });
+    metrics.restore(&Restored {
+        endpoints: vec![endpoint(1, "orders-api", "/a")],
+        findings: vec![known.clone()],
+        ..Restored::default()
+    });
     let open = "apiscope_findings_open{api=\"orders-api\",kind=\"cleartext-credential\",severity=\"high\"}";
     let opened = "apiscope_findings_opened_total{kind=\"cleartext-credential\",severity=\"high\"}";
     let sightings = "apiscope_finding_observations_total{kind=\"cleartext-credential\"}";

@@ -49,6 +49,7 @@ fn show(text: &mut String, change: &Change) {
             writeln!(text, "endpoint {} {}: {} calls, {:?}, of {owner}", row.method, row.route, row.calls, row.document)
         }
         Change::EndpointGone { into, .. } => writeln!(text, "gone into another: {}", into.is_some()),
+        Change::Schemas { packed, .. } => writeln!(text, "schemas, some: {}", packed.is_some()),
         Change::Finding(row) => writeln!(
             text,
             "finding {} {} {}: {:?} {}, {} of {}",

@@ -7,7 +7,7 @@ use super::data::topic::{self, Topic};
 use super::data::{self, At, Finder};
 use super::names::{self, Promise};
 use super::scan::Marks;
-use super::{AuthKind, CredentialKind, Place, json, percent, redact, xml};
+use super::{AuthKind, CredentialKind, Names, Place, json, percent, redact, xml};
 
 /// Parts of a multipart form that are looked at.
 const PARTS_MAX: usize = 256;
@@ -21,6 +21,8 @@ pub(super) struct Found<'f, 'k> {
     /// Of a request.
     pub credentials: Option<&'f mut Collector<'k>>,
     pub data: &'f mut Finder<'k>,
+    /// Names of members and parameters.
+    pub names: &'f mut Names,
 }
 
 impl Found<'_, '_> {
@@ -32,6 +34,7 @@ impl Found<'_, '_> {
 
     /// A field of a form or a query.
     fn field(&mut self, name: &[u8], value: &[u8], place: &dyn Fn() -> Place) -> Option<(Promise, Kept)> {
+        *self.names |= name_bit(name);
         let marks = Marks::of(value);
         let topic = topic::of(name);
         if marks.any() || topic.is_some() {
@@ -98,6 +101,16 @@ pub(super) fn text(body: &[u8], found: &mut Found<'_, '_>) {
     found.data.text(body, &At { id: 0, place: &|| Place::Text });
 }
 
+/// One of 128 bits for a name: quick, and the same for the same name.
+#[inline]
+fn name_bit(name: &[u8]) -> Names {
+    let (Some(&first), Some(&middle), Some(&last)) = (name.first(), name.get(name.len() / 2), name.last()) else {
+        return 1;
+    };
+    let mixed = u32::from_le_bytes([first, middle, last, name.len().to_le_bytes()[0]]).wrapping_mul(0x9e37_79b1);
+    1 << (mixed >> 25)
+}
+
 fn named(pair: &[u8]) -> Option<(percent::Plain<'_>, &[u8])> {
     let at = memchr::memchr(b'=', pair)?;
     Some((percent::decode(pair.get(..at)?, true), pair.get(at + 1..)?))
@@ -118,6 +131,7 @@ struct Members<'f, 'g, 'k> {
 impl<'a> json::Visit<'a> for Members<'_, '_, '_> {
     #[inline]
     fn wants(&mut self, key: &'a [u8], escapes: bool) -> bool {
+        *self.found.names |= name_bit(key);
         if escapes { topic::of(&json::unescape(key)).is_some() } else { topic::of(key).is_some() }
     }
 
@@ -126,7 +140,7 @@ impl<'a> json::Visit<'a> for Members<'_, '_, '_> {
         match value {
             json::Scalar::String(text) => self.member(place, &key, &json::unescape(text), marks, true),
             json::Scalar::Number(text) => self.member(place, &key, text, marks, false),
-            json::Scalar::Word => {}
+            json::Scalar::Word(_) => {}
         }
     }
 }

@@ -38,7 +38,7 @@ pub(crate) enum Scalar<'a> {
     /// A number.
     Number(&'a [u8]),
     /// `true`, `false`, `null`, or something broken.
-    Word,
+    Word(&'a [u8]),
 }
 
 /// Where in the nesting a value stands.
@@ -95,12 +95,23 @@ impl<'a> Place<'_, 'a> {
 
 /// Who looks at the values of a walk.
 pub(crate) trait Visit<'a> {
+    /// Each plain value is given, whatever its name.
+    const ALL: bool = false;
+
     /// Whether each plain value under this name is wanted, whatever it looks like. `escapes`: the name may have some, not undone. Asked
     /// at each member: has to be quick.
     fn wants(&mut self, key: &'a [u8], escapes: bool) -> bool;
 
     /// A plain value that is wanted, or that holds a mark ([`Marks`]). Elements of arrays have the name of their array.
     fn value(&mut self, place: &Place<'_, 'a>, value: Scalar<'a>, marks: Marks);
+
+    /// An object or array begins.
+    #[inline]
+    fn opened(&mut self, _is_array: bool) {}
+
+    /// It ends.
+    #[inline]
+    fn closed(&mut self) {}
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -312,6 +323,7 @@ impl<'a, V: Visit<'a>> Walk<'a, '_, V> {
         if self.counting {
             self.elements = 0;
         }
+        self.visit.opened(array);
         true
     }
 
@@ -326,6 +338,7 @@ impl<'a, V: Visit<'a>> Walk<'a, '_, V> {
             self.records = self.records.max(Some(self.elements));
         }
         if let Some(outer) = self.outer.pop() {
+            self.visit.closed();
             self.inner = outer;
             self.note_counting();
             self.end_value();
@@ -382,14 +395,14 @@ impl<'a, V: Visit<'a>> Walk<'a, '_, V> {
         if number && end < self.data.len() {
             self.give(Scalar::Number(text), if text.len() >= RUN_MIN { Marks::DIGITS } else { Marks::default() });
         } else {
-            self.give(Scalar::Word, Marks::default());
+            self.give(Scalar::Word(text), Marks::default());
         }
         self.end_value();
     }
 
     #[inline]
     fn give(&mut self, value: Scalar<'a>, marks: Marks) {
-        if (self.inner.wanted || marks.any()) && matches!(self.expect, Expect::Value | Expect::ValueOrEnd) {
+        if (V::ALL || self.inner.wanted || marks.any()) && matches!(self.expect, Expect::Value | Expect::ValueOrEnd) {
             self.visit.value(&Place { outer: &self.outer, inner: &self.inner }, value, marks);
         }
     }

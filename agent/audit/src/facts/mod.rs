@@ -10,11 +10,12 @@ pub(crate) mod collect;
 mod data;
 mod disclosure;
 mod head;
-mod json;
+pub(crate) mod json;
+pub(crate) mod learn;
 mod media;
 mod names;
 mod outline;
-mod percent;
+pub(crate) mod percent;
 pub(crate) mod proof;
 pub(crate) mod redact;
 pub(crate) mod scan;
@@ -26,6 +27,7 @@ use std::fmt::{self, Write as _};
 use apiscope_wire::http::coding::{Decoded, Outcome};
 use apiscope_wire::{Content, Grpc, Message, Start};
 
+use crate::schema::Sample;
 use crate::secret::{Fingerprint, FingerprintKey, Masked};
 
 pub use self::data::{DataClass, Exposure, Grade, What};
@@ -180,6 +182,8 @@ pub struct Facts {
     pub grpc_status: Option<u32>,
     /// What the body is made of: events, gRPC messages, how many.
     pub content: Content,
+    /// What the message looks like, for the schemas; of few messages.
+    pub sample: Option<Box<Sample>>,
 }
 
 impl Facts {
@@ -188,6 +192,9 @@ impl Facts {
     /// Exposures kept of one message.
     pub const EXPOSURES_MAX: usize = data::EXPOSURES_MAX;
 }
+
+/// Which names a message has, as a filter: each sets one of 128 bits.
+pub(crate) type Names = u128;
 
 /// The facts of a message, and what the call that saw its bytes needs besides.
 pub(crate) struct Taken {
@@ -199,6 +206,8 @@ pub(crate) struct Taken {
     pub known: KnownValues,
     /// Credentials past [`Facts::CREDENTIALS_MAX`] and exposures past [`Facts::EXPOSURES_MAX`].
     pub dropped: u64,
+    /// Which names its query and body have.
+    pub names: Names,
 }
 
 /// Takes a message's facts. `plain` is its body with the content coding undone, `target` is the request's, split; `key_headers` are
@@ -210,13 +219,13 @@ pub(crate) fn take(
     key: &FingerprintKey,
     key_headers: &[Box<str>],
 ) -> Taken {
-    let (mut credentials, mut data) = (Collector::new(key), Finder::new(key));
+    let (mut credentials, mut data, mut names) = (Collector::new(key), Finder::new(key), 0);
     let (mut is_bare, mut details, mut versions) = (false, Vec::new(), Vec::new());
     let (reading, outcome, grpc) = match message.start {
         Start::Request { .. } => {
             let head = head::request(message.headers, key_headers, &mut credentials);
             is_bare = credentials.auth.is_empty() && bare::is_bare(message.headers, target);
-            let mut found = Found { credentials: Some(&mut credentials), data: &mut data };
+            let mut found = Found { credentials: Some(&mut credentials), data: &mut data, names: &mut names };
             body::path(target.path, &mut found);
             body::query(target.query, &mut found);
             let reading = media::reading(head.content_type, &message.body, plain);
@@ -226,7 +235,7 @@ pub(crate) fn take(
             let mut head = head::response(message.headers);
             versions = std::mem::take(&mut head.versions);
             let reading = media::reading(head.content_type, &message.body, plain);
-            let mut found = Found { credentials: None, data: &mut data };
+            let mut found = Found { credentials: None, data: &mut data, names: &mut names };
             let grpc = message.trailers.first("grpc-status").or(head.grpc_status);
             let is_page = media::is_page(head.content_type);
             details = disclosure::details(status, is_page, plain.data);
@@ -258,8 +267,9 @@ pub(crate) fn take(
             Content::Plain | Content::Events(_) | Content::Grpc(_) | Content::Session(_) => grpc,
         },
         content: message.content,
+        sample: None,
     };
-    Taken { facts, consumer: consumer.map(|(_, fingerprint)| fingerprint), known, dropped }
+    Taken { facts, consumer: consumer.map(|(_, fingerprint)| fingerprint), known, dropped, names }
 }
 
 fn number(field: &[u8]) -> Option<u32> {
@@ -284,6 +294,11 @@ fn body(reading: Reading<'_>, message: &Message<'_>, plain: Decoded<'_>, found: 
         Reading::Other(_) => {}
     }
     json::Outcome { read: data.len(), ..json::Outcome::default() }
+}
+
+/// Whether a field of this name may hold a secret or personal data, or says so.
+pub(crate) fn is_telling(name: &[u8]) -> bool {
+    data::topic::of(name).is_some() || names::promise(name).is_some()
 }
 
 /// Makes the tables of names and formats, so that the first message does not wait for them.

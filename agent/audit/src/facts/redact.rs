@@ -139,6 +139,12 @@ pub(crate) fn query_keys(query: &[u8], max: usize) -> Vec<Masked> {
     query.split(|b| *b == b'&').filter(|pair| !pair.is_empty()).take(max).map(query_key).collect()
 }
 
+/// Whether what stands before the `=` may be shown.
+pub(crate) fn is_named(pair: &[u8]) -> bool {
+    let shown = query_key(pair);
+    shown.as_str() != MARK && shown.as_str() != VALUE_MARK
+}
+
 fn query_key(pair: &[u8]) -> Masked {
     let (name, value) = pair.split_at(memchr::memchr(b'=', pair).unwrap_or(pair.len()));
     let plain = percent::decode(name, true);

@@ -6,6 +6,7 @@
 mod flows;
 mod naming;
 mod running;
+mod sampler;
 
 use std::sync::Arc;
 
@@ -17,12 +18,15 @@ use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Record, Sta
 use crate::facts::redact::{self, Known};
 use crate::facts::target::{self, Target};
 use crate::facts::{self, Taken};
+use crate::schema::Taker;
 use crate::secret::{FingerprintKey, Masked};
 use crate::settings::Settings;
 use crate::tls::HelloFacts;
 
 use self::flows::{Flow, Flows, WAITING_MAX, WAITING_PER_FLOW_MAX};
 use self::naming::Namer;
+pub use self::sampler::SampleCounters;
+use self::sampler::Sampler;
 
 /// The API of bytes of which not even the server's address is known here.
 const UNKNOWN_API: &str = "unknown";
@@ -35,6 +39,7 @@ pub struct Gather {
     flows: Flows,
     namer: Namer,
     decoder: Decoder,
+    sampler: Sampler,
     counters: GatherCounters,
 }
 
@@ -59,6 +64,8 @@ pub struct GatherCounters {
     pub names_overflow: u64,
     /// Credentials and exposures past those kept of one message.
     pub credentials_dropped: u64,
+    /// Samples for the schemas.
+    pub samples: SampleCounters,
 }
 
 impl Gather {
@@ -71,6 +78,7 @@ impl Gather {
             flows: Flows::default(),
             namer: Namer::default(),
             decoder: Decoder::default(),
+            sampler: Sampler::default(),
             counters: GatherCounters::default(),
         }
     }
@@ -87,6 +95,7 @@ impl Gather {
             flows: self.flows.len(),
             waiting: self.flows.waiting(),
             names_overflow: self.namer.overflow(),
+            samples: self.sampler.counters(),
             ..self.counters
         }
     }
@@ -125,7 +134,7 @@ impl Gather {
     fn message(&mut self, message: &Message<'_>, runs: bool, emit: &mut dyn FnMut(Record)) {
         let id = message.exchange;
         self.make_room(id.flow, emit);
-        let Self { key, settings, flows, namer, decoder, counters } = self;
+        let Self { key, settings, flows, namer, decoder, sampler, counters } = self;
         let (flow, waiting) = flows.enter(id.flow, message.origin);
         flow.last = message.ended;
         let is_request = matches!(message.start, Start::Request { .. });
@@ -149,7 +158,7 @@ impl Gather {
         if let Some(other) = half.take_if(seen) {
             give(counters, other, emit);
         }
-        let mut pass = Pass { key, settings, namer, decoder, counters, flow, message };
+        let mut pass = Pass { key, settings, namer, decoder, sampler, counters, flow, message, runs };
         let mut exchange = match message.start {
             Start::Request { method, target } => pass.request(method, target, half),
             Start::Response { status } => pass.response(status, half),
@@ -257,18 +266,22 @@ struct Pass<'g, 'm> {
     settings: &'g Settings,
     namer: &'g mut Namer,
     decoder: &'g mut Decoder,
+    sampler: &'g mut Sampler,
     counters: &'g mut GatherCounters,
     flow: &'g mut Flow,
     message: &'g Message<'m>,
+    /// Only its head is there yet.
+    runs: bool,
 }
 
 impl Pass<'_, '_> {
     fn request(&mut self, method: &str, target: &[u8], half: Option<Box<Exchange>>) -> Box<Exchange> {
         let message = self.message;
         let target = target::split(method, target);
-        let taken = self.take(&target);
         // The absolute form wins over the Host header (RFC 9112 §3.2.2).
         let (host, api) = self.name(target.authority.or_else(|| message.headers.first("host")));
+        let place = sampler::place(&api, method, target.path);
+        let taken = self.take(&target, Some((place, None)));
         let known = Known { key: self.key, values: &taken.known };
         let path = redact::path(target.path, known);
         let query_keys = redact::query_keys(target.query, Exchange::QUERY_KEYS_MAX);
@@ -282,11 +295,14 @@ impl Pass<'_, '_> {
             exchange.consumer = ConsumerId::Credential(fingerprint);
         }
         exchange.request = Some(taken.facts);
+        exchange.stage.place = place;
         exchange
     }
 
     fn response(&mut self, status: u16, half: Option<Box<Exchange>>) -> Box<Exchange> {
-        let facts = self.take(&Target::default()).facts;
+        let known = half.as_ref().filter(|half| half.request.is_some());
+        let place = known.map(|half| (sampler::place_of_status(half.stage.place, status), Some(&half.consumer)));
+        let facts = self.take(&Target::default(), place).facts;
         let mut exchange = half.unwrap_or_else(|| {
             let api = api_of(self.flow, self.namer, self.settings);
             self.blank(api)
@@ -297,10 +313,31 @@ impl Pass<'_, '_> {
         exchange
     }
 
-    fn take(&mut self, target: &Target<'_>) -> Taken {
-        let plain = self.decoder.decode(self.message.headers, self.message.body);
-        let taken = facts::take(self.message, plain, target, self.key, &self.settings.api_key_headers);
+    /// `sampled`: where it counts for the schemas, and who called, if that is known from elsewhere.
+    fn take(&mut self, target: &Target<'_>, sampled: Option<(u64, Option<&ConsumerId>)>) -> Taken {
+        let message = self.message;
+        let plain = self.decoder.decode(message.headers, message.body);
+        let mut taken = facts::take(message, plain, target, self.key, &self.settings.api_key_headers);
         self.counters.credentials_dropped += taken.dropped;
+        if let Some((place, consumer)) = sampled
+            && message.complete
+            && !self.runs
+            && self.sampler.wants(place, taken.names, plain.data.len())
+        {
+            let by_itself = taken.consumer.map_or_else(|| address(&self.flow.origin), ConsumerId::Credential);
+            let mut sampling = Taker {
+                key: self.key,
+                place,
+                consumer: sampler::consumer(consumer.unwrap_or(&by_itself)),
+                seen: sampler::evidence(message.exchange),
+                words: &mut self.sampler.words,
+            };
+            let (sample, is_whole) = facts::learn::sample(message, plain, target, &taken.facts, &mut sampling);
+            if !is_whole {
+                self.sampler.not_whole();
+            }
+            taken.facts.sample = Some(Box::new(sample));
+        }
         taken
     }
 
@@ -311,7 +348,7 @@ impl Pass<'_, '_> {
             id: message.exchange,
             began: message.began,
             ended: message.ended,
-            consumer: ConsumerId::Address(origin.client.ip().to_canonical()),
+            consumer: address(&origin),
             origin,
             version: message.version,
             api,
@@ -344,6 +381,11 @@ impl Pass<'_, '_> {
         flow.named = host.clone().map(|host| (host, api.clone()));
         (host, api)
     }
+}
+
+/// Who calls where no credential tells.
+fn address(origin: &Origin) -> ConsumerId {
+    ConsumerId::Address(origin.client.ip().to_canonical())
 }
 
 /// The API to which a flow's bytes belong.

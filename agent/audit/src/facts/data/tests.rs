@@ -28,7 +28,7 @@ fn shown(exposures: &[Exposure]) -> String {
 fn json(body: &str) -> Vec<Exposure> {
     let key = FingerprintKey::new([3; 32]);
     let mut data = Finder::new(&key);
-    body::json(body.as_bytes(), &mut Found { credentials: None, data: &mut data });
+    body::json(body.as_bytes(), &mut Found { credentials: None, data: &mut data, names: &mut 0 });
     data.finish()
 }
 
@@ -208,7 +208,7 @@ fn exposures_are_bounded_and_the_rest_counted() {
     let key = FingerprintKey::new([3; 32]);
     let mut data = Finder::new(&key);
     let body = format!("{{{}}}", members.join(","));
-    body::json(body.as_bytes(), &mut Found { credentials: None, data: &mut data });
+    body::json(body.as_bytes(), &mut Found { credentials: None, data: &mut data, names: &mut 0 });
     assert_eq!(data.dropped, 100 - EXPOSURES_MAX as u64);
     assert_eq!(data.finish().len(), EXPOSURES_MAX);
 }

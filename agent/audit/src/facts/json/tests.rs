@@ -16,7 +16,7 @@ impl<'a> Visit<'a> for Members {
         let value = match value {
             Scalar::String(text) => format!("\"{}", String::from_utf8_lossy(&unescape(text))),
             Scalar::Number(text) => String::from_utf8_lossy(text).into_owned(),
-            Scalar::Word => "word".to_owned(),
+            Scalar::Word(_) => "word".to_owned(),
         };
         self.0.push((place.pointer().into(), value));
     }
