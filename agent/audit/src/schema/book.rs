@@ -15,7 +15,7 @@ use crate::inventory::{EndpointId, EndpointRow};
 use crate::secret::Masked;
 
 /// Bytes of all schemas. Past them the endpoint that was sampled longest ago is forgotten.
-const BYTES_MAX: usize = 16 << 20;
+const BYTES_MAX: usize = 4 << 20;
 /// Share of the budget that is freed at once.
 const FREED_SHARE: usize = 16;
 /// Bytes that an entry takes besides its schemas, about.

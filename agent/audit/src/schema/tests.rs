@@ -309,7 +309,7 @@ fn all_endpoints_share_a_budget_and_the_one_sampled_longest_ago_goes() {
     let ids = (0..40_000).map(crate::inventory::EndpointId);
     let mut book = Book::new(ids.map(|id| (id, one.clone())).collect());
     let counters = book.counters();
-    assert!(counters.bytes <= 16 << 20 && counters.bytes > 15 << 20, "{counters:?}");
+    assert!(counters.bytes <= 4 << 20 && counters.bytes > 3 << 20, "{counters:?}");
     assert!(counters.forgotten > 0 && counters.endpoints + counters.forgotten == 40_000, "{counters:?}");
     let gone = book.take_gone();
     assert_eq!(gone.len() as u64, counters.forgotten);
