@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiscope_audit::openapi::Document;
+use apiscope_audit::operation::{Ask, Operations};
 use apiscope_audit::secret::FingerprintKey;
-use apiscope_audit::{Gather, Settings};
+use apiscope_audit::{Audit, Gather, Record, Restored, Settings};
 use apiscope_wire::{
     Body, Event, ExchangeId, FlowId, Header, Headers, Hop, Message, Origin, Role, Start, Timestamp, Version,
 };
@@ -93,6 +94,77 @@ pub(crate) fn facts(data: &[u8]) {
         gather.handle(Event::Closed(FlowId::new(1), Timestamp::from_nanos(3)), &mut |_| records += 1);
         assert!(records >= 2, "the exchange and the close");
     });
+}
+
+const CALLS: [&str; 8] = [
+    "application/json",
+    "application/graphql",
+    "multipart/mixed; boundary=b",
+    "multipart/form-data; boundary=b",
+    "text/xml",
+    "application/soap+xml; action=a",
+    "text/event-stream",
+    "",
+];
+
+/// A call and its answer: a byte for both media types, then target, a field and the request's body, each behind its length (of the body
+/// in two bytes), then the response's. What is found of operations is bounded, and shown as the grammar of names allows.
+pub(crate) fn calls(data: &[u8]) {
+    let Some((which, rest)) = data.split_first() else { return };
+    let mut rest = rest;
+    let (target, action) = (take(&mut rest), take(&mut rest));
+    let length = rest.first_chunk::<2>().map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
+    let (body, answer) = rest.get(2..).unwrap_or_default().split_at_checked(length).unwrap_or((rest, &[]));
+    let kinds = [CALLS[usize::from(which & 7)], CALLS[usize::from(which >> 3 & 7)]];
+    let fields = [
+        [Header { name: "content-type", value: kinds[0].as_bytes() }, Header { name: "soapaction", value: action }],
+        [Header { name: "content-type", value: kinds[1].as_bytes() }, Header { name: "x", value: b"" }],
+    ];
+    let starts = [
+        Start::Request { method: if which & 0x80 == 0 { "POST" } else { "GET" }, target },
+        Start::Response { status: 200 },
+    ];
+    let origin = origin();
+    let message = |side: usize, bytes| Message {
+        exchange: ExchangeId { flow: FlowId::new(1), index: 0 },
+        origin: &origin,
+        version: Version::Http11,
+        start: starts[side],
+        headers: Headers(if side == 1 { &fields[1] } else { &fields[0] }),
+        body: Body { data: bytes, total: (which & 0x40 == 0).then_some(bytes.len() as u64) },
+        trailers: Headers(&[]),
+        content: apiscope_wire::Content::Plain,
+        began: Timestamp::from_nanos(1),
+        ended: Timestamp::from_nanos(2),
+        complete: true,
+    };
+    FACTS.check(data.len(), || {
+        let settings = Arc::new(Settings::default());
+        let mut gather = Gather::new(Arc::new(FingerprintKey::new([5; 32])), Arc::clone(&settings));
+        let mut audit = Audit::new(settings, Restored::default());
+        let mut changes = 0;
+        for message in [message(0, body), message(1, answer)] {
+            gather.handle(Event::Message(message), &mut |record| {
+                if let Record::Exchange(exchange) = &record {
+                    check_operations(exchange.operations.as_deref());
+                }
+                audit.handle(record, &mut |_| changes += 1);
+            });
+        }
+        audit.flush(Timestamp::from_nanos(5), &mut |_| changes += 1);
+        assert!(changes >= 1, "the call");
+    });
+}
+
+fn check_operations(operations: Option<&Operations>) {
+    let Some(operations) = operations else { return };
+    assert!((1..=32).contains(&operations.list.len()));
+    for operation in &operations.list {
+        if let Ask::Named(name) = &operation.ask {
+            let is_shown = |c: char| c.is_ascii_alphanumeric() || "_ ./:-$*~(),…".contains(c);
+            assert!(!name.is_empty() && name.len() <= 420 && name.chars().all(is_shown), "{name}");
+        }
+    }
 }
 
 /// A document: what it says of any path is no more than what it holds.

@@ -9,6 +9,7 @@ use apiscope_wire::{
 use smol_str::SmolStr;
 
 use crate::facts::Facts;
+use crate::operation::Operations;
 use crate::secret::{Fingerprint, Masked};
 use crate::tls::HelloFacts;
 
@@ -91,6 +92,16 @@ pub enum Protocol {
     Http,
     /// Server-sent events.
     EventStream,
+    /// Several requests in one.
+    Batch,
+    /// SOAP.
+    Soap,
+    /// JSON-RPC.
+    JsonRpc,
+    /// The Model Context Protocol.
+    Mcp,
+    /// GraphQL.
+    GraphQl,
     /// gRPC-Web.
     GrpcWeb,
     /// gRPC.
@@ -172,6 +183,8 @@ pub struct Exchange {
     pub response: Option<Facts>,
     /// What it speaks above HTTP.
     pub protocol: Protocol,
+    /// What it asks for beyond method and path: several where it is a batch. `None`: it is one call of its path.
+    pub operations: Option<Box<Operations>>,
     /// How far it is.
     pub stage: Stage,
     /// The session that follows it, as far as it is: only in [`Record::Running`] and [`Record::Session`].

@@ -13,6 +13,7 @@ pub mod fleet;
 mod fold;
 mod forms;
 mod link;
+mod operations;
 mod profile;
 pub(crate) mod shape;
 mod store;

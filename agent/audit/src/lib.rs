@@ -16,6 +16,7 @@ pub mod finding;
 pub mod inventory;
 pub mod ledger;
 pub mod openapi;
+pub mod operation;
 pub mod schema;
 pub mod secret;
 pub mod settings;

@@ -62,6 +62,7 @@ fn exchange(origin: &Arc<Origin>, api: &str, method: &str, path: &str, status: u
         request: facts.clone(),
         response: facts,
         protocol: Protocol::Http,
+        operations: None,
         stage: Stage::default(),
         session: None,
     })

@@ -13,7 +13,7 @@ use std::path::Path;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 2] = [("facts", audit::facts), ("openapi", audit::openapi)];
+const TARGETS: [(&str, Target); 3] = [("facts", audit::facts), ("calls", audit::calls), ("openapi", audit::openapi)];
 
 /// Changed inputs of each target in the usual run.
 const CHANGED: u64 = 3000;
@@ -25,7 +25,96 @@ fn message(which: u8, target: &[u8], fields: [(u8, &[u8]); 3], body: &[u8]) -> V
     [vec![which], text(target), fields, body.to_vec()].concat()
 }
 
+/// A call and its answer as [`audit::calls`] takes them.
+fn call(which: u8, target: &[u8], action: &[u8], body: &str, answer: &str) -> Vec<u8> {
+    let text = |text: &[u8]| [&[u8::try_from(text.len()).expect("short")], text].concat();
+    let length = u16::try_from(body.len()).expect("short").to_be_bytes();
+    [vec![which], text(target), text(action), length.to_vec(), body.as_bytes().to_vec(), answer.as_bytes().to_vec()]
+        .concat()
+}
+
+fn calls() -> Vec<Vec<u8>> {
+    let part = "--b\r\nContent-Type: application/http\r\nContent-ID: 1\r\n\r\n";
+    let envelope = |body: &str| {
+        format!(
+            "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\"><e:Body>{body}</e:Body></e:Envelope>"
+        )
+    };
+    vec![
+        call(
+            0,
+            b"/graphql",
+            b"",
+            r#"{"operationName":"A","variables":{"a":[1]},"query":"query A { ...F x: a(b: \"c\") @d { e } } fragment F on T { __schema }"}"#,
+            r#"{"data":{"a":1},"errors":[]}"#,
+        ),
+        call(
+            0,
+            b"/graphql",
+            b"",
+            r#"[{"query":"{a}"},{"query":"mutation B {b}","extensions":{"persistedQuery":{"sha256Hash":"ecf4edb46db40b5132295c0291d62fb6"}}}]"#,
+            r#"[{"data":{}},{"errors":[]}]"#,
+        ),
+        call(0x80, b"/graphql?query=%7Ba%7D&operationName=A&extensions=%7B%7D", b"", "", "{}"),
+        call(1, b"/g", b"", "subscription S { a { b ... on C { d } } }", r#"{"errors":[]}"#),
+        call(
+            0,
+            b"/rpc",
+            b"",
+            r#"[{"jsonrpc":"2.0","method":"a.b","params":[1],"id":"1"},{"jsonrpc":"2.0","method":"c"}]"#,
+            r#"[{"id":"1","error":{"code":-32601}}]"#,
+        ),
+        call(
+            6 << 3,
+            b"/mcp",
+            b"",
+            r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"t"}}"#,
+            "event: message\ndata: {\"id\":2,\"result\":{\"isError\":true}}\n\n",
+        ),
+        call(
+            0,
+            b"/s/$batch",
+            b"",
+            r#"{"requests":[{"id":"1","method":"get","url":"/a"},{"id":"2","method":"POST","url":"B(1)"}]}"#,
+            r#"{"responses":[{"id":"2","status":201}]}"#,
+        ),
+        call(
+            2 | 2 << 3,
+            b"/s/$batch",
+            b"",
+            &format!(
+                "{part}GET /a/1 HTTP/1.1\r\n\r\n\r\n--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\nContent-Type: application/http\r\n\r\nPOST x\r\n\r\n--c--\r\n--b--\r\n"
+            ),
+            &format!("{part}HTTP/1.1 200 OK\r\n\r\n\r\n--b--\r\n"),
+        ),
+        call(
+            3,
+            b"/graphql",
+            b"",
+            "--b\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n{\"query\":\"{a}\"}\r\n--b--\r\n",
+            "{}",
+        ),
+        call(
+            4 | 4 << 3,
+            b"/stock",
+            b"\"urn:x#Get\"",
+            &envelope("<m:GetPrice a=\"b\"/>"),
+            &envelope("<e:Fault><faultcode>e:Client</faultcode></e:Fault>"),
+        ),
+        call(
+            4 | 4 << 3,
+            b"/stock",
+            b"",
+            &envelope("<!-- c --><m:GetPrice><![CDATA[<x>]]></m:GetPrice>"),
+            &envelope("<e:Fault><Code><Value>e:Sender</Value></Code></e:Fault>"),
+        ),
+    ]
+}
+
 fn seeds(target: &str) -> Vec<Vec<u8>> {
+    if target == "calls" {
+        return calls();
+    }
     if target == "openapi" {
         let yaml = "openapi: 3.0.0\ninfo: {title: a, x-owner: b}\nservers: [{url: 'https://a.b:8/{v}', variables: {v: {default: c}}}]\n\
                     paths:\n  /a/{b}:\n    parameters: [{name: b, in: path}]\n    get: {operationId: x, responses: {'200': {description: d}}}\n    $ref: '#/c'\n";

@@ -81,6 +81,7 @@ fn exchange(origin: &Arc<Origin>, api: &ApiId, path: &str, began: u64) -> Box<Ex
         request: facts.clone(),
         response: facts,
         protocol: Protocol::Http,
+        operations: None,
         stage: Stage::default(),
         session: None,
     })

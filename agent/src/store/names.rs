@@ -57,6 +57,11 @@ named!(AuthKind {
 named!(Protocol {
     Http = "http",
     EventStream = "event_stream",
+    Batch = "batch",
+    Soap = "soap",
+    JsonRpc = "json_rpc",
+    Mcp = "mcp",
+    GraphQl = "graphql",
     GrpcWeb = "grpc_web",
     Grpc = "grpc",
     WebSocket = "websocket",

@@ -1,5 +1,6 @@
 //! One line per exchange, and one per session that an exchange began, as `watch` and `replay --exchanges` print them.
 
+use apiscope_audit::operation::{Ask, Operation};
 use apiscope_audit::{CallRow, Exchange};
 use apiscope_wire::{Content, SessionKind, Version};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,13 @@ pub struct ExchangeView {
     pub query_keys: Vec<String>,
     /// The endpoint's template; `null` where it belongs to no endpoint.
     pub route: Option<String>,
+    /// What it asks for beyond method and path, in order, at most 32: `query GetUser`, `tools/call search`, `GetPrice`; of a batch of
+    /// requests each with its method and path. Absent where there is nothing of the kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<String>,
+    /// Operations past those, and those of a batch that could not be read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub operations_dropped: u64,
     /// The response's status.
     pub status: Option<u16>,
     /// Body bytes on the wire, transfer coding removed, content coding kept; exact or `null`.
@@ -93,6 +101,8 @@ impl From<&CallRow> for ExchangeView {
             path: seen.then(|| exchange.path.to_string()),
             query_keys: exchange.query_keys.iter().map(ToString::to_string).collect(),
             route: row.route.as_deref().map(str::to_owned),
+            operations: operations(exchange),
+            operations_dropped: exchange.operations.as_ref().map_or(0, |operations| operations.dropped),
             status: exchange.status,
             request_body_bytes,
             response_body_bytes,
@@ -109,6 +119,19 @@ impl From<&CallRow> for ExchangeView {
             session: exchange.session.as_deref().map(SessionView::from).map(Box::new),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+fn operations(exchange: &Exchange) -> Vec<String> {
+    let shown = |operation: &Operation| match &operation.ask {
+        Ask::Named(name) => name.to_string(),
+        Ask::Request { method, path } => format!("{method} {path}"),
+    };
+    exchange.operations.iter().flat_map(|operations| operations.list.iter().map(shown)).collect()
 }
 
 fn protocol(exchange: &Exchange) -> &'static str {

@@ -27,7 +27,7 @@ pub struct EndpointView {
     pub template: String,
     /// Compared with the API's document: none, documented, deprecated, undocumented, unused.
     pub document: String,
-    /// What its calls speak above HTTP: http, event-stream, grpc-web, grpc, websocket.
+    /// What its calls speak above HTTP: http, event-stream, batch, soap, json-rpc, mcp, graphql, grpc-web, grpc, websocket.
     pub protocol: String,
     /// Calls, and sessions that they began, that go on now.
     pub running: u64,
@@ -141,6 +141,11 @@ pub const fn protocol_name(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Http => "http",
         Protocol::EventStream => "event-stream",
+        Protocol::Batch => "batch",
+        Protocol::Soap => "soap",
+        Protocol::JsonRpc => "json-rpc",
+        Protocol::Mcp => "mcp",
+        Protocol::GraphQl => "graphql",
         Protocol::GrpcWeb => "grpc-web",
         Protocol::Grpc => "grpc",
         Protocol::WebSocket => "websocket",

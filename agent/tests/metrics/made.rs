@@ -44,6 +44,7 @@ pub(crate) fn call(api: &str, method: &str, route: Option<&str>, status: Option<
         request: Some(facts(0)),
         response: Some(facts(1000)),
         protocol: Protocol::Http,
+        operations: None,
         stage: Stage::default(),
         session: None,
     };

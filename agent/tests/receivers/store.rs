@@ -70,6 +70,7 @@ fn call(consumer: u64, began: Timestamp) -> Change {
         request: Some(facts.clone()),
         response: Some(facts),
         protocol: Protocol::Http,
+        operations: None,
         stage: Stage::default(),
         session: None,
     };

@@ -75,6 +75,7 @@ impl Traffic {
             request: facts(0),
             response: facts(size).map(|facts| Facts { records: Some(size / 100), ..facts }),
             protocol: Protocol::Http,
+            operations: None,
             stage: Stage::default(),
             session: None,
         }))

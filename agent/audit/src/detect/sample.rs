@@ -64,6 +64,7 @@ pub(crate) fn call(line: &str) -> Sample {
         request: Some(facts.clone()),
         response: status.map(|_| facts),
         protocol: Protocol::Http,
+        operations: None,
         stage: Stage::default(),
         session: None,
     };

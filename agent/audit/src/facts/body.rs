@@ -7,14 +7,7 @@ use super::data::topic::{self, Topic};
 use super::data::{self, At, Finder};
 use super::names::{self, Promise};
 use super::scan::Marks;
-use super::{AuthKind, CredentialKind, Names, Place, json, percent, redact, xml};
-
-/// Parts of a multipart form that are looked at.
-const PARTS_MAX: usize = 256;
-/// Longest head of a part.
-const PART_HEAD_MAX: usize = 4096;
-/// Longest boundary (RFC 2046 §5.1.1).
-const BOUNDARY_MAX: usize = 70;
+use super::{AuthKind, CredentialKind, Names, Place, json, multipart, percent, redact, xml};
 
 /// What is found in a body or a query: credentials of a request, and data of either side.
 pub(super) struct Found<'f, 'k> {
@@ -167,50 +160,9 @@ impl<'a> Members<'_, '_, '_> {
 
 /// `multipart/form-data` (RFC 7578): fields, not files. A part that was cut is left alone.
 pub(super) fn multipart(content_type: &[u8], body: &[u8], found: &mut Found<'_, '_>) {
-    let Some(boundary) = boundary(content_type) else { return };
-    let mut delimiter = [0_u8; BOUNDARY_MAX + 2];
-    let Some(delimiter) = delimiter.get_mut(..boundary.len() + 2) else { return };
-    delimiter.fill(b'-');
-    if let Some(rest) = delimiter.get_mut(2..) {
-        rest.copy_from_slice(boundary);
-    }
-    let mut bounds =
-        memchr::memmem::find_iter(body, &*delimiter).map(|at| (at, at + delimiter.len())).take(PARTS_MAX + 1);
-    let Some((_, mut start)) = bounds.next() else { return };
-    for (end, next) in bounds {
-        if let Some(part) = body.get(start..end) {
-            self::part(part, found);
+    for part in multipart::parts(content_type, body).into_iter().flatten() {
+        if let Some(name) = part.name() {
+            found.field(name, part.content, &|| Place::Form(redact::field_name(name).into()));
         }
-        start = next;
     }
-}
-
-fn part(part: &[u8], found: &mut Found<'_, '_>) {
-    let head_max = part.get(..PART_HEAD_MAX.min(part.len())).unwrap_or_default();
-    let Some(blank) = memchr::memmem::find(head_max, b"\r\n\r\n") else { return };
-    let (Some(head), Some(value)) = (part.get(..blank), part.get(blank + 4..)) else { return };
-    let disposition = head
-        .split(|b| *b == b'\n')
-        .find(|line| line.get(..20).is_some_and(|name| name.eq_ignore_ascii_case(b"content-disposition:")));
-    let Some(disposition) = disposition.filter(|line| parameter(line, b"filename").is_none()) else { return };
-    if let Some(name) = parameter(disposition, b"name") {
-        let value = value.strip_suffix(b"\r\n").unwrap_or(value);
-        found.field(name, value, &|| Place::Form(redact::field_name(name).into()));
-    }
-}
-
-fn boundary(content_type: &[u8]) -> Option<&[u8]> {
-    parameter(content_type, b"boundary").filter(|boundary| (1..=BOUNDARY_MAX).contains(&boundary.len()))
-}
-
-/// The value of `; name=value` or `; name="value"`.
-fn parameter<'a>(field: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    field.split(|b| *b == b';').skip(1).find_map(|parameter| {
-        let parameter = parameter.trim_ascii();
-        let (found, value) = parameter.split_at(memchr::memchr(b'=', parameter)?);
-        let value = value.get(1..)?.trim_ascii();
-        let plain =
-            value.strip_prefix(b"\"").map_or(value, |value| value.split(|b| *b == b'"').next().unwrap_or(value));
-        found.trim_ascii_end().eq_ignore_ascii_case(name).then_some(plain)
-    })
 }

@@ -13,6 +13,7 @@ mod head;
 pub(crate) mod json;
 pub(crate) mod learn;
 mod media;
+pub(crate) mod multipart;
 mod names;
 mod outline;
 pub(crate) mod percent;
@@ -27,6 +28,7 @@ use std::fmt::{self, Write as _};
 use apiscope_wire::http::coding::{Decoded, Outcome};
 use apiscope_wire::{Content, Grpc, Message, Start};
 
+use crate::operation::{self, Operations, Request, Response};
 use crate::schema::Sample;
 use crate::secret::{Fingerprint, FingerprintKey, Masked};
 
@@ -38,6 +40,7 @@ use self::body::Found;
 use self::collect::{Collector, KnownValues};
 use self::data::Finder;
 use self::media::Reading;
+use self::redact::Known;
 use self::target::Target;
 
 /// How a request authenticates. Several may be present.
@@ -211,35 +214,42 @@ pub(crate) struct Taken {
 }
 
 /// Takes a message's facts. `plain` is its body with the content coding undone, `target` is the request's, split; `key_headers` are
-/// further names of headers that carry API keys.
+/// further names of headers that carry API keys. `operations` are found in a request, and their answers in its response.
 pub(crate) fn take(
     message: &Message<'_>,
     plain: Decoded<'_>,
     target: &Target<'_>,
     key: &FingerprintKey,
     key_headers: &[Box<str>],
+    operations: &mut Option<Box<Operations>>,
 ) -> Taken {
     let (mut credentials, mut data, mut names) = (Collector::new(key), Finder::new(key), 0);
     let (mut is_bare, mut details, mut versions) = (false, Vec::new(), Vec::new());
+    let whole = is_whole(message, plain);
     let (reading, outcome, grpc) = match message.start {
-        Start::Request { .. } => {
+        Start::Request { method, .. } => {
             let head = head::request(message.headers, key_headers, &mut credentials);
             is_bare = credentials.auth.is_empty() && bare::is_bare(message.headers, target);
             let mut found = Found { credentials: Some(&mut credentials), data: &mut data, names: &mut names };
             body::path(target.path, &mut found);
             body::query(target.query, &mut found);
             let reading = media::reading(head.content_type, &message.body, plain);
-            (reading, body(reading, message, plain, &mut found), None)
+            let outcome = body(reading, whole, plain, &mut found);
+            let known = Known { key, values: &credentials.known };
+            let (headers, content_type, body) = (message.headers, head.content_type, readable(plain));
+            *operations = operation::find(&Request { method, target, headers, content_type, body, whole, known });
+            (reading, outcome, None)
         }
         Start::Response { status } => {
             let mut head = head::response(message.headers);
             versions = std::mem::take(&mut head.versions);
             let reading = media::reading(head.content_type, &message.body, plain);
             let mut found = Found { credentials: None, data: &mut data, names: &mut names };
+            operation::answer(operations, &Response { content_type: head.content_type, body: readable(plain), whole });
             let grpc = message.trailers.first("grpc-status").or(head.grpc_status);
             let is_page = media::is_page(head.content_type);
             details = disclosure::details(status, is_page, plain.data);
-            (reading, body(reading, message, plain, &mut found), grpc.and_then(number))
+            (reading, body(reading, whole, plain, &mut found), grpc.and_then(number))
         }
     };
     let read = outcome.read;
@@ -276,14 +286,23 @@ fn number(field: &[u8]) -> Option<u32> {
     std::str::from_utf8(field).ok()?.parse().ok()
 }
 
-/// Gives the bytes read and, of JSON, the records.
-fn body(reading: Reading<'_>, message: &Message<'_>, plain: Decoded<'_>, found: &mut Found<'_, '_>) -> json::Outcome {
-    let data = plain.data;
-    let is_whole = match plain.outcome {
+/// Whether nothing of the body is missing.
+fn is_whole(message: &Message<'_>, plain: Decoded<'_>) -> bool {
+    match plain.outcome {
         Outcome::Plain => message.body.is_whole(),
         Outcome::Whole => true,
         Outcome::Cut | Outcome::Capped | Outcome::Broken | Outcome::Unknown => false,
-    };
+    }
+}
+
+/// The body without its content coding; nothing where that could not be undone.
+fn readable(plain: Decoded<'_>) -> &[u8] {
+    if plain.outcome == Outcome::Unknown { &[] } else { plain.data }
+}
+
+/// Gives the bytes read and, of JSON, the records.
+fn body(reading: Reading<'_>, is_whole: bool, plain: Decoded<'_>, found: &mut Found<'_, '_>) -> json::Outcome {
+    let data = plain.data;
     match reading {
         Reading::Json => return body::json(data, found),
         Reading::Coded(_) => return json::Outcome::default(),

@@ -109,6 +109,11 @@ fn is_secret(coded: &[u8], before: &[u8], known: Known<'_>) -> bool {
         || known.has(&plain)
 }
 
+/// Whether a name is a secret: by itself, or because it equals a credential of the request.
+pub(crate) fn is_secret_name(plain: &[u8], known: Known<'_>) -> bool {
+    proof::is_secret_alone(plain) || known.has(plain)
+}
+
 /// A host or authority: lower case, userinfo gone, a label that is a secret masked, cut after 255 bytes.
 pub(crate) fn host(raw: &[u8]) -> Masked {
     let raw = super::target::without_userinfo(raw);

@@ -18,6 +18,7 @@ use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Record, Sta
 use crate::facts::redact::{self, Known};
 use crate::facts::target::{self, Target};
 use crate::facts::{self, Taken};
+use crate::operation::Operations;
 use crate::schema::Taker;
 use crate::secret::{FingerprintKey, Masked};
 use crate::settings::Settings;
@@ -281,7 +282,8 @@ impl Pass<'_, '_> {
         // The absolute form wins over the Host header (RFC 9112 §3.2.2).
         let (host, api) = self.name(target.authority.or_else(|| message.headers.first("host")));
         let place = sampler::place(&api, method, target.path);
-        let taken = self.take(&target, Some((place, None)));
+        let mut operations = None;
+        let taken = self.take(&target, &mut operations, Some((place, None)));
         let known = Known { key: self.key, values: &taken.known };
         let path = redact::path(target.path, known);
         let query_keys = redact::query_keys(target.query, Exchange::QUERY_KEYS_MAX);
@@ -295,14 +297,20 @@ impl Pass<'_, '_> {
             exchange.consumer = ConsumerId::Credential(fingerprint);
         }
         exchange.request = Some(taken.facts);
+        if let Some(operations) = &operations {
+            exchange.protocol = exchange.protocol.max(operations.protocol());
+        }
+        exchange.operations = operations;
         exchange.stage.place = place;
         exchange
     }
 
     fn response(&mut self, status: u16, half: Option<Box<Exchange>>) -> Box<Exchange> {
+        let mut half = half;
+        let mut operations = half.as_mut().and_then(|half| half.operations.take());
         let known = half.as_ref().filter(|half| half.request.is_some());
         let place = known.map(|half| (sampler::place_of_status(half.stage.place, status), Some(&half.consumer)));
-        let facts = self.take(&Target::default(), place).facts;
+        let facts = self.take(&Target::default(), &mut operations, place).facts;
         let mut exchange = half.unwrap_or_else(|| {
             let api = api_of(self.flow, self.namer, self.settings);
             self.blank(api)
@@ -310,14 +318,21 @@ impl Pass<'_, '_> {
         exchange.ended = self.message.ended;
         exchange.status = Some(status);
         exchange.response = Some(facts);
+        exchange.operations = operations;
         exchange
     }
 
     /// `sampled`: where it counts for the schemas, and who called, if that is known from elsewhere.
-    fn take(&mut self, target: &Target<'_>, sampled: Option<(u64, Option<&ConsumerId>)>) -> Taken {
+    fn take(
+        &mut self,
+        target: &Target<'_>,
+        operations: &mut Option<Box<Operations>>,
+        sampled: Option<(u64, Option<&ConsumerId>)>,
+    ) -> Taken {
         let message = self.message;
         let plain = self.decoder.decode(message.headers, message.body);
-        let mut taken = facts::take(message, plain, target, self.key, &self.settings.api_key_headers);
+        let key_headers = &self.settings.api_key_headers;
+        let mut taken = facts::take(message, plain, target, self.key, key_headers, operations);
         self.counters.credentials_dropped += taken.dropped;
         if let Some((place, consumer)) = sampled
             && message.complete
@@ -360,6 +375,7 @@ impl Pass<'_, '_> {
             request: None,
             response: None,
             protocol: Protocol::default(),
+            operations: None,
             stage: Stage::default(),
             session: None,
         })

@@ -91,6 +91,7 @@ impl Gather {
             request: None,
             response: None,
             protocol: Protocol::of(Content::Session(session.kind)),
+            operations: None,
             stage,
             session: None,
         })

@@ -27,20 +27,40 @@ impl Entry {
         Self { row, profile: known.map(Box::new), called_state: DocumentState::Documented, dirty: false }
     }
 
+    /// A call is about to be counted; gives whether it is the first.
+    pub(super) fn begin(&mut self) -> bool {
+        let is_new = self.row.calls == 0;
+        if is_new && self.row.document == DocumentState::Unused {
+            self.row.document = self.called_state;
+        }
+        is_new
+    }
+
+    /// Adds a call that was one of several in an exchange: sizes, latency and data are those of all together.
+    pub(super) fn count_within(&mut self, exchange: &Exchange, status: Option<u16>) {
+        self.begin();
+        self.called(exchange, status);
+        self.row.last = self.row.last.max(Some(exchange.ended));
+    }
+
     /// Adds a call.
     pub(super) fn count(&mut self, exchange: &Exchange) {
-        let row = &mut self.row;
-        row.first = earliest(row.first, Some(exchange.began));
-        row.calls += 1;
-        if let Some(class) = row.by_class.get_mut(status_class(exchange.status)) {
-            *class += 1;
-        }
-        count_auth(row, exchange.request.as_ref());
-        self.profile.get_or_insert_default().called(exchange);
+        self.called(exchange, exchange.status);
         self.seen(exchange);
         if !exchange.stage.runs() {
             self.ended(exchange);
         }
+    }
+
+    fn called(&mut self, exchange: &Exchange, status: Option<u16>) {
+        let row = &mut self.row;
+        row.first = earliest(row.first, Some(exchange.began));
+        row.calls += 1;
+        if let Some(class) = row.by_class.get_mut(status_class(status)) {
+            *class += 1;
+        }
+        count_auth(row, exchange.request.as_ref());
+        self.profile.get_or_insert_default().called(exchange, status);
     }
 
     /// Adds what only the end of a call tells that was counted while it ran: sizes, latency, data.

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::fold::Target;
-use super::shape::{Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, shape, suffix};
+use super::shape::{Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, is_operation, shape, suffix};
 use super::tree::{CHILDREN_MAX, Endpoints, Node, SURE_VALUES_MIN, Tree};
 use super::values::hash;
 
@@ -170,7 +170,7 @@ impl Tree {
     /// The children that may be values, the least called first.
     fn items(&self, node: &Node) -> Vec<Item> {
         let may_be_value = |key: &str| {
-            shape(key) != Shape::Version
+            !matches!(shape(key), Shape::Version | Shape::Operation)
                 && !key.contains('{')
                 && (node.names.is_empty() || !node.names.contains(&hash(key)))
         };
@@ -185,7 +185,7 @@ impl Tree {
     fn small(&self, at: u32, node: &Node) -> Option<Merge> {
         let class = |key: &str| match shape(key) {
             Shape::Small(class) => Some(class),
-            Shape::Word | Shape::Version | Shape::Value(_) => None,
+            Shape::Word | Shape::Version | Shape::Operation | Shape::Value(_) => None,
         };
         let small = node.words.iter().filter_map(|(key, at)| Some((hash(key), class(key)?, *at)));
         let small: Vec<(u64, Class, u32)> = small.collect();
@@ -243,7 +243,7 @@ impl Tree {
     fn formats(&self, node: &Node) -> Option<Merge> {
         let mut stems: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
         let mut named = Vec::new();
-        for (key, at) in &node.words {
+        for (key, at) in node.words.iter().filter(|(key, _)| !is_operation(key)) {
             if is_format(key) {
                 named.push(*at);
             } else if let Some((stem, suffix)) = suffix(key)
@@ -592,7 +592,7 @@ fn cuts(items: &[Item]) -> Vec<usize> {
 
 /// At the hard bound all that are hardly called are values.
 fn past_bound(node: &Node, items: &[Item]) -> Option<Merge> {
-    if node.words.len() < CHILDREN_MAX {
+    if node.words.len() < CHILDREN_MAX + usize::from(node.operations) {
         return None;
     }
     let group: Vec<u32> = items.iter().filter(|item| item.calls <= 3).map(|item| item.at).collect();

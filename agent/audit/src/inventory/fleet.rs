@@ -256,9 +256,14 @@ const fn protocol_rank(protocol: Protocol) -> u8 {
     match protocol {
         Protocol::Http => 0,
         Protocol::EventStream => 1,
-        Protocol::GrpcWeb => 2,
-        Protocol::Grpc => 3,
-        Protocol::WebSocket => 4,
+        Protocol::Batch => 2,
+        Protocol::Soap => 3,
+        Protocol::JsonRpc => 4,
+        Protocol::Mcp => 5,
+        Protocol::GraphQl => 6,
+        Protocol::GrpcWeb => 7,
+        Protocol::Grpc => 8,
+        Protocol::WebSocket => 9,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::shape::{Shape, key, shape};
+use super::shape::{Shape, is_operation, key, shape};
 use super::tree::{Leaf, Tree, VARIABLE, is_learnt_pattern};
 use super::values::{bit, hash};
 
@@ -32,6 +32,8 @@ impl Tree {
         let is_own = |key: &str| own & bit(key) != 0;
         let words: Vec<(Box<str>, u32)> =
             node.words.iter().filter(|(key, _)| is_own(key)).map(|(key, child)| (key.clone(), *child)).collect();
+        let operations = words.iter().map(|(key, _)| u16::from(is_operation(key))).sum::<u16>();
+        node.operations = node.operations.saturating_sub(operations);
         node.words.retain(|key, _| !is_own(key));
         let below = node.variable.take_if(|_| is_own(VARIABLE));
         for at in words.iter().map(|(_, at)| *at).chain(below) {
@@ -42,6 +44,7 @@ impl Tree {
         let node = self.node_mut(child)?;
         (node.calls, node.leaves, node.variable) = (calls, leaves, below);
         node.words.extend(words);
+        node.operations = operations;
         Some(child)
     }
 

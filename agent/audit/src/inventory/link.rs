@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::entry::Entry;
+use super::shape::path_and_operation;
 use super::store::{API_ENDPOINTS_MAX, Api, Inventory, Leaves, NODES_MAX};
 use super::{DocumentState, EndpointId, EndpointRow, Security, TemplateState};
 use crate::exchange::{ApiId, Method};
-use crate::openapi::{Document, DocumentMatch, Operation};
+use crate::openapi::{Document, Operation};
 
 impl Inventory {
     /// Documents came, went or changed: their APIs' endpoints are compared again. The environment stays what it was.
@@ -59,11 +60,12 @@ impl Inventory {
     fn adopt(&mut self, id: &ApiId, mut entry: Entry) {
         let Some(api) = self.apis.get_mut(id) else { return };
         let (old, method) = (entry.row.id, entry.row.method.clone());
-        let path = api.document.as_ref().map(|document| document.match_path(method.as_str(), &entry.row.route));
-        let path = match path {
-            Some(DocumentMatch::Operation { path, .. } | DocumentMatch::PathOnly { path }) => Some(path),
-            Some(DocumentMatch::None) | None => None,
-        };
+        let (route, operation) = path_and_operation(&entry.row.route);
+        let path = api.documented_path(&method, route);
+        if let Some(path) = path.filter(|_| !operation.is_empty()) {
+            let operation = Box::from(operation);
+            return self.adopt_operation(id, path, operation, entry);
+        }
         let was_only_documented = entry.row.calls == 0;
         entry.row.owner = api.owner();
         entry.row.security = Security::Unsaid;

@@ -52,9 +52,9 @@ impl Profile {
     /// Days kept.
     pub const DAYS_MAX: usize = 30;
 
-    /// A call whose request and status are known.
-    pub(super) fn called(&mut self, exchange: &Exchange) {
-        if let Some(status) = exchange.status {
+    /// A call whose request and status are known; the status is another than the exchange's where that held several calls.
+    pub(super) fn called(&mut self, exchange: &Exchange, status: Option<u16>) {
+        if let Some(status) = status {
             self.statuses.add(status);
         }
         self.consumers.add(exchange.consumer);

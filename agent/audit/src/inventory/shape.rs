@@ -12,6 +12,9 @@ pub(crate) const SECRET: &str = crate::secret::mask::MARK;
 pub(crate) const LEARNT: &str = "{name}";
 /// Name of a variable whose values are formats.
 pub(crate) const FORMAT: &str = "{format}";
+/// Begins what stands for an operation behind its path, `/graphql#query GetUser`. No path from traffic has it: there it begins the
+/// fragment, which is no part of the path.
+pub(crate) const OPERATION: char = '#';
 /// Longest literal segment, in bytes; a longer one is a value.
 const LITERAL_MAX: usize = 96;
 
@@ -22,6 +25,8 @@ pub(crate) enum Shape {
     Word,
     /// `v1`, `v2beta1`: a name, whatever stands beside it.
     Version,
+    /// An operation of the path before it ([`OPERATION`]): a name, whatever stands beside it.
+    Operation,
     /// A value, or the version of an API or of a standard: `1`, `2.0`, `2015-03-31`.
     Small(Class),
     /// A value.
@@ -75,6 +80,22 @@ pub(crate) fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|segment| !segment.is_empty())
 }
 
+/// A template's segments; an operation behind its path is the last one.
+pub(crate) fn route_segments(route: &str) -> impl Iterator<Item = &str> {
+    let (path, operation) = path_and_operation(route);
+    segments(path).chain((!operation.is_empty()).then_some(operation))
+}
+
+/// A template without the operation behind it, and that with its mark; empty where there is none.
+pub(crate) fn path_and_operation(route: &str) -> (&str, &str) {
+    route.split_at(route.find(OPERATION).unwrap_or(route.len()))
+}
+
+/// Whether a segment stands for an operation.
+pub(crate) fn is_operation(segment: &str) -> bool {
+    segment.starts_with(OPERATION)
+}
+
 /// A segment as it stands in a template where it is a name: with values inside it replaced, and its percent-encoding made one.
 pub(crate) fn key(segment: &str) -> Cow<'_, str> {
     let (mut has_digit, mut has_dash, mut has_other) = (false, false, false);
@@ -85,6 +106,9 @@ pub(crate) fn key(segment: &str) -> Cow<'_, str> {
     }
     let is_name = !has_other && (!has_digit || !has_dash);
     if is_name {
+        return Cow::Borrowed(segment);
+    }
+    if is_operation(segment) {
         return Cow::Borrowed(segment);
     }
     if let Some(pattern) = pattern(segment) {
@@ -100,7 +124,7 @@ pub(crate) fn key(segment: &str) -> Cow<'_, str> {
 pub(crate) fn template(path: &str) -> String {
     let piece = |segment| match shape(segment) {
         Shape::Value(class) | Shape::Small(class) => Cow::Borrowed(class.name()),
-        Shape::Word | Shape::Version => key(segment),
+        Shape::Word | Shape::Version | Shape::Operation => key(segment),
     };
     let route: String = segments(path).flat_map(|segment| [Cow::Borrowed("/"), piece(segment)]).collect();
     if route.is_empty() { "/".to_owned() } else { route }
@@ -109,6 +133,9 @@ pub(crate) fn template(path: &str) -> String {
 /// The shape of a segment.
 pub(crate) fn shape(segment: &str) -> Shape {
     let bytes = segment.as_bytes();
+    if is_operation(segment) {
+        return Shape::Operation;
+    }
     let look = Look::at(bytes);
     if look.has_brace && segment.contains(SECRET) {
         return Shape::Value(Class::Secret);

@@ -11,11 +11,12 @@ use smallvec::SmallVec;
 use super::book::{Book, Gone, Mover, template_state};
 use super::entry::Entry;
 use super::link::undocumented;
+use super::operations::OperationKey;
 use super::shape::segments;
 use super::tree::{Answer, METHODS_MAX, SEGMENTS_MAX, Tree, Way};
 use super::{DocumentState, EndpointId, EndpointRow, InventoryCounters, Sighting, status_proves_endpoint};
 use crate::exchange::{ApiId, Exchange, Method};
-use crate::openapi::{Document, DocumentMatch};
+use crate::openapi::Document;
 
 /// APIs found in traffic.
 pub(super) const APIS_MAX: usize = 256;
@@ -33,7 +34,47 @@ pub(super) const NODES_MAX: usize = 65_536;
 /// The endpoints of one path, by method.
 pub(super) type Leaves = SmallVec<[(Method, EndpointId); 2]>;
 /// A path, split.
-type Path<'a> = SmallVec<[&'a str; 12]>;
+pub(super) type Path<'a> = SmallVec<[&'a str; 12]>;
+
+/// A call that is to be found an endpoint: an exchange, or an operation of one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call<'a> {
+    pub(super) api: &'a ApiId,
+    pub(super) method: &'a Method,
+    pub(super) path: &'a str,
+    /// The operation behind the path, with its mark.
+    pub(super) operation: Option<&'a str>,
+    /// The path is a name as a whole.
+    pub(super) is_name: bool,
+    pub(super) status: Option<u16>,
+    /// Its answer shows that there is something.
+    pub(super) proves: bool,
+    /// What the tree learns from it.
+    pub(super) answer: Answer,
+    pub(super) ended: Timestamp,
+}
+
+impl<'a> Call<'a> {
+    /// Of an exchange whose request was seen.
+    pub(super) fn of(exchange: &'a Exchange) -> Option<Self> {
+        Some(Self {
+            api: &exchange.api,
+            method: exchange.method.as_ref()?,
+            path: exchange.path.as_str(),
+            operation: None,
+            is_name: exchange.protocol.is_grpc(),
+            status: exchange.status,
+            proves: exchange.status.is_some_and(status_proves_endpoint),
+            answer: answer(exchange),
+            ended: exchange.ended,
+        })
+    }
+
+    /// The path, split, with the operation behind it.
+    pub(super) fn segments(&self) -> Path<'a> {
+        segments(self.path).take(SEGMENTS_MAX + 1).chain(self.operation).collect()
+    }
+}
 
 /// Every endpoint. Owned by one thread; see the module's documentation.
 #[derive(Debug, Default)]
@@ -52,6 +93,8 @@ pub(super) struct Api {
     pub(super) document: Option<Arc<Document>>,
     /// By the document's path: operations, and undocumented methods on documented paths.
     pub(super) documented: Vec<Leaves>,
+    /// Operations behind the document's paths.
+    pub(super) operations: FxHashMap<OperationKey, EndpointId>,
     /// Paths that the document does not know.
     pub(super) tree: Tree,
     /// Endpoints that the document does not name.
@@ -84,12 +127,12 @@ impl Inventory {
 
     /// Finds, or makes, the exchange's endpoint and counts the call there. `None`: it belongs to no endpoint.
     pub(crate) fn observe<'a>(&'a mut self, exchange: &'a Exchange) -> Option<Sighting<'a>> {
-        let id = self.locate(exchange)?;
+        let id = match &exchange.operations {
+            None => self.locate(&Call::of(exchange)?)?,
+            Some(operations) => self.locate_operations(exchange, operations)?,
+        };
         let entry = self.book.entries.get_mut(&id)?;
-        let is_new = entry.row.calls == 0;
-        if is_new && entry.row.document == DocumentState::Unused {
-            entry.row.document = entry.called_state;
-        }
+        let is_new = entry.begin();
         entry.count(exchange);
         self.book.touch(id);
         let entry = self.book.entries.get(&id)?;
@@ -151,29 +194,28 @@ impl Inventory {
         }
     }
 
-    fn locate(&mut self, exchange: &Exchange) -> Option<EndpointId> {
-        let method = exchange.method.as_ref()?;
-        let proves = exchange.status.is_some_and(status_proves_endpoint);
-        if !self.apis.contains_key(&exchange.api) && !self.admit_api(exchange, proves) {
+    /// The endpoint of a call, which is made where the call proves it.
+    pub(super) fn locate(&mut self, call: &Call<'_>) -> Option<EndpointId> {
+        let Call { method, proves, .. } = *call;
+        if !self.apis.contains_key(call.api) && !self.admit_api(call) {
             return None;
         }
-        let api = self.apis.get_mut(&exchange.api)?;
-        (api.calls, api.last) = (api.calls + 1, api.last.max(exchange.ended));
-        let path = exchange.path.as_str();
-        let found =
-            api.document.as_ref().map_or(DocumentMatch::None, |document| document.match_path(method.as_str(), path));
-        if let DocumentMatch::Operation { path, .. } | DocumentMatch::PathOnly { path } = found {
-            return self.locate_documented(exchange, method, path, proves);
+        let api = self.apis.get_mut(call.api)?;
+        (api.calls, api.last) = (api.calls + 1, api.last.max(call.ended));
+        if let Some(path) = api.documented_path(method, call.path) {
+            return match call.operation {
+                Some(operation) => self.locate_documented_operation(call, path, operation),
+                None => self.locate_documented(call, path),
+            };
         }
         if method.as_str() == "OPTIONS" {
             return None;
         }
-        let answer = answer(exchange);
+        let answer = call.answer;
+        let path = call.segments();
         // The path of gRPC is the name of a method: nothing in it is a value.
-        let is_name = exchange.protocol.is_grpc() && !path.contains('{');
-        let path: Path<'_> = segments(path).take(SEGMENTS_MAX + 1).collect();
-        if is_name {
-            return self.locate_named(&exchange.api, method, &path, proves);
+        if call.is_name && !call.path.contains('{') {
+            return self.locate_named(call.api, method, &path, proves);
         }
         // A HEAD is its path's GET, where there is one.
         let head = || (method.as_str() == "HEAD").then(|| api.tree.find(&path, &["GET"])).flatten();
@@ -184,7 +226,7 @@ impl Inventory {
         if let Some((way, method)) = known {
             // What is not found there is no evidence of what belongs there.
             return if proves {
-                self.visit(&exchange.api, &path, &way, method, answer)
+                self.visit(call.api, &path, &way, method, answer)
             } else {
                 api.tree.endpoint(&way, method)
             };
@@ -193,7 +235,7 @@ impl Inventory {
             self.counters.probed += 1;
             return None;
         }
-        self.discover(&exchange.api, method, &path, answer, false)
+        self.discover(call.api, method, &path, answer, false)
     }
 
     /// The endpoint of a path in which every segment is a name.
@@ -225,20 +267,20 @@ impl Inventory {
     }
 
     /// Whether there is room for a new API, which this exchange proves.
-    fn admit_api(&mut self, exchange: &Exchange, proves: bool) -> bool {
-        let is_preflight = exchange.method.as_ref().is_some_and(|method| method.as_str() == "OPTIONS");
+    fn admit_api(&mut self, call: &Call<'_>) -> bool {
+        let is_preflight = call.method.as_str() == "OPTIONS";
         if is_preflight {
             return false;
         }
-        if !proves {
+        if !call.proves {
             self.counters.probed += 1;
             return false;
         }
-        if self.apis.len() >= APIS_MAX && !self.evict_api(exchange.ended) {
+        if self.apis.len() >= APIS_MAX && !self.evict_api(call.ended) {
             self.counters.overflowed += 1;
             return false;
         }
-        self.apis.insert(exchange.api.clone(), Api::default());
+        self.apis.insert(call.api.clone(), Api::default());
         true
     }
 
@@ -259,14 +301,9 @@ impl Inventory {
     }
 
     /// The endpoint on a path that the document knows.
-    fn locate_documented(
-        &mut self,
-        exchange: &Exchange,
-        method: &Method,
-        path: usize,
-        proves: bool,
-    ) -> Option<EndpointId> {
-        let api = self.apis.get_mut(&exchange.api)?;
+    fn locate_documented(&mut self, call: &Call<'_>, path: usize) -> Option<EndpointId> {
+        let Call { method, proves, .. } = *call;
+        let api = self.apis.get_mut(call.api)?;
         let leaves = api.documented.get(path)?;
         let of = |method: &str| leaves.iter().find(|(known, _)| known.as_str() == method).map(|(_, id)| *id);
         let head = (method.as_str() == "HEAD").then(|| of("GET")).flatten();
@@ -285,7 +322,7 @@ impl Inventory {
             return None;
         }
         let route = api.document.as_ref()?.route(path)?;
-        let mut row = undocumented(&self.environment, &exchange.api, method, route);
+        let mut row = undocumented(&self.environment, call.api, method, route);
         row.owner = api.owner();
         api.found += 1;
         let id = row.id;

@@ -8,13 +8,20 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::EndpointId;
-use super::shape::{Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, key, mould, segments, shape, suffix};
+use super::shape::{
+    Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, is_operation, key, mould, route_segments, shape,
+    suffix,
+};
 use super::values::{NAME_CALLS_MIN, Values, bit, hash};
 use crate::exchange::Method;
 use crate::facts::Outline;
 
 /// More literal children than these no place has.
 pub(crate) const CHILDREN_MAX: usize = 256;
+/// Operations of one path; the others are one endpoint.
+pub(crate) const OPERATIONS_MAX: u16 = 256;
+/// The operations past the bound, and those whose name is not shown.
+pub(crate) const OTHER_OPERATION: &str = "#(other)";
 /// Methods of one path.
 pub(crate) const METHODS_MAX: usize = 16;
 /// Segments of a path.
@@ -73,6 +80,8 @@ pub(super) struct Node {
     pub(super) names: Vec<u64>,
     /// Learnt patterns among the words.
     pub(super) patterns: u16,
+    /// Operations among the words.
+    pub(super) operations: u16,
     /// Words and calls when it was last reviewed.
     pub(super) reviewed: (usize, u32),
 }
@@ -130,6 +139,7 @@ impl Variable {
     fn accepts(&self, segment: &str, shape: Shape) -> bool {
         match shape {
             Shape::Value(_) | Shape::Small(_) => true,
+            Shape::Operation => false,
             Shape::Word | Shape::Version => {
                 let is_value = self.is_learnt || is_mixed(segment) || is_format(segment) || self.has_mould_of(segment);
                 is_value && !has_verb(segment)
@@ -189,6 +199,9 @@ impl Tree {
             }
             found
         };
+        if is_operation(segment) {
+            return step(node.operation(segment));
+        }
         step(node.words.get(&*key(segment)).copied())
             || (node.patterns > 0 && step(node.pattern(segment)))
             || step(self.variable_of(node, segment))
@@ -208,12 +221,20 @@ impl Tree {
         leaves.iter().find(|leaf| leaf.method.as_str() == method).map(|leaf| leaf.id)
     }
 
+    /// Whether a way ends at the place of this name itself, and not at one that stands for others too.
+    pub(crate) fn is_at(&self, way: &[u32], key: &str) -> bool {
+        self.end(way).is_some_and(|node| &*node.key == key)
+    }
+
     /// The template of a place.
     pub(crate) fn route(&self, way: &[u32]) -> String {
         let mut route = String::new();
         for at in way {
-            route.push('/');
-            route.push_str(self.node(*at).map_or("", Node::text));
+            let text = self.node(*at).map_or("", Node::text);
+            if route.is_empty() || !is_operation(text) {
+                route.push('/');
+            }
+            route.push_str(text);
         }
         if route.is_empty() {
             route.push('/');
@@ -266,6 +287,9 @@ impl Tree {
     }
 
     fn step(&mut self, at: u32, segment: &str) -> Option<u32> {
+        if is_operation(segment) {
+            return self.node(at)?.operation(segment).or_else(|| self.add_operation(at, segment));
+        }
         let shape = shape(segment);
         let is_value = match shape {
             Shape::Value(_) => true,
@@ -273,7 +297,7 @@ impl Tree {
             Shape::Small(class) => {
                 self.node(at)?.variable.is_some() || (!self.is_prefix(at) && (class != Class::Value))
             }
-            Shape::Word | Shape::Version => false,
+            Shape::Word | Shape::Version | Shape::Operation => false,
         };
         if let Shape::Value(class) | Shape::Small(class) = shape
             && is_value
@@ -321,7 +345,7 @@ impl Tree {
         calls: u64,
         nodes_left: usize,
     ) -> bool {
-        let path: SmallVec<[&str; 12]> = segments(route).take(SEGMENTS_MAX + 1).collect();
+        let path: SmallVec<[&str; 12]> = route_segments(route).take(SEGMENTS_MAX + 1).collect();
         if path.len() > SEGMENTS_MAX || path.len() > nodes_left {
             return false;
         }
@@ -345,6 +369,9 @@ impl Tree {
     }
 
     fn restore_step(&mut self, at: u32, segment: &str, calls: u32) -> Option<u32> {
+        if is_operation(segment) {
+            return self.step(at, segment);
+        }
         let is_variable = segment.starts_with('{') && segment.ends_with('}') && segment.matches('{').count() == 1;
         if !is_variable {
             if let Some(child) = self.node(at)?.words.get(segment) {
@@ -491,16 +518,28 @@ impl Tree {
         match key {
             Some(key) => {
                 node.patterns += u16::from(is_learnt_pattern(&key));
+                node.operations = node.operations.saturating_add(u16::from(is_operation(&key)));
                 node.words.insert(key, child);
             }
             None => node.variable = Some(child),
         }
     }
 
+    /// The place of an operation, or of all those past the bound.
+    fn add_operation(&mut self, parent: u32, key: &str) -> Option<u32> {
+        let is_full = self.node(parent)?.operations >= OPERATIONS_MAX;
+        self.add_child(parent, if is_full { OTHER_OPERATION } else { key })
+    }
+
     pub(super) fn add_word(&mut self, parent: u32, key: &str) -> Option<u32> {
-        if self.node(parent)?.words.len() >= CHILDREN_MAX {
+        let node = self.node(parent)?;
+        if node.words.len() >= CHILDREN_MAX + usize::from(node.operations) {
             return None;
         }
+        self.add_child(parent, key)
+    }
+
+    fn add_child(&mut self, parent: u32, key: &str) -> Option<u32> {
         let child = self.add(Node { key: key.into(), parent, ..Node::default() })?;
         self.adopt(parent, child, Some(key.into()));
         Some(child)
@@ -549,6 +588,12 @@ impl Tree {
 }
 
 impl Node {
+    /// The place of an operation; past the bound, that of all others.
+    fn operation(&self, key: &str) -> Option<u32> {
+        let other = || (self.operations >= OPERATIONS_MAX).then(|| self.words.get(OTHER_OPERATION)).flatten();
+        self.words.get(key).or_else(other).copied()
+    }
+
     fn text(&self) -> &str {
         self.values.as_ref().map_or(&*self.key, |variable| variable.name())
     }

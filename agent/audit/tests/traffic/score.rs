@@ -56,6 +56,7 @@ impl Driver {
             origin: Arc::clone(&self.origin),
             version: Version::Http11,
             protocol: Protocol::Http,
+            operations: None,
             stage: Stage::default(),
             session: None,
             api: api.clone(),

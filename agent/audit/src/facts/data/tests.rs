@@ -175,9 +175,16 @@ fn text_and_xml_and_urls() {
             let plain = apiscope_wire::http::coding::Decoder::default();
             let mut plain = plain;
             shown(
-                &super::super::take(message, plain.decode(message.headers, message.body), &target, &key, &[])
-                    .facts
-                    .exposures,
+                &super::super::take(
+                    message,
+                    plain.decode(message.headers, message.body),
+                    &target,
+                    &key,
+                    &[],
+                    &mut None,
+                )
+                .facts
+                .exposures,
             )
         })
     };

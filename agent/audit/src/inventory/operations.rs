@@ -1,0 +1,211 @@
+//! Operations as endpoints: behind the path's template, `/graphql#query GetUser`; and the requests of a batch, each at its own.
+//!
+//! An operation becomes an endpoint only where the answer proves it ([`Answer`]). What proves nothing, and is not known, counts under
+//! `(other)` where there is something behind the path for all that the status tells, and is probed where there is not. There the
+//! operations past [`OPERATIONS_MAX`] count too, so that a client that invents names makes no more endpoints than that.
+
+use super::entry::Entry;
+use super::link::undocumented;
+use super::store::{API_ENDPOINTS_MAX, Api, Call, Inventory};
+use super::tree::{self, OPERATIONS_MAX, OTHER_OPERATION};
+use super::{EndpointId, EndpointRow, status_proves_endpoint};
+use crate::exchange::{ApiId, Exchange, Method};
+use crate::openapi::DocumentMatch;
+use crate::operation::{Answer, Ask, Operation, Operations};
+
+/// An operation behind a path of the document.
+pub(super) type OperationKey = (usize, Method, Box<str>);
+
+/// Several operations in one exchange.
+const BATCH: &str = "#(batch)";
+/// Kinds that a persisted document's operation may have.
+const KINDS: [&str; 3] = ["query", "mutation", "subscription"];
+/// Begins the name of an operation whose document was not sent.
+const PERSISTED: &str = "persisted ";
+
+impl Inventory {
+    /// Finds, or makes, the endpoints of an exchange's operations. Of several each is counted at its own, without sizes and times, which
+    /// are those of the batch; given is the endpoint to which the exchange as a whole belongs.
+    pub(super) fn locate_operations(&mut self, exchange: &Exchange, operations: &Operations) -> Option<EndpointId> {
+        let call = Call::of(exchange)?;
+        if !operations.is_batch() {
+            return self.locate_operation(&call, operations.list.first()?);
+        }
+        // What the response looks like is that of no single one.
+        let call = Call { answer: tree::Answer { outline: None, ..call.answer }, ..call };
+        let mut is_any = false;
+        for operation in &operations.list {
+            let (found, status) = match &operation.ask {
+                Ask::Named(_) => (self.locate_operation(&call, operation), call.status),
+                Ask::Request { method, path } => {
+                    let status = match operation.answer {
+                        Answer::Status(status) => Some(status),
+                        _ => None,
+                    };
+                    let proves = status.is_some_and(status_proves_endpoint);
+                    let answer = tree::Answer { is_refused: status == Some(403), ..tree::Answer::default() };
+                    let part = Call { method, path: path.as_str(), status, proves, answer, ..call };
+                    (self.locate(&part), status)
+                }
+            };
+            if let Some(id) = found
+                && let Some(entry) = self.book.entries.get_mut(&id)
+            {
+                is_any = true;
+                entry.row.protocol = entry.row.protocol.max(operation.endpoint_protocol());
+                entry.count_within(exchange, status);
+                self.book.touch(id);
+            }
+        }
+        let is_named = operations.list.iter().all(|operation| operation.name().is_some());
+        if is_named {
+            self.locate(&Call { operation: Some(BATCH), proves: call.proves && is_any, ..call })
+        } else {
+            self.locate(&call)
+        }
+    }
+
+    fn locate_operation(&mut self, call: &Call<'_>, operation: &Operation) -> Option<EndpointId> {
+        let name = operation.name()?;
+        let mut text = format!("#{name}");
+        let proves = match operation.answer {
+            Answer::Proves => true,
+            Answer::Denies | Answer::Silent => false,
+            // What a wall answers to every call says nothing of the operation.
+            Answer::Unknown => call.status.is_some_and(|status| (200..300).contains(&status)),
+            Answer::Status(status) => status_proves_endpoint(status),
+        };
+        if let Some(known) = name.strip_prefix(PERSISTED).and_then(|name| self.named_elsewhere(call, name)) {
+            text = known;
+        }
+        let named = Call { operation: Some(&text), proves, ..*call };
+        if !proves && operation.answer != Answer::Denies && call.proves && !self.is_known(&named) {
+            return self.locate(&Call { operation: Some(OTHER_OPERATION), ..*call });
+        }
+        let id = self.locate(&named)?;
+        self.join_persisted(call, name, id);
+        Some(id)
+    }
+
+    /// The operation of a persisted document of which only the name was sent, if the document was seen too.
+    fn named_elsewhere(&self, call: &Call<'_>, name: &str) -> Option<String> {
+        let mut all = KINDS.iter().map(|kind| format!("#{kind} {name}"));
+        all.find(|text| self.is_known(&Call { operation: Some(text), ..*call }))
+    }
+
+    /// Joins an operation that was known by its name only into the one whose document was now seen.
+    fn join_persisted(&mut self, call: &Call<'_>, name: &str, id: EndpointId) {
+        let is_new = self.book.entries.get(&id).is_some_and(|entry| entry.row.calls == 0);
+        let Some((kind, name)) = name.split_once(' ').filter(|_| is_new) else { return };
+        if !KINDS.contains(&kind) {
+            return;
+        }
+        let text = format!("#{PERSISTED}{name}");
+        let persisted = Call { operation: Some(&text), ..*call };
+        let Some(api) = self.apis.get_mut(call.api) else { return };
+        let known = match api.documented_path(call.method, call.path) {
+            Some(path) => api.operations.remove(&(path, call.method.clone(), text.into_boxed_str())),
+            None => api.tree.find(&persisted.segments(), &[call.method.as_str()]).and_then(|way| {
+                let known = api.tree.endpoint(&way, call.method.as_str()).filter(|known| *known != id)?;
+                let is_it = self.book.entries.get(&known).is_some_and(|entry| entry.row.route.ends_with(&text));
+                is_it.then(|| api.tree.remove(&way, call.method.as_str()))?;
+                Some(known)
+            }),
+        };
+        if let Some(known) = known {
+            api.found = api.found.saturating_sub(1);
+            self.book.absorb(known, id);
+        }
+    }
+
+    fn is_known(&self, call: &Call<'_>) -> bool {
+        let (Some(api), Some(operation)) = (self.apis.get(call.api), call.operation) else { return false };
+        if let Some(path) = api.documented_path(call.method, call.path) {
+            return api.operations.contains_key(&(path, call.method.clone(), operation.into()));
+        }
+        let way = api.tree.find(&call.segments(), &[call.method.as_str()]);
+        way.is_some_and(|way| api.tree.is_at(&way, operation))
+    }
+
+    /// The endpoint of an operation behind a path that the document knows.
+    pub(super) fn locate_documented_operation(
+        &mut self,
+        call: &Call<'_>,
+        path: usize,
+        operation: &str,
+    ) -> Option<EndpointId> {
+        let api = self.apis.get_mut(call.api)?;
+        let of_path = || api.operations.keys().filter(|(at, ..)| *at == path).count();
+        let key = |operation: &str| (path, call.method.clone(), Box::<str>::from(operation));
+        if let Some(id) = api.operations.get(&key(operation)) {
+            return Some(*id);
+        }
+        if !call.proves {
+            self.counters.probed += 1;
+            return None;
+        }
+        let is_full = of_path() >= usize::from(OPERATIONS_MAX) || api.found >= API_ENDPOINTS_MAX;
+        let operation = if is_full { OTHER_OPERATION } else { operation };
+        if let Some(id) = api.operations.get(&key(operation)) {
+            return Some(*id);
+        }
+        let row = self.operation_row(call.api, path, call.method, operation)?;
+        let (id, api) = (row.id, self.apis.get_mut(call.api)?);
+        api.found += 1;
+        api.operations.insert(key(operation), id);
+        self.book.insert(Entry::new(row));
+        Some(id)
+    }
+
+    /// The row of an operation behind a path of the document. A method that the document has is called with it.
+    fn operation_row(&mut self, id: &ApiId, path: usize, method: &Method, operation: &str) -> Option<EndpointRow> {
+        let api = self.apis.get(id)?;
+        let route = format!("{}{operation}", api.document.as_ref()?.route(path)?);
+        let mut row = undocumented(&self.environment, id, method, &route);
+        row.owner = api.owner();
+        let leaves = api.documented.get(path)?;
+        let documented = leaves.iter().find(|(known, _)| known == method).map(|(_, id)| *id);
+        if let Some(documented) = documented
+            && let Some(entry) = self.book.entries.get_mut(&documented)
+        {
+            entry.begin();
+            row.document = entry.row.document;
+            row.owner.clone_from(&entry.row.owner);
+            self.book.touch(documented);
+        }
+        Some(row)
+    }
+
+    /// Gives an operation that was known before its place behind a path of the present document.
+    pub(super) fn adopt_operation(&mut self, id: &ApiId, path: usize, operation: Box<str>, mut entry: Entry) {
+        let (old, method) = (entry.row.id, entry.row.method.clone());
+        let Some(row) = self.operation_row(id, path, &method, &operation) else { return };
+        let Some(api) = self.apis.get_mut(id) else { return };
+        let new = row.id;
+        if let Some(known) = api.operations.insert((path, method, operation), new) {
+            self.book.join(known, entry);
+        } else {
+            api.found += 1;
+            let EndpointRow { route, document, template, owner, .. } = row;
+            (entry.row.id, entry.row.route, entry.row.document) = (new, route, document);
+            (entry.row.template, entry.row.owner) = (template, owner);
+            self.book.insert(entry);
+        }
+        if old != new {
+            self.book.gone.push((old, Some(new)));
+        }
+    }
+}
+
+impl Api {
+    /// The document's path that a path is one of.
+    pub(super) fn documented_path(&self, method: &Method, path: &str) -> Option<usize> {
+        match self.document.as_ref()?.match_path(method.as_str(), path) {
+            DocumentMatch::Operation { path, .. } | DocumentMatch::PathOnly { path } => Some(path),
+            DocumentMatch::None => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
