@@ -27,6 +27,12 @@ pub fn can_run_live_with_python(test: &str, modules: &str) -> bool {
     can_run(test, what_is_missing().or_else(python))
 }
 
+/// The same of a test that also needs a program which the set-up put below `target/tools`.
+pub fn can_run_live_with(test: &str, program: &Path) -> bool {
+    let missing = || (!program.is_file()).then(|| format!("{} is missing: run cargo xtask setup", program.display()));
+    can_run(test, what_is_missing().or_else(missing))
+}
+
 /// Debian's own: the first `python3` of the path may be another, without Debian's modules.
 pub const PYTHON: &str = "/usr/bin/python3";
 

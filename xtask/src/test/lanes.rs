@@ -11,7 +11,7 @@ use std::{path::PathBuf, process::Stdio, thread};
 const WAITING: &str = "receivers";
 
 /// The integration tests whose agent watches the whole host.
-const WATCHING: [&str; 5] = ["leaks", "live", "live_capture", "metrics", "oncall"];
+const WATCHING: [&str; 6] = ["contract", "leaks", "live", "live_capture", "metrics", "oncall"];
 
 /// One test binary, as cargo built it.
 #[derive(Clone)]
