@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiscope_audit::inventory::{PackedProfile, Profile};
 use apiscope_audit::openapi::Document;
 use apiscope_audit::operation::{Ask, Operations};
 use apiscope_audit::secret::FingerprintKey;
@@ -20,6 +21,9 @@ const FACTS: Allowance =
 /// A document is read once, when it is loaded: it may cost more.
 const DOCUMENT: Allowance =
     Allowance { memory_bytes: 64 << 20, fixed: Duration::from_millis(200), per_byte: Duration::from_micros(200) };
+
+const PROFILE: Allowance =
+    Allowance { memory_bytes: 1 << 20, fixed: Duration::from_millis(20), per_byte: Duration::from_micros(10) };
 
 const NAMES: [&str; 16] = [
     "authorization",
@@ -180,6 +184,27 @@ pub(crate) fn openapi(data: &[u8]) {
         }
         document.match_path("GET", "/");
         document.serves("a:80");
+    });
+}
+
+/// A profile as the store gives it back: what can be read is written and read again as it is, and adds up.
+pub(crate) fn profile(data: &[u8]) {
+    PROFILE.check(data.len(), || {
+        let Some(profile) = PackedProfile::from_stored(data).read() else { return };
+        assert!(profile.bytes() <= Profile::BYTES_MAX);
+        assert_eq!(PackedProfile::of(&profile).read().as_ref(), Some(&profile));
+        let mut twice = profile.clone();
+        twice.join(&profile);
+        assert!(twice.bytes() <= Profile::BYTES_MAX);
+        let (one, two) = (&profile.latency_ns, &twice.latency_ns);
+        assert_eq!(two.count(), one.count().saturating_mul(2));
+        assert_eq!(two.range(), one.range());
+        for q in [0.0, 0.5, 1.0] {
+            assert_eq!(one.quantile(q).is_some(), one.count() > 0);
+        }
+        profile.latency_ms();
+        profile.consumers.ranked();
+        profile.consumers_distinct.size();
     });
 }
 

@@ -11,9 +11,12 @@ mod meter;
 
 use std::path::Path;
 
+use apiscope_audit::inventory::{PackedProfile, Profile};
+
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 3] = [("facts", audit::facts), ("calls", audit::calls), ("openapi", audit::openapi)];
+const TARGETS: [(&str, Target); 4] =
+    [("facts", audit::facts), ("calls", audit::calls), ("openapi", audit::openapi), ("profile", audit::profile)];
 
 /// Changed inputs of each target in the usual run.
 const CHANGED: u64 = 3000;
@@ -122,6 +125,9 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         let anchors = "a: &a [1, 2]\nb: &b [*a, *a]\npaths: {/c: *b}\n";
         return [yaml, json, anchors].map(|text| text.as_bytes().to_vec()).to_vec();
     }
+    if target == "profile" {
+        return profiles();
+    }
     let token = b"Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXNpZ25hdHVyZQ";
     vec![
         message(
@@ -149,6 +155,34 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--x--\r\n",
         ),
     ]
+}
+
+/// Profiles, written by hand as [`PackedProfile`] writes them: its version, then sections by number.
+fn profiles() -> Vec<Vec<u8>> {
+    let sections = |sections: &[(u8, &[u8])]| {
+        let length = |part: &[u8]| u8::try_from(part.len()).expect("short");
+        let section = |(number, part): &(u8, &[u8])| [&[*number, length(part)], *part].concat();
+        [vec![1], sections.iter().flat_map(section).collect()].concat()
+    };
+    let all = [
+        sections(&[(1, &[0, 2, 0xc8, 1, 7, 0xf4, 3, 1])]),
+        sections(&[(2, &[1, 0, 2, 0, 5, 9, 0x80, 1, 0, 3]), (3, &[0, 3, 1, 4, 1, 0xff, 1, 0xff, 1])]),
+        sections(&[
+            (6, &[2, 1, 1, 7, 0, 1, 9, 12, 3]),
+            (7, &[2, 5, 0xff, 0xff, 3]),
+            (8, &[0xb0, 0x90, 30, 2, 0, 4, 3, 1]),
+        ]),
+        sections(&[
+            (9, &[0xb0, 0x90, 1, 1, 0, 4]),
+            (10, b"\x00\x01\x05\x04mail\x02\x03\x02/a\x00\x01\x02\x02"),
+            (99, b"new"),
+        ]),
+    ];
+    for profile in &all {
+        let packed = PackedProfile::from_stored(profile).read().expect("a seed is a profile");
+        assert_ne!(packed, Profile::default());
+    }
+    all.to_vec()
 }
 
 /// Splitmix64: the same numbers in every run.

@@ -13,6 +13,7 @@ mod endpoints;
 mod exchanges;
 mod explain;
 mod findings;
+mod merge;
 mod output;
 mod replay;
 mod rows;
@@ -71,6 +72,7 @@ enum Command {
     Tls(tls::Args),
     Findings(findings::Args),
     Explain(explain::Args),
+    Merge(merge::Args),
     Check(check::Args),
     Doctor(doctor::Args),
     Replay(replay::Args),
@@ -99,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Tls(args) => tls::run(&args),
         Command::Findings(args) => findings::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Replay(args) => replay::run(&args),

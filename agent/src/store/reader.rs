@@ -5,10 +5,11 @@ use std::path::Path;
 use apiscope_audit::Restored;
 use apiscope_audit::exchange::ApiId;
 use apiscope_audit::finding::FindingRow;
+use apiscope_audit::inventory::fleet::Life;
 use apiscope_audit::inventory::{EndpointId, EndpointRow};
 use apiscope_audit::schema::EndpointSchemas;
 use apiscope_wire::Coverage;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::calls::{self, Call, CallFilter};
 use super::rows::{StoredFinding, read_coverage, read_endpoint, read_schemas};
@@ -38,6 +39,14 @@ impl Reader {
     /// What endpoints take and give. What can't be read is left out.
     pub fn schemas(&self) -> Result<Vec<(EndpointId, EndpointSchemas)>, StoreError> {
         schemas(&self.connection).map_err(|source| self.failed(source))
+    }
+
+    /// What its counts belong to: the same in every copy of the store. `None`: no agent of this version has opened it for writing yet.
+    pub fn life(&self) -> Result<Option<Life>, StoreError> {
+        let life =
+            self.connection.query_row("SELECT value FROM meta WHERE key = 'life'", [], |row| row.get::<_, String>(0));
+        let life = life.optional().map_err(|source| self.failed(source))?;
+        Ok(life.and_then(|hex| u64::from_str_radix(&hex, 16).ok()).map(Life))
     }
 
     /// All findings, open ones first, worst first.

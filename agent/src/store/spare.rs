@@ -17,7 +17,7 @@ pub(super) fn leave(file: Option<&Path>) -> Result<(Connection, bool), StoreErro
     let Some(file) = file else { return Ok((connection, false)) };
     let copied = attached(&connection, file, |connection| {
         for table in TABLES.iter().chain(&["cursors"]) {
-            connection.execute_batch(&format!("INSERT INTO main.{table} SELECT * FROM disk.{table}"))?;
+            connection.execute_batch(&format!("INSERT OR REPLACE INTO main.{table} SELECT * FROM disk.{table}"))?;
         }
         connection.execute_batch(
             "DELETE FROM main.sqlite_sequence; INSERT INTO main.sqlite_sequence SELECT * FROM disk.sqlite_sequence",
@@ -38,7 +38,8 @@ pub(super) fn come_back(memory: &Connection, file: &Path, seeded: bool) -> rusql
             if seeded {
                 connection.execute_batch(&format!("DELETE FROM disk.{table}"))?;
             }
-            if seeded || table != "outbox" {
+            // What is only of the file in memory stays there: the numbers of its outbox, and which life it would have begun.
+            if seeded || !["outbox", "meta"].contains(&table) {
                 connection.execute_batch(&format!("INSERT OR REPLACE INTO disk.{table} SELECT * FROM main.{table}"))?;
             }
         }

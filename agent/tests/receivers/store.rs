@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiscope::store::{Accepted, CallFilter, DATABASE_FILE, OUTBOX_MAX, Operation, Options, Store, StoreError};
-use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Stage};
+use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Record, Stage};
 use apiscope_audit::facts::{AuthKind, BodySize, Facts};
 use apiscope_audit::finding::Transition;
 use apiscope_audit::inventory::{DocumentState, EndpointId, EndpointRow, PackedProfile, Security, TemplateState};
 use apiscope_audit::secret::{Fingerprint, Masked};
-use apiscope_audit::{CallRow, Change};
+use apiscope_audit::{Audit, CallRow, Change, Restored, Settings};
 use apiscope_wire::{Coverage, ExchangeId, FlowId, Lost, Origin, Role, Timestamp, Version};
 
 use super::support::{changed, now, opened, tell, wait_for};
@@ -109,6 +109,92 @@ fn what_goes_in_comes_out_after_a_restart() {
     // SQLite's numbers end at 2^63.
     assert_eq!(restored.endpoints, [EndpointRow { calls: i64::MAX as u64, ..row }]);
     assert_eq!(restored.findings, [resolved]);
+}
+
+/// Calls of two endpoints, each another than the others.
+fn traffic(numbers: std::ops::Range<u64>) -> impl Iterator<Item = Record> {
+    numbers.map(|n| {
+        let Change::Call(CallRow { mut exchange, .. }) = call(n % 7, Timestamp::from_nanos(n * 700_000_000_000)) else {
+            unreachable!("it is a call")
+        };
+        exchange.ended = exchange.began.plus(Duration::from_micros(n * n * 37 % 90_000));
+        exchange.status = Some([200, 201, 429][usize::try_from(n % 3).expect("small")]);
+        exchange.method = Some(Method::new(["GET", "POST"][usize::try_from(n % 2).expect("small")]));
+        let facts = |bytes| {
+            Some(Facts { complete: true, body: BodySize { total: Some(bytes), scanned: 0 }, ..Facts::default() })
+        };
+        (exchange.request, exchange.response) = (facts(n), facts(n * n));
+        Record::Exchange(exchange)
+    })
+}
+
+/// What an agent with the store's state makes of traffic; the last state of each endpoint goes back to the store.
+fn agent(store: &Store, restored: Restored, traffic: impl Iterator<Item = Record>) {
+    let mut audit = Audit::new(Arc::new(Settings { environment: "test".into(), ..Settings::default() }), restored);
+    for record in traffic {
+        audit.handle(record, &mut |change| store.give(change));
+    }
+    audit.flush(now(), &mut |change| store.give(change));
+}
+
+#[test]
+fn an_agent_that_restarts_counts_on_as_if_it_had_not() {
+    let run = |parts: &[std::ops::Range<u64>]| {
+        let dir = tempfile::tempdir().expect("a directory");
+        for part in parts {
+            let (store, restored) = Store::open(Options::new(dir.path())).expect("it opens");
+            agent(&store, restored, traffic(part.clone()));
+            store.close();
+        }
+        let reader = Store::read_only(dir.path()).expect("it can be read");
+        (reader.endpoints().expect("endpoints"), reader.life().expect("a life"))
+    };
+    let ((whole, one), (parts, other)) = (run(&[1..400]), run(&[1..100, 100..101, 101..250, 250..400]));
+    assert_eq!(parts, whole, "quantiles, consumers, statuses and growth too");
+    assert_eq!(whole.iter().map(|row| row.calls).sum::<u64>(), 399);
+    let profile = whole[0].profile.read().expect("a profile");
+    assert_eq!(
+        (profile.latency_ns.count(), profile.consumers_distinct.size(), profile.statuses.counts().len()),
+        (199, 7, 3)
+    );
+    assert!(one.is_some() && other.is_some() && one != other, "a store is a life");
+}
+
+/// What `apiscope merge` says of stores.
+fn merged(stores: &[&Path]) -> serde_json::Value {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_apiscope"))
+        .arg("merge")
+        .args(stores)
+        .args(["-o", "json"])
+        .output();
+    let output = output.expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[test]
+fn stores_of_several_agents_merge_to_what_one_would_have() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let make = |name: &str, traffic: &mut dyn Iterator<Item = Record>| {
+        let (store, restored) = Store::open(Options::new(dir.path().join(name))).expect("it opens");
+        agent(&store, restored, traffic);
+        store.close();
+    };
+    let every = |third: u64| (1..200).filter(move |n| n % 3 == third).flat_map(|n| traffic(n..n + 1));
+    make("whole", &mut traffic(1..200));
+    make("early", &mut every(0));
+    for (name, third) in [("a", 0), ("b", 1), ("c", 2)] {
+        make(name, &mut every(third));
+    }
+    let path = |name: &str| dir.path().join(name);
+    let [whole, a, b, c] = ["whole", "a", "b", "c"].map(path);
+    let database = b.join(DATABASE_FILE);
+    let one = merged(&[&whole]);
+    assert_eq!(one["items"].as_array().map(Vec::len), Some(2));
+    assert_eq!(merged(&[&c, &a, &database, &a]), one, "in any order, and once although it came twice");
+    assert_ne!(merged(&[&a, &b]), one);
+    let twice: u64 = merged(&[&whole, &path("early")])["items"][0]["calls"].as_u64().expect("calls");
+    assert!(twice > one["items"][0]["calls"].as_u64().expect("calls"), "another store is another agent");
 }
 
 #[test]

