@@ -72,6 +72,27 @@ impl Counts {
     }
 
     fn add(&mut self, at: usize, count: u64) {
+        // The usual case: one more, and there is room for it.
+        if count == 1 {
+            match self.width {
+                1 => {
+                    if let Some(place) = self.bytes.get_mut(at).filter(|count| **count < u8::MAX) {
+                        *place += 1;
+                        return;
+                    }
+                }
+                2 => {
+                    let place = self.bytes.get_mut(at * 2..).and_then(|bytes| bytes.first_chunk_mut::<2>());
+                    if let Some((place, more)) =
+                        place.and_then(|p| u16::from_le_bytes(*p).checked_add(1).map(|m| (p, m)))
+                    {
+                        *place = more.to_le_bytes();
+                        return;
+                    }
+                }
+                _ => {}
+            }
+        }
         let sum = self.get(at).saturating_add(count);
         self.widen(sum);
         let place = self.place(at);
