@@ -199,8 +199,8 @@ fn what_a_document_lacks_or_marks_is_told_of_just_these() {
         let file = folder.path().join(format!("{name}.changed.json"));
         std::fs::write(&file, document.to_string()).expect("a file can be written");
         let (file, authority) = (file.display(), server.authority());
-        configuration +=
-            &format!("[[api]]\nname = \"{name}\"\nauthorities = [\"{authority}\"]\nopenapi = \"{file}\"\n");
+        let api = format!("[[api]]\nname = \"{name}\"\nauthorities = [\"{authority}\"]\nopenapi = \"{file}\"\n");
+        configuration.push_str(&api);
         expected.push((removed, marked));
     }
     let agent = Agent::start(&configuration);
