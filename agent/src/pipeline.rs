@@ -26,6 +26,11 @@ impl Shard {
         Self { wire: Wire::new(limits), gather: Gather::new(key, settings), by_role: [0; 3] }
     }
 
+    /// What the store held: hosts that were found to be one API stay one.
+    pub fn recall(&mut self, restored: &Restored) {
+        self.gather.recall(restored.endpoints.iter().map(|row| &row.api));
+    }
+
     /// New settings from now on.
     pub fn configure(&mut self, settings: Arc<Settings>) {
         self.gather.configure(settings);

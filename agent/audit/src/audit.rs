@@ -98,6 +98,11 @@ impl Audit {
                 self.record(emit);
             }
             Record::Coverage(api, coverage) => emit(Change::Coverage(api, coverage)),
+            Record::ApiJoined { from, into } => {
+                self.inventory.join_api(&from, &into);
+                self.give_gone(emit);
+                emit(Change::ApiJoined { from, into });
+            }
             Record::Closed(..) => {}
         }
     }

@@ -51,6 +51,13 @@ pub enum Change {
     Alert(Box<Alert>),
     /// What was added to an API's account.
     Coverage(ApiId, Coverage),
+    /// An API is one with others, whose name it has from now on; its endpoints moved just before.
+    ApiJoined {
+        /// What it was called.
+        from: ApiId,
+        /// What it is called.
+        into: ApiId,
+    },
     /// Framing that servers read differently, counted by kind until it is a finding of its own (issue 6).
     Ambiguous(apiscope_wire::Ambiguity),
     /// What is known of the TLS of an API, port and server name (at most once a second and row). The whole row: an upsert.

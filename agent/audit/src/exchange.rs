@@ -227,6 +227,13 @@ pub enum Record {
     Ambiguous(Ambiguity),
     /// What was added to an API's account.
     Coverage(ApiId, Coverage),
+    /// An API turned out to be one with others, which are known by a name of all from now on.
+    ApiJoined {
+        /// What it was called.
+        from: ApiId,
+        /// What it is called.
+        into: ApiId,
+    },
     /// A flow is over.
     Closed(FlowId, Timestamp),
 }

@@ -146,6 +146,7 @@ impl Ledger {
         for old in self.by_endpoint.remove(&from).unwrap_or_default() {
             let Some(mut gone) = self.entries.remove(&old) else { continue };
             let mut moved = gone.row.clone();
+            moved.api = into.api.clone();
             moved.route = into.route.clone();
             moved.method = into.method.clone();
             moved.id = FindingId::of(&self.environment, &moved.api, moved.kind.name, &moved.method, &moved.route);

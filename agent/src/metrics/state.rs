@@ -178,8 +178,9 @@ impl State {
             }
             Change::Coverage(api, added) => self.api(api.as_str()).coverage += *added,
             Change::Ambiguous(ambiguity) => *self.ambiguous.entry(ambiguity_word(ambiguity.kind)).or_default() += 1,
-            // No metric: the names of servers have no bound that a scrape could bear.
-            Change::Tls(_) | Change::TlsGone(_) | Change::Schemas { .. } => {}
+            // No metric: the names of servers have no bound that a scrape could bear. A counter only grows: what was counted under an
+            // API's old name stays there.
+            Change::Tls(_) | Change::TlsGone(_) | Change::Schemas { .. } | Change::ApiJoined { .. } => {}
             Change::TlsUnobserved(api, _at) => self.api(api.as_str()).tls_unobserved += 1,
         }
     }

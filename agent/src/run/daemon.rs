@@ -92,7 +92,8 @@ impl Daemon {
         let mut documents = Documents::default();
         let settings = documents.settings(&agent, config);
         let key = Arc::new(start::key(&agent, &config.store.dir)?);
-        let shard = Shard::new(start::wire_limits(config), key, Arc::clone(&settings));
+        let mut shard = Shard::new(start::wire_limits(config), key, Arc::clone(&settings));
+        shard.recall(&restored);
         let pipeline = Pipeline::new(shard, Owner::new(settings, restored));
         let live = start::capture(config)?;
         announce(&live);

@@ -69,6 +69,7 @@ impl Batch {
             Change::Schemas { id, packed } => put(&mut self.schemas, id, packed, &mut self.dropped_rows),
             Change::Running(_)
             | Change::Session(_)
+            | Change::ApiJoined { .. }
             | Change::Ambiguous(_)
             | Change::Tls(_)
             | Change::TlsGone(_)

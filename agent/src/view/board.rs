@@ -62,6 +62,11 @@ impl Board {
             // The row came just before as a `Change::Finding`; what exports schemas reads the store.
             Change::Alert(_) | Change::Schemas { .. } => {}
             Change::Coverage(api, coverage) => self.coverage(api, coverage),
+            Change::ApiJoined { from, into } => {
+                if let Some(gone) = self.coverage.remove(from) {
+                    *self.coverage.entry(into.clone()).or_default() += gone;
+                }
+            }
             Change::Ambiguous(_) => self.counts.ambiguous_framing += 1,
             Change::Tls(row) => {
                 self.tls.insert(row.key.clone(), TlsRow::clone(row));

@@ -57,6 +57,7 @@ fn show(text: &mut String, change: &Change) {
         ),
         Change::Alert(alert) => writeln!(text, "ALERT {:?} {}", alert.transition, alert.finding.kind.name),
         Change::Coverage(api, coverage) => writeln!(text, "coverage {api} {}", coverage.socket()),
+        Change::ApiJoined { from, into } => writeln!(text, "joined {from} into {into}"),
         Change::Ambiguous(ambiguity) => writeln!(text, "ambiguous {:?}", ambiguity.kind),
         Change::TlsUnobserved(api, _) => writeln!(text, "tls {api}"),
         Change::Tls(row) => writeln!(text, "tls {} {} {}", row.key.api, row.key.port, row.connections),

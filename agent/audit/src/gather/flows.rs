@@ -16,6 +16,9 @@ pub(super) const WAITING_MAX: usize = 16_384;
 /// Exchanges that wait in one flow.
 pub(super) const WAITING_PER_FLOW_MAX: usize = 1024;
 
+/// Calls of a flow that tell which hosts are one API.
+const LEARNT_MAX: u8 = 16;
+
 /// One flow.
 #[derive(Debug)]
 pub(super) struct Flow {
@@ -29,9 +32,25 @@ pub(super) struct Flow {
     pub waiting: VecDeque<Box<Exchange>>,
     /// Last message.
     pub last: Timestamp,
+    /// Calls that are still learnt from.
+    pub lessons: u8,
 }
 
 impl Flow {
+    /// It has another name, which is learnt from or not.
+    pub(super) fn name(&mut self, host: Option<Masked>, api: &ApiId, is_learning: bool) {
+        self.api = Some(api.clone());
+        self.named = host.map(|host| (host, api.clone()));
+        self.lessons = if is_learning { LEARNT_MAX } else { 0 };
+    }
+
+    /// Whether a call of it is still learnt from; counts it.
+    pub(super) fn has_lesson(&mut self) -> bool {
+        let left = self.lessons > 0;
+        self.lessons = self.lessons.saturating_sub(1);
+        left
+    }
+
     /// Takes the first half for which `wanted` holds. `waiting` counts all that wait.
     pub(super) fn take(&mut self, waiting: &mut usize, wanted: impl Fn(&Exchange) -> bool) -> Option<Box<Exchange>> {
         let at = self.waiting.iter().position(|half| wanted(half))?;
@@ -68,6 +87,7 @@ impl Flows {
             named: None,
             waiting: VecDeque::new(),
             last: Timestamp::EPOCH,
+            lessons: 0,
         });
         if *flow.origin != *origin {
             flow.origin = Arc::new(origin.clone());
@@ -128,6 +148,19 @@ impl Flows {
     pub(super) fn forget_names(&mut self) {
         for flow in self.flows.values_mut() {
             flow.named = None;
+        }
+    }
+
+    /// APIs are another from now on.
+    pub(super) fn rename(&mut self, from: &[ApiId], into: &ApiId) {
+        let is_one = |api: &ApiId| from.binary_search(api).is_ok();
+        for flow in self.flows.values_mut() {
+            if flow.api.as_ref().is_some_and(is_one) {
+                (flow.api, flow.named, flow.lessons) = (Some(into.clone()), None, 0);
+            }
+            for half in flow.waiting.iter_mut().filter(|half| is_one(&half.api)) {
+                half.api = into.clone();
+            }
         }
     }
 

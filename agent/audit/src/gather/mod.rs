@@ -4,6 +4,7 @@
 //! message, knows neither inventory nor detectors, and is bounded in flows, waiting halves and names.
 
 mod flows;
+mod hosts;
 mod naming;
 mod running;
 mod sampler;
@@ -25,7 +26,7 @@ use crate::settings::Settings;
 use crate::tls::HelloFacts;
 
 use self::flows::{Flow, Flows, WAITING_MAX, WAITING_PER_FLOW_MAX};
-use self::naming::Namer;
+use self::naming::{Joined, Namer};
 pub use self::sampler::SampleCounters;
 use self::sampler::Sampler;
 
@@ -169,6 +170,9 @@ impl Gather {
         *(if is_request { request_so_far } else { response_so_far }) = so_far;
         exchange.protocol = exchange.protocol.max(Protocol::of(message.content));
         if exchange.request.is_some() && exchange.response.is_some() && !exchange.stage.runs() {
+            if let Some(joined) = flow.has_lesson().then(|| namer.called(&exchange)).flatten() {
+                return self.joined(exchange, joined, emit);
+            }
             let Some(handshake) = running::handshake(&exchange) else { return give(counters, exchange, emit) };
             give(counters, exchange, emit);
             exchange = handshake;
@@ -179,6 +183,30 @@ impl Gather {
                 self.give(exchange, emit);
             }
         }
+    }
+
+    /// An exchange is over that shows that its API is one with others.
+    fn joined(&mut self, mut exchange: Box<Exchange>, joined: Joined, emit: &mut dyn FnMut(Record)) {
+        exchange.api = joined.into.clone();
+        self.rename(joined, emit);
+        let (id, handshake) = (exchange.id, running::handshake(&exchange));
+        self.give(exchange, emit);
+        if let Some(left) = handshake.and_then(|handshake| self.flows.wait(id.flow, handshake)) {
+            self.give(left, emit);
+        }
+    }
+
+    fn rename(&mut self, joined: Joined, emit: &mut dyn FnMut(Record)) {
+        let Joined { from, into } = joined;
+        self.flows.rename(&from, &into);
+        for from in from {
+            emit(Record::ApiJoined { from, into: into.clone() });
+        }
+    }
+
+    /// APIs that an earlier run knew: what hosts it found to be one stay one.
+    pub fn recall<'a>(&mut self, apis: impl Iterator<Item = &'a ApiId>) {
+        self.namer.recall(apis);
     }
 
     fn api_of(&mut self, id: FlowId) -> ApiId {
@@ -210,10 +238,17 @@ impl Gather {
         let facts = Box::new(HelloFacts::of(hello));
         let (flow, _) = self.flows.enter(hello.flow, hello.origin);
         let shown = facts.server_name.as_ref().map(Masked::as_str);
-        let api = self.namer.name(&self.settings, &flow.origin, shown, hello.at);
+        let mut api = self.namer.name(&self.settings, &flow.origin, shown, hello.at);
         flow.api = Some(api.clone());
         flow.last = hello.at;
-        emit(Record::Hello { api, flow: hello.flow, origin: Arc::clone(&flow.origin), hello: facts, at: hello.at });
+        let server = flow.origin.server;
+        let joined = shown.and_then(|name| self.namer.greeted(&api, name, server, hello.at));
+        let origin = Arc::clone(&flow.origin);
+        if let Some(joined) = joined {
+            api = joined.into.clone();
+            self.rename(joined, emit);
+        }
+        emit(Record::Hello { api, flow: hello.flow, origin, hello: facts, at: hello.at });
     }
 
     fn closed(&mut self, id: FlowId, at: Timestamp, emit: &mut dyn FnMut(Record)) {
@@ -393,8 +428,7 @@ impl Pass<'_, '_> {
         let host = authority.map(redact::host);
         let shown = host.as_ref().map(Masked::as_str);
         let api = self.namer.name(self.settings, &flow.origin, shown, self.message.ended);
-        flow.api = Some(api.clone());
-        flow.named = host.clone().map(|host| (host, api.clone()));
+        flow.name(host.clone(), &api, self.namer.is_learning(&api));
         (host, api)
     }
 }

@@ -1,15 +1,17 @@
 //! The name of an API (design §4): the same on every host that serves it.
 //!
-//! First of: a rule of the configuration, a document that serves the authority, the normalised authority, the workload, the server's
-//! address. Names made from traffic are bounded: a scanner with a million Host headers costs constant memory, and ten minutes after
-//! it has gone there is room for new names again.
+//! First of: a rule of the configuration, a document that serves the authority, the normalised authority (or what all with its suffix are
+//! called, [`super::hosts`]), the workload, the server's address. Names made from traffic are bounded: a scanner with a million Host
+//! headers costs constant memory, and ten minutes after it has gone there is room for new names again.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use apiscope_wire::{Origin, Timestamp};
 use rustc_hash::FxHashMap;
 
-use crate::exchange::ApiId;
+use super::hosts::Hosts;
+use crate::exchange::{ApiId, Exchange};
 use crate::secret::mask::MARK;
 use crate::settings::{ApiRule, Settings};
 
@@ -21,6 +23,8 @@ const IDLE: Duration = Duration::from_mins(10);
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// Longest name.
 const NAME_MAX: usize = 128;
+/// A name that was given so often has told what it can of its host.
+const LEARNT_MAX: u8 = 64;
 /// The name of all APIs past [`NAMES_MAX`], and of those whose authority is no authority.
 const OTHER: &str = "other";
 
@@ -28,6 +32,7 @@ const OTHER: &str = "other";
 #[derive(Debug, Default)]
 pub(super) struct Namer {
     names: FxHashMap<Box<str>, Name>,
+    hosts: Hosts,
     overflow: u64,
     swept: Timestamp,
 }
@@ -37,6 +42,19 @@ struct Name {
     api: ApiId,
     /// When it was last given.
     last: Timestamp,
+    /// How often it was given, up to [`LEARNT_MAX`].
+    given: u8,
+    /// Made from traffic.
+    is_found: bool,
+}
+
+/// APIs that are another from now on.
+#[derive(Debug)]
+pub(super) struct Joined {
+    /// What they were, in order.
+    pub(super) from: Vec<ApiId>,
+    /// What they are.
+    pub(super) into: ApiId,
 }
 
 impl Namer {
@@ -53,7 +71,13 @@ impl Namer {
             return self.known(name, false, now);
         }
         match authority {
-            Some(authority) => self.known(&normalised(authority, origin), true, now),
+            Some(authority) => {
+                let name = normalised(authority, origin);
+                match self.hosts.joined(&name) {
+                    Some(api) => api.clone(),
+                    None => self.known(&name, true, now),
+                }
+            }
             None => match origin.workload.as_deref().filter(|workload| is_printable(workload)) {
                 Some(workload) => self.known(workload, true, now),
                 None => self.known(&origin.server.to_string(), true, now),
@@ -69,15 +93,56 @@ impl Namer {
         }
     }
 
+    /// Whether calls of an API may still tell which other hosts it is one with.
+    pub(super) fn is_learning(&self, api: &ApiId) -> bool {
+        self.names.get(api.as_str()).is_some_and(|name| name.is_found && name.given < LEARNT_MAX)
+    }
+
+    /// A call of a flow that is learnt from was answered.
+    pub(super) fn called(&mut self, exchange: &Exchange) -> Option<Joined> {
+        let into = self.hosts.called(exchange)?;
+        Some(self.join(into))
+    }
+
+    /// A server name was seen at a server; `api` is what it is called.
+    pub(super) fn greeted(&mut self, api: &ApiId, name: &str, server: SocketAddr, now: Timestamp) -> Option<Joined> {
+        if !name.starts_with(api.as_str()) {
+            return None;
+        }
+        let into = self.hosts.greeted(api.as_str(), server, now)?;
+        Some(self.join(into))
+    }
+
+    /// APIs of an earlier run.
+    pub(super) fn recall<'a>(&mut self, apis: impl Iterator<Item = &'a ApiId>) {
+        apis.for_each(|api| self.hosts.recall(api));
+    }
+
+    fn join(&mut self, into: ApiId) -> Joined {
+        let suffix = into.as_str().trim_start_matches('*');
+        let is_one = |name: &str| name.strip_suffix(suffix).is_some_and(|label| !label.contains('.'));
+        let mut from = Vec::new();
+        self.names.retain(|name, known| {
+            let joins = known.is_found && is_one(name);
+            if joins {
+                from.push(known.api.clone());
+            }
+            !joins
+        });
+        from.sort_unstable();
+        Joined { from, into }
+    }
+
     /// Times that a name was refused since the start.
     pub(super) fn overflow(&self) -> u64 {
-        self.overflow
+        self.overflow + self.hosts.overflow()
     }
 
     /// One `ApiId` a name. Names of the configuration are few, and always given.
     fn known(&mut self, name: &str, from_traffic: bool, now: Timestamp) -> ApiId {
         if let Some(known) = self.names.get_mut(name) {
             known.last = known.last.max(now);
+            known.given = known.given.saturating_add(1);
             return known.api.clone();
         }
         self.make_room(now);
@@ -88,7 +153,8 @@ impl Namer {
         }
         let api = ApiId::new(name);
         if room {
-            self.names.insert(name.into(), Name { api: api.clone(), last: now });
+            let known = Name { api: api.clone(), last: now, given: 1, is_found: from_traffic };
+            self.names.insert(name.into(), known);
         }
         api
     }

@@ -57,6 +57,7 @@ fn shown(record: &Record) -> String {
         }
         Record::Hello { api, hello, .. } => format!("hello {api} {:?}", hello.server_name),
         Record::Ambiguous(ambiguity) => format!("ambiguous {:?}", ambiguity.kind),
+        Record::ApiJoined { from, into } => format!("joined {from} into {into}"),
         Record::Coverage(api, coverage) => format!("coverage {api} {}", coverage.socket()),
         Record::Closed(flow, _) => format!("closed {}", flow.get()),
     }

@@ -56,6 +56,17 @@ impl Inventory {
         }
     }
 
+    /// An API is one with others from now on: its endpoints become theirs.
+    pub(crate) fn join_api(&mut self, from: &ApiId, into: &ApiId) {
+        let Some(gone) = self.apis.remove(from) else { return };
+        let api = self.apis.entry(into.clone()).or_default();
+        (api.calls, api.last) = (api.calls.saturating_add(gone.calls), api.last.max(gone.last));
+        for mut entry in self.book.take_api(from) {
+            entry.row.api = into.clone();
+            self.adopt(into, entry);
+        }
+    }
+
     /// Gives an endpoint that was known before its place beside the present document.
     fn adopt(&mut self, id: &ApiId, mut entry: Entry) {
         let Some(api) = self.apis.get_mut(id) else { return };
@@ -91,11 +102,18 @@ impl Inventory {
             let state = if api.document.is_some() { DocumentState::Undocumented } else { DocumentState::NoDocument };
             entry.row.document = state;
             entry.row.id = EndpointId::of(&self.environment, id, &method, &entry.row.route);
+            if old != entry.row.id && self.book.entries.contains_key(&entry.row.id) {
+                // Another API that was joined into this one has it too.
+                let known = entry.row.id;
+                self.book.gone.push((old, Some(known)));
+                return self.book.join(known, entry);
+            }
             if !was_only_documented {
                 let (route, calls) = (entry.row.route.clone(), entry.row.calls);
                 if api.found >= API_ENDPOINTS_MAX || !api.tree.restore(&route, &method, entry.row.id, calls, NODES_MAX)
                 {
                     self.counters.overflowed += 1;
+                    self.book.gone.push((old, None));
                     return;
                 }
                 api.found += 1;
