@@ -11,6 +11,7 @@
 pub mod change;
 pub mod detect;
 pub mod exchange;
+pub mod export;
 pub mod facts;
 pub mod finding;
 pub mod inventory;

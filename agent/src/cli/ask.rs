@@ -34,7 +34,7 @@ impl AgentArg {
     }
 
     /// The configuration, as far as it is right: the agent may still work with the one before.
-    fn loaded(&self) -> Config {
+    pub(crate) fn loaded(&self) -> Config {
         let (config, mistakes) = Config::load_what_is_right(self.config.config.as_deref());
         if let Some(first) = mistakes.first() {
             note(&format!("the configuration is wrong (`apiscope check`): {first}"));

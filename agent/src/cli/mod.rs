@@ -12,6 +12,7 @@ mod doctor;
 mod endpoints;
 mod exchanges;
 mod explain;
+mod export;
 mod findings;
 mod merge;
 mod output;
@@ -73,6 +74,7 @@ enum Command {
     Findings(findings::Args),
     Explain(explain::Args),
     Merge(merge::Args),
+    Export(export::Args),
     Check(check::Args),
     Doctor(doctor::Args),
     Replay(replay::Args),
@@ -102,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Findings(args) => findings::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Merge(args) => merge::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Replay(args) => replay::run(&args),

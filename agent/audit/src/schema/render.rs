@@ -35,6 +35,34 @@ impl Schema {
     }
 }
 
+/// A parameter: a member of a query, of a form, or of header fields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// It was always there, in enough messages to tell.
+    pub required: bool,
+    /// As JSON Schema.
+    pub schema: Value,
+}
+
+impl Schema {
+    /// The members by name, of what is a set of parameters. Names that are values are left out.
+    pub fn parameters(&self, style: Style) -> Vec<Parameter> {
+        let Kinds::One(variant) = kinds(&self.root.variants) else { return Vec::new() };
+        if variant.is_like_map() {
+            return Vec::new();
+        }
+        let is_proven = variant.seen.count() >= ALWAYS_MIN;
+        let parameter = |member: &super::node::Member| Parameter {
+            name: member.name.to_string(),
+            required: member.always && is_proven,
+            schema: style.node(&member.node),
+        };
+        variant.members.iter().map(parameter).collect()
+    }
+}
+
 impl Style {
     pub(crate) fn node(self, node: &Node) -> Value {
         let nullable = node.types.has(Types::NULL);
