@@ -1,0 +1,116 @@
+//! Exchanges through `Gather` and `Audit`, as the agent's shard has them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use apiscope_audit::inventory::{EndpointId, EndpointRow};
+use apiscope_audit::schema::EndpointSchemas;
+use apiscope_audit::secret::FingerprintKey;
+use apiscope_audit::{Audit, Change, Gather, Restored, Settings};
+use apiscope_wire::{
+    Body, Content, Event, ExchangeId, FlowId, Header, Headers, Hop, Message, Origin, Role, Start, Timestamp, Version,
+};
+
+/// One call.
+#[derive(Default)]
+pub(crate) struct Call<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) target: &'a str,
+    pub(crate) headers: Vec<(&'a str, String)>,
+    pub(crate) request: Option<(&'a str, String)>,
+    pub(crate) status: u16,
+    pub(crate) response_headers: Vec<(&'a str, String)>,
+    pub(crate) response: Option<(&'a str, String)>,
+    /// Which client calls.
+    pub(crate) client: u8,
+}
+
+/// A shard with its audit.
+pub(crate) struct Talk {
+    gather: Gather,
+    audit: Audit,
+    flow: u64,
+    pub(crate) rows: BTreeMap<EndpointId, EndpointRow>,
+    pub(crate) schemas: BTreeMap<EndpointId, EndpointSchemas>,
+}
+
+impl Talk {
+    pub(crate) fn new() -> Self {
+        let settings = Arc::new(Settings::default());
+        let gather = Gather::new(Arc::new(FingerprintKey::new([5; 32])), Arc::clone(&settings));
+        let audit = Audit::new(settings, Restored::default());
+        Self { gather, audit, flow: 0, rows: BTreeMap::new(), schemas: BTreeMap::new() }
+    }
+
+    pub(crate) fn call(&mut self, call: &Call<'_>) {
+        self.flow += 1;
+        let with_type = |own: &[(&str, String)], body: &Option<(&str, String)>| -> Vec<(String, Vec<u8>)> {
+            let mut all: Vec<_> =
+                own.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())).collect();
+            if let Some((media, _)) = body {
+                all.push(("content-type".to_owned(), media.as_bytes().to_vec()));
+            }
+            all
+        };
+        let mut request_headers = with_type(&call.headers, &call.request);
+        request_headers.push(("host".to_owned(), b"api.example.com".to_vec()));
+        let response_headers = with_type(&call.response_headers, &call.response);
+        let start = Start::Request { method: call.method, target: call.target.as_bytes() };
+        self.message(call.client, start, &request_headers, call.request.as_ref().map(|(_, body)| body.as_str()));
+        let start = Start::Response { status: call.status };
+        self.message(call.client, start, &response_headers, call.response.as_ref().map(|(_, body)| body.as_str()));
+    }
+
+    fn message(&mut self, client: u8, start: Start<'_>, headers: &[(String, Vec<u8>)], body: Option<&str>) {
+        let origin = Origin {
+            client: ([10, 0, 0, client], 40_000).into(),
+            server: ([10, 0, 1, 1], 443).into(),
+            role: Role::Served,
+            hop: Hop::Private,
+            interface: None,
+            workload: None,
+            encrypted: true,
+        };
+        let headers: Vec<_> = headers.iter().map(|(name, value)| Header { name, value }).collect();
+        let body = body.unwrap_or_default().as_bytes();
+        let message = Message {
+            exchange: ExchangeId { flow: FlowId::new(self.flow), index: 0 },
+            origin: &origin,
+            version: Version::Http11,
+            start,
+            headers: Headers(&headers),
+            body: Body { data: body, total: Some(body.len() as u64) },
+            trailers: Headers(&[]),
+            content: Content::Plain,
+            began: Timestamp::from_nanos(1_700_000_000_000_000_000 + self.flow * 1_000),
+            ended: Timestamp::from_nanos(1_700_000_000_000_000_500 + self.flow * 1_000),
+            complete: true,
+        };
+        let Self { gather, audit, rows, schemas, .. } = self;
+        gather.handle(Event::Message(message), &mut |record| {
+            audit.handle(record, &mut |change| take(rows, schemas, change));
+        });
+    }
+
+    /// All that changed.
+    pub(crate) fn flush(&mut self) {
+        let Self { audit, rows, schemas, .. } = self;
+        audit.flush(Timestamp::from_nanos(1_700_000_100_000_000_000), &mut |change| take(rows, schemas, change));
+    }
+}
+
+fn take(
+    rows: &mut BTreeMap<EndpointId, EndpointRow>,
+    schemas: &mut BTreeMap<EndpointId, EndpointSchemas>,
+    change: Change,
+) {
+    match change {
+        Change::Endpoint(row) => drop(rows.insert(row.id, *row)),
+        Change::EndpointGone { id, .. } => drop(rows.remove(&id)),
+        Change::Schemas { id, packed: Some(packed) } => {
+            drop(schemas.insert(id, EndpointSchemas::unpack(&packed).expect("what was packed")));
+        }
+        Change::Schemas { id, packed: None } => drop(schemas.remove(&id)),
+        _ => {}
+    }
+}
