@@ -64,7 +64,9 @@ pub enum DocumentState {
     Deprecated,
     /// The API has a document, and the endpoint is not in it.
     Undocumented,
-    /// In the document, never called.
+    /// An earlier version of the document had it; the present one has not.
+    Removed,
+    /// In the document, and never called or not for long.
     Unused,
 }
 
@@ -108,6 +110,8 @@ pub struct EndpointRow {
     pub template: TemplateState,
     /// Compared with the document.
     pub document: DocumentState,
+    /// Another path of the document that a call of this endpoint might have meant: the match was ambiguous.
+    pub rival: Option<Arc<str>>,
     /// What its calls speak above HTTP.
     pub protocol: Protocol,
     /// First call.
@@ -146,6 +150,7 @@ impl EndpointRow {
             route: route.into(),
             template: if route.contains('{') { TemplateState::Shape } else { TemplateState::Literal },
             document: DocumentState::NoDocument,
+            rival: None,
             protocol: Protocol::Http,
             first: None,
             last: None,

@@ -48,10 +48,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         show(&mistakes);
     }
     let errors = mistakes.iter().filter(|mistake| mistake.gravity == Gravity::Error).count();
-    let warnings = mistakes.len() - errors;
-    if warnings > 0 {
-        say(&counted(warnings, "warning"));
-    }
+    let told = |gravity, noun: &str| {
+        let number = mistakes.iter().filter(|mistake| mistake.gravity == gravity).count();
+        if number > 0 {
+            say(&counted(number, noun));
+        }
+    };
+    told(Gravity::Warning, "warning");
+    told(Gravity::Note, "note");
     if let (Some(config), 0) = (&config, errors) {
         say(&summary(config));
         next("systemctl reload apiscope, or `apiscope run`");

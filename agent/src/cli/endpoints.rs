@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     api: Option<String>,
     /// Only those that stand so to the document
-    #[arg(long, value_name = "STATE", value_parser = ["none", "documented", "deprecated", "undocumented", "unused"])]
+    #[arg(long, value_name = "STATE", value_parser = ["none", "documented", "deprecated", "undocumented", "removed", "unused"])]
     document: Option<String>,
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t = Format::Table)]

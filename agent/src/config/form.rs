@@ -29,6 +29,8 @@ pub enum Form<T: 'static> {
     MaybeText(Check, fn(&mut T) -> &mut Option<String>),
     /// A file or directory.
     Path(fn(&mut T) -> &mut PathBuf),
+    /// A file, or a list of files.
+    Paths(fn(&mut T) -> &mut Vec<PathBuf>),
     /// A file or directory, or nothing.
     MaybePath(fn(&mut T) -> &mut Option<PathBuf>),
     /// Bytes between two bounds: a number, or text such as `"64KiB"`.
@@ -80,6 +82,13 @@ pub fn set<'i, 'de, T>(
         Form::MaybeText(check, place) => *place(target) = Some(text(item, *check).map_err(at)?.to_owned()),
         Form::Path(place) => *place(target) = base.join(text(item, path).map_err(at)?),
         Form::MaybePath(place) => *place(target) = Some(base.join(text(item, path).map_err(at)?)),
+        Form::Paths(place) => {
+            let one = |item| text(item, path).map(|path| base.join(path));
+            *place(target) = match item.as_array() {
+                Some(_) => list(item, one)?,
+                None => vec![one(item).map_err(at)?],
+            };
+        }
         Form::Bytes(min, max, place) => *place(target) = bytes(item, *min, *max).map_err(at)?,
         Form::Count(min, max, place) => *place(target) = count(item, *min, *max).map_err(at)?,
         Form::Duration(min, max, place) => *place(target) = duration(item, *min, *max).map_err(at)?,
@@ -96,6 +105,7 @@ pub fn words<T>(form: &Form<T>) -> String {
     match form {
         Form::Text(..) | Form::MaybeText(..) => "text".to_owned(),
         Form::Path(_) | Form::MaybePath(_) => "path".to_owned(),
+        Form::Paths(_) => "path, or list of paths".to_owned(),
         Form::Bytes(min, max, _) => format!("bytes, {} to {}", show_bytes(*min), show_bytes(*max)),
         Form::Count(min, max, _) => format!("number, {min} to {max}"),
         Form::Duration(min, max, _) => format!("duration, {} to {}", show_duration(*min), show_duration(*max)),
@@ -114,6 +124,10 @@ pub fn written<T>(form: &Form<T>, target: &mut T) -> Option<String> {
         Form::MaybeText(_, place) => quoted(place(target).as_ref()?),
         Form::Path(place) => quoted(&place(target).display().to_string()),
         Form::MaybePath(place) => quoted(&place(target).as_ref()?.display().to_string()),
+        Form::Paths(place) => match place(target).as_slice() {
+            [] => return None,
+            paths => format!("{:?}", paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>()),
+        },
         Form::Bytes(_, _, place) => quoted(&show_bytes(*place(target))),
         Form::Count(_, _, place) => place(target).to_string(),
         Form::Duration(_, _, place) => quoted(&show_duration(*place(target))),

@@ -106,9 +106,18 @@ pub const API: &[Key<Api>] = &[
     },
     Key {
         name: "openapi",
-        form: Form::MaybePath(|api| &mut api.openapi),
+        form: Form::Paths(|api| &mut api.openapi),
         required: false,
-        doc: "Its OpenAPI 3.0 or 3.1 document, YAML or JSON. Read at the start and on reload.",
+        doc: "Its document, or its documents (such as one for each version): OpenAPI 3.0, 3.1 or 3.2 or Swagger 2.0, YAML or \
+              JSON. Files that a document refers to are read where they are in its folder or below. Read at the start, on reload, \
+              and when a file changes.",
+    },
+    Key {
+        name: "previous",
+        form: Form::Paths(|api| &mut api.previous),
+        required: false,
+        doc: "The documents as they were in an earlier version: what only they have and is still called is shown as `removed`. \
+              What the agent has read in `openapi` before, it remembers without this.",
     },
 ];
 

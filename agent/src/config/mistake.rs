@@ -9,7 +9,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 
 /// A configuration file's name and text.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Source {
     /// As given.
     pub path: PathBuf,
@@ -25,6 +25,8 @@ pub enum Gravity {
     Error,
     /// The rest of the document counts.
     Warning,
+    /// Nothing is wrong; there is a choice that one should know of.
+    Note,
 }
 
 /// One mistake at one place.
@@ -100,6 +102,13 @@ impl Mistake {
         self
     }
 
+    /// As something that is only good to know.
+    #[must_use]
+    pub fn note(mut self) -> Self {
+        self.gravity = Gravity::Note;
+        self
+    }
+
     /// With what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -118,8 +127,13 @@ impl Mistake {
     /// With the line it stands in, and marks below it. `colour` as the terminal allows.
     pub fn render(&self, colour: bool) -> String {
         let path = self.source.path.display().to_string();
+        let level = match self.gravity {
+            Gravity::Error => Level::ERROR,
+            Gravity::Warning => Level::WARNING,
+            Gravity::Note => Level::NOTE,
+        };
         let mut group =
-            Level::ERROR.primary_title(self.message.as_str()).elements(Vec::<annotate_snippets::Message<'_>>::new());
+            level.primary_title(self.message.as_str()).elements(Vec::<annotate_snippets::Message<'_>>::new());
         group = match &self.span {
             Some(span) => group.element(
                 Snippet::source(self.source.text.as_str())

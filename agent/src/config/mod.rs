@@ -4,6 +4,7 @@
 //! The one table of keys is [`keys`]; reading, suggestions and `docs/configuration.md` come from it. Never writes a file.
 //! Entry: [`Config::load`].
 
+mod documents;
 pub mod form;
 pub mod keys;
 pub mod mistake;
@@ -18,8 +19,9 @@ use std::time::Duration;
 
 use apiscope_audit::detect::DetectSettings;
 
+pub use documents::Reading;
 pub use mistake::{Gravity, Mistake, Source};
-pub use settings::Reading;
+pub use settings::Memory;
 
 /// Where the configuration is looked for when nothing else is said. It may be absent.
 pub const DEFAULT_PATH: &str = "/etc/apiscope/apiscope.toml";
@@ -83,8 +85,10 @@ pub struct Api {
     pub ports: Vec<u16>,
     /// Workloads.
     pub workloads: Vec<Box<str>>,
-    /// Its document.
-    pub openapi: Option<PathBuf>,
+    /// Its documents.
+    pub openapi: Vec<PathBuf>,
+    /// Its documents as they were before.
+    pub previous: Vec<PathBuf>,
 }
 
 /// Where state is kept.

@@ -64,8 +64,9 @@ fn configuration(path: Option<&Path>) -> (Config, Group) {
     let config = config.unwrap_or_default();
     for reading in config.settings().1 {
         let why = "without its document nothing can be said about undocumented endpoints of this API";
+        let names = reading.names();
         let result = reading.document.map_err(|mistake| mistake.to_string());
-        let result = result.map(|document| format!("{} paths in {}", document.paths(), reading.path.display()));
+        let result = result.map(|document| format!("{} paths in {}", document.paths(), names));
         let what = format!("document of {}", reading.api);
         checks.push(Check::new(
             what,

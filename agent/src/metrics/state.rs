@@ -43,10 +43,11 @@ const API_SERIES: usize = 2
 const _: () = assert!(FIXED_SERIES + FINDING_SERIES_MAX + API_SERIES * (APIS_MAX + 1) <= SERIES_MAX);
 
 /// Values of `state`.
-const DOCUMENT_STATES: [(DocumentState, &str); 5] = [
+const DOCUMENT_STATES: [(DocumentState, &str); 6] = [
     (DocumentState::Deprecated, "deprecated"),
     (DocumentState::Documented, "documented"),
     (DocumentState::NoDocument, "no_document"),
+    (DocumentState::Removed, "removed"),
     (DocumentState::Undocumented, "undocumented"),
     (DocumentState::Unused, "unused"),
 ];

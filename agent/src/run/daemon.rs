@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::capture::{Capture, Order};
-use super::documents::Documents;
+use super::documents::{Documents, LOOK_EVERY};
 use super::logging::{self, Log};
 use super::{Agent, now, sinks, start};
 use crate::capture::live::Live;
@@ -89,7 +89,7 @@ impl Daemon {
         let (store, restored) = start::store(config)?;
         let agent = Arc::new(Agent::new(Arc::clone(config), Board::restored(&restored), store, now()));
         agent.metrics.restore(&restored);
-        let mut documents = Documents::default();
+        let mut documents = Documents::new(&agent);
         let settings = documents.settings(&agent, config);
         let key = Arc::new(start::key(&agent, &config.store.dir)?);
         let mut shard = Shard::new(start::wire_limits(config), key, Arc::clone(&settings));
@@ -146,7 +146,11 @@ impl Daemon {
         tracing::info!("ready; see `apiscope status`, `apiscope watch`, `apiscope findings`");
         let mut code = ExitCode::SUCCESS;
         loop {
-            match self.wakes.recv().context("the signal thread has ended")? {
+            let Some(wake) = self.wait()? else {
+                self.look_at_documents();
+                continue;
+            };
+            match wake {
                 Wake::Signal(SIGHUP) => self.reload(),
                 Wake::Signal(_) => break,
                 Wake::Ended(thread) => {
@@ -160,6 +164,31 @@ impl Daemon {
         }
         self.stop();
         Ok(code)
+    }
+
+    /// What there is to do; `None`: nothing came, and it is time to look at the documents.
+    fn wait(&self) -> anyhow::Result<Option<Wake>> {
+        const GONE: &str = "the signal thread has ended";
+        if !self.documents.borrow().has_files() {
+            return self.wakes.recv().map(Some).context(GONE);
+        }
+        match self.wakes.recv_timeout(LOOK_EVERY) {
+            Ok(wake) => Ok(Some(wake)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => anyhow::bail!(GONE),
+        }
+    }
+
+    /// Reads the documents again where one of their files changed; the configuration stays.
+    fn look_at_documents(&self) {
+        if !self.documents.borrow().have_changed() {
+            return;
+        }
+        let config = self.agent.config();
+        let settings = self.documents.borrow_mut().settings(&self.agent, &config);
+        // Fails only where the thread has ended, and then the main loop knows.
+        let _ = self.orders.send(Order::Configure(settings, start::budget_of(&config)));
+        tracing::info!("a document changed and was read again");
     }
 
     /// Detaches first; then everything that was seen reaches its sinks; then the listeners end.

@@ -5,6 +5,7 @@
 //! says so), and is never given anything but what the core vouched for: masked text and keyed fingerprints.
 
 mod calls;
+mod documents;
 mod error;
 mod fingerprint;
 mod names;

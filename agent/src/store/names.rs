@@ -42,6 +42,7 @@ named!(DocumentState {
     Documented = "documented",
     Deprecated = "deprecated",
     Undocumented = "undocumented",
+    Removed = "removed",
     Unused = "unused",
 });
 named!(TemplateState { Literal = "literal", Shape = "shape", Learnt = "learnt", Documented = "documented" });

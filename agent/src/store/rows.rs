@@ -240,6 +240,7 @@ pub(super) fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Option<EndpointRo
         route: row.get("route")?,
         template,
         document,
+        rival: None,
         protocol,
         first: row.get::<_, Option<i64>>("first")?.map(time),
         last: row.get::<_, Option<i64>>("last")?.map(time),

@@ -210,7 +210,15 @@ fn add_endpoint(view: &mut ApiView, row: &EndpointRow) {
             view.endpoints += 1;
             view.undocumented += 1;
         }
-        DocumentState::NoDocument | DocumentState::Documented | DocumentState::Deprecated => view.endpoints += 1,
+        DocumentState::Removed => {
+            view.endpoints += 1;
+            view.removed += 1;
+        }
+        DocumentState::Deprecated => {
+            view.endpoints += 1;
+            view.deprecated += 1;
+        }
+        DocumentState::NoDocument | DocumentState::Documented => view.endpoints += 1,
     }
     view.calls += row.calls;
     view.errors += row.by_class[4];

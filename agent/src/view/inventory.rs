@@ -25,8 +25,10 @@ pub struct EndpointView {
     pub route: String,
     /// Where the template comes from: literal, shape, learnt, documented.
     pub template: String,
-    /// Compared with the API's document: none, documented, deprecated, undocumented, unused.
+    /// Compared with the API's document: none, documented, deprecated, undocumented, removed, unused.
     pub document: String,
+    /// Another path of the document that a call might have meant as well: the match was ambiguous.
+    pub rival: Option<String>,
     /// What its calls speak above HTTP: http, event-stream, batch, soap, json-rpc, mcp, graphql, grpc-web, grpc, websocket.
     pub protocol: String,
     /// Calls, and sessions that they began, that go on now.
@@ -69,7 +71,13 @@ pub struct ApiView {
     pub endpoints: u64,
     /// Called, and not in the document.
     pub undocumented: u64,
-    /// In the document, and never called.
+    /// In an earlier version of the document, not in the present one, and still called.
+    #[serde(default)]
+    pub removed: u64,
+    /// Called, and deprecated by the document or by its own answers.
+    #[serde(default)]
+    pub deprecated: u64,
+    /// In the document, and never called or not for long.
     pub unused: u64,
     /// Calls.
     pub calls: u64,
@@ -96,6 +104,7 @@ impl From<&EndpointRow> for EndpointView {
             route: row.route.to_string(),
             template: template_name(row.template).to_owned(),
             document: document_name(row.document).to_owned(),
+            rival: row.rival.as_deref().map(str::to_owned),
             protocol: protocol_name(row.protocol).to_owned(),
             running: 0,
             first: row.first.map(rfc3339),
@@ -132,6 +141,7 @@ pub const fn document_name(state: DocumentState) -> &'static str {
         DocumentState::Documented => "documented",
         DocumentState::Deprecated => "deprecated",
         DocumentState::Undocumented => "undocumented",
+        DocumentState::Removed => "removed",
         DocumentState::Unused => "unused",
     }
 }

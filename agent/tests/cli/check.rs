@@ -76,7 +76,7 @@ const WRONG: &[(&str, Expected)] = &[
     ("findings = 3", &[("1:1", "`findings` is a section", "[findings.KIND]")]),
     (
         "[findings]\nmax_bytes = 1",
-        &[("2:1", "unknown kind of finding `max_bytes`", "known here: cleartext-card-number")],
+        &[("2:1", "unknown kind of finding `max_bytes`", "known here: certificate-expiring")],
     ),
     (
         "[findings.oversized-responses]\nmax_bytes = 1",
@@ -226,9 +226,19 @@ fn documents_are_checked_too() {
     assert!(found[0]["file"].as_str().unwrap().ends_with("spec.yaml"));
     assert!(found[0]["line"].as_u64().is_some_and(|line| line >= 3), "{found:?}");
 
-    let (code, found) = configured("swagger: '2.0'\npaths: {}\n");
+    let (code, found) = configured("swagger: '1.2'\npaths: {}\n");
     assert_eq!(code, Some(1));
-    assert!(found[0]["message"].as_str().unwrap().contains("Swagger 2.0 is not supported"), "{found:?}");
+    assert!(found[0]["message"].as_str().unwrap().contains("version `1.2` is not supported"), "{found:?}");
+    let (code, found) = configured("swagger: '2.0'\ninfo: {title: X}\npaths: {/a: {get: {}}}\n");
+    assert_eq!((code, found.len()), (Some(0), 0), "{found:?}");
+
+    // A choice that one should know of is a note.
+    let (code, found) = configured(
+        "{\"openapi\": \"3.1.0\", \"info\": {\"title\": \"X\"}, \"paths\": {\n\"/a/me\": {\"post\": {}},\n\"/{b}/{c}\": {\"get\": {\"parameters\": [{\"name\": \"b\", \"in\": \"path\"}, {\"name\": \"c\", \"in\": \"path\"}]}}}}",
+    );
+    assert_eq!((code, found.len(), found[0]["gravity"].as_str()), (Some(0), 1, Some("note")), "{found:?}");
+    assert_eq!(found[0]["line"].as_u64(), Some(2), "{found:?}");
+    assert!(found[0]["message"].as_str().unwrap().contains("GET of this path is taken for `/{b}/{c}`"), "{found:?}");
 
     // A fault in one place is a warning: the rest counts.
     let (code, found) =
@@ -240,6 +250,74 @@ fn documents_are_checked_too() {
     let output = check(&path);
     assert_eq!(output.status.code(), Some(1));
     assert!(mistakes(&output)[0]["message"].as_str().unwrap().contains("no such file"));
+}
+
+/// One API with documents in a folder of their own, some of which refer to other files, inside and outside.
+#[test]
+fn documents_may_refer_to_files_of_their_folder_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let file = dir.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    };
+    let info = "info: {title: X}\n";
+    write(
+        "apiscope.toml",
+        "[[api]]\nname = \"x\"\nports = [80]\nopenapi = [\"specs/v1.yaml\", \"specs/v2.json\"]\nprevious = \"old.yaml\"\n",
+    );
+    write("old.yaml", &format!("swagger: '2.0'\n{info}paths: {{/gone: {{get: {{}}}}}}\n"));
+    write("secret.yaml", "get: {}\n");
+    write("specs/paths/a.yaml", "get: {deprecated: 7}\n");
+    write(
+        "specs/v2.json",
+        "{\"openapi\": \"3.1.0\", \"info\": {\"title\": \"X\"}, \"servers\": [{\"url\": \"/v2\"}],\n\"paths\": {\"/a\": {\n\"git\": {}}}}",
+    );
+    std::os::unix::fs::symlink("../secret.yaml", dir.path().join("specs/link.yaml")).unwrap();
+    std::os::unix::fs::symlink("paths/a.yaml", dir.path().join("specs/inside.yaml")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", dir.path().join("specs/zero.yaml")).unwrap();
+    let paths = [
+        ("a", "paths/a.yaml"),
+        ("b", "link.yaml"),
+        ("c", "../secret.yaml"),
+        ("d", "inside.yaml"),
+        ("e", "zero.yaml"),
+        ("f", "paths"),
+        ("g", "paths/none.yaml"),
+    ];
+    let paths = paths.map(|(path, file)| format!("  /{path}: {{$ref: '{file}'}}\n")).concat();
+    write("specs/v1.yaml", &format!("openapi: 3.0.3\n{info}paths:\n{paths}"));
+    let output = check(&dir.path().join("apiscope.toml"));
+    let found = mistakes(&output);
+    let told: Vec<String> = found
+        .iter()
+        .map(|mistake| {
+            let file = mistake["file"].as_str().unwrap().strip_prefix(dir.path().to_str().unwrap()).unwrap().to_owned();
+            format!("{file}:{} {}", mistake["line"], mistake["message"].as_str().unwrap())
+        })
+        .collect();
+    let why = |file: &str, why: &str| format!("file `{file}` is not used: {why}");
+    assert_eq!(
+        told,
+        [
+            "/specs/paths/a.yaml:1 `/get/deprecated`: expected true or false; left out".to_owned(),
+            format!("/specs/v1.yaml:5 `/paths/~1b`: {}", why("link.yaml", "it is a link that leads out of the document's folder")),
+            "/specs/v1.yaml:6 `/paths/~1c`: reference `../secret.yaml` leads out of the document's folder: not followed".to_owned(),
+            "/specs/inside.yaml:1 `/get/deprecated`: expected true or false; left out".to_owned(),
+            format!("/specs/v1.yaml:8 `/paths/~1e`: {}", why("zero.yaml", "it is a link that leads out of the document's folder")),
+            format!("/specs/v1.yaml:9 `/paths/~1f`: {}", why("paths", "not a file")),
+            format!("/specs/v1.yaml:10 `/paths/~1g`: {}", why("paths/none.yaml", "no such file or directory")),
+            "/specs/v2.json:3 `/paths/~1a/git`: `git` is no method and no member of a path item; left out".to_owned(),
+        ],
+        "{found:?}"
+    );
+    assert_eq!(output.status.code(), Some(0));
+
+    // One that can't be read keeps the API from having any: what stands in it would be taken for undocumented.
+    write("specs/v2.json", "{");
+    let output = check(&dir.path().join("apiscope.toml"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(mistakes(&output)[0]["file"].as_str().unwrap().ends_with("v2.json"));
 }
 
 #[test]

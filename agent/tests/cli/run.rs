@@ -203,8 +203,14 @@ fn a_broken_document_is_told_and_the_last_good_one_stays() {
             .then_some(())
     });
 
+    // It is looked at without being told.
+    std::fs::write(place.path("spec.yaml"), good.replace("/a", "/longer")).unwrap();
+    eventually("the new version", || {
+        let endpoints = place.json("endpoints");
+        let rows = endpoints["items"].as_array().unwrap().clone();
+        (rows.len() == 1 && rows[0]["route"] == "/longer").then_some(())
+    });
     std::fs::remove_file(place.path("spec.yaml")).unwrap();
-    agent.signal("HUP");
     eventually("the loss of the document", || told("its last good version is still in force").then_some(()));
     agent.signal("TERM");
     assert!(agent.wait().0.success());

@@ -59,6 +59,7 @@ pub(crate) fn endpoint(id: u64, api: &str, route: &str) -> EndpointRow {
         route: route.into(),
         template: TemplateState::Literal,
         document: DocumentState::NoDocument,
+        rival: None,
         protocol: Protocol::Http,
         first: Some(AT),
         last: Some(AT),

@@ -27,6 +27,7 @@ fn endpoint(route: &str) -> EndpointRow {
         route: route.into(),
         template: TemplateState::Shape,
         document: DocumentState::Undocumented,
+        rival: None,
         protocol: Protocol::Grpc,
         first: Some(now()),
         last: Some(now()),

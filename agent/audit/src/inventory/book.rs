@@ -34,6 +34,14 @@ impl Book {
         }
     }
 
+    /// Takes note that a call of this endpoint might have been one of another path. Of several the last in order of their templates is
+    /// kept, so that all agents that saw the same say the same.
+    pub(super) fn set_rival(&mut self, id: EndpointId, route: Option<&str>) {
+        if let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.row.rival.as_deref() < route) {
+            entry.row.rival = route.map(Into::into);
+        }
+    }
+
     /// Adds what `entry` counted to an endpoint that is there.
     pub(super) fn join(&mut self, into: EndpointId, entry: Entry) {
         if let Some(target) = self.entries.get_mut(&into) {

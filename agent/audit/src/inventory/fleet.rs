@@ -228,6 +228,9 @@ fn add(row: &mut EndpointRow, other: &EndpointRow) {
     row.template = std::cmp::max_by_key(row.template, other.template, |state| template_rank(*state));
     // Of two agents with documents the one that does not know the endpoint is heard.
     row.document = std::cmp::max_by_key(row.document, other.document, |state| document_rank(*state));
+    if other.rival > row.rival {
+        row.rival.clone_from(&other.rival);
+    }
     let mut profile = row.profile.read().unwrap_or_default();
     profile.join(&other.profile.read().unwrap_or_default());
     row.add(other);
@@ -244,6 +247,7 @@ const fn document_rank(state: DocumentState) -> u8 {
         DocumentState::Documented => 2,
         DocumentState::Deprecated => 3,
         DocumentState::Undocumented => 4,
+        DocumentState::Removed => 5,
     }
 }
 

@@ -8,7 +8,7 @@ use super::shape::path_and_operation;
 use super::store::{API_ENDPOINTS_MAX, Api, Inventory, Leaves, NODES_MAX};
 use super::{DocumentState, EndpointId, EndpointRow, Security, TemplateState};
 use crate::exchange::{ApiId, Method};
-use crate::openapi::{Document, Operation};
+use crate::openapi::{Document, DocumentMatch, Operation};
 
 impl Inventory {
     /// Documents came, went or changed: their APIs' endpoints are compared again. The environment stays what it was.
@@ -71,8 +71,14 @@ impl Inventory {
     fn adopt(&mut self, id: &ApiId, mut entry: Entry) {
         let Some(api) = self.apis.get_mut(id) else { return };
         let (old, method) = (entry.row.id, entry.row.method.clone());
+        entry.row.rival = None;
+        // A template of the document is itself, whatever else it would fit.
+        if self.book.entries.contains_key(&old) {
+            return self.book.join(old, entry);
+        }
         let (route, operation) = path_and_operation(&entry.row.route);
-        let path = api.documented_path(&method, route);
+        let found = api.document.as_ref().map(|document| document.match_path(method.as_str(), route));
+        let path = found.and_then(DocumentMatch::path);
         if let Some(path) = path.filter(|_| !operation.is_empty()) {
             let operation = Box::from(operation);
             return self.adopt_operation(id, path, operation, entry);
@@ -94,6 +100,9 @@ impl Inventory {
             let row = undocumented(&self.environment, id, &method, route);
             (entry.row.route, entry.row.id) = (row.route, row.id);
             (entry.row.document, entry.row.template) = (row.document, row.template);
+            if matches!(found, Some(DocumentMatch::Removed { .. })) {
+                entry.row.document = DocumentState::Removed;
+            }
             if !was_only_documented {
                 leaves.push((method, entry.row.id));
                 api.found += 1;

@@ -103,7 +103,7 @@ impl Inventory {
         let text = format!("#{PERSISTED}{name}");
         let persisted = Call { operation: Some(&text), ..*call };
         let Some(api) = self.apis.get_mut(call.api) else { return };
-        let known = match api.documented_path(call.method, call.path) {
+        let known = match api.said_of(call).path() {
             Some(path) => api.operations.remove(&(path, call.method.clone(), text.into_boxed_str())),
             None => api.tree.find(&persisted.segments(), &[call.method.as_str()]).and_then(|way| {
                 let known = api.tree.endpoint(&way, call.method.as_str()).filter(|known| *known != id)?;
@@ -120,7 +120,7 @@ impl Inventory {
 
     fn is_known(&self, call: &Call<'_>) -> bool {
         let (Some(api), Some(operation)) = (self.apis.get(call.api), call.operation) else { return false };
-        if let Some(path) = api.documented_path(call.method, call.path) {
+        if let Some(path) = api.said_of(call).path() {
             return api.operations.contains_key(&(path, call.method.clone(), operation.into()));
         }
         let way = api.tree.find(&call.segments(), &[call.method.as_str()]);
@@ -198,12 +198,10 @@ impl Inventory {
 }
 
 impl Api {
-    /// The document's path that a path is one of.
-    pub(super) fn documented_path(&self, method: &Method, path: &str) -> Option<usize> {
-        match self.document.as_ref()?.match_path(method.as_str(), path) {
-            DocumentMatch::Operation { path, .. } | DocumentMatch::PathOnly { path } => Some(path),
-            DocumentMatch::None => None,
-        }
+    /// What the document says of a call.
+    pub(super) fn said_of(&self, call: &Call<'_>) -> DocumentMatch {
+        let document = self.document.as_ref();
+        document.map_or(DocumentMatch::None, |document| document.match_call(call.method.as_str(), call.host, call.path))
     }
 }
 

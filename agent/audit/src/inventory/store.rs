@@ -16,7 +16,8 @@ use super::shape::segments;
 use super::tree::{Answer, METHODS_MAX, SEGMENTS_MAX, Tree, Way};
 use super::{DocumentState, EndpointId, EndpointRow, InventoryCounters, Sighting, status_proves_endpoint};
 use crate::exchange::{ApiId, Exchange, Method};
-use crate::openapi::Document;
+use crate::openapi::{Document, DocumentMatch};
+use crate::secret::Masked;
 
 /// APIs found in traffic.
 pub(super) const APIS_MAX: usize = 256;
@@ -41,6 +42,8 @@ pub(super) type Path<'a> = SmallVec<[&'a str; 12]>;
 pub(super) struct Call<'a> {
     pub(super) api: &'a ApiId,
     pub(super) method: &'a Method,
+    /// The authority that it named.
+    pub(super) host: Option<&'a str>,
     pub(super) path: &'a str,
     /// The operation behind the path, with its mark.
     pub(super) operation: Option<&'a str>,
@@ -60,6 +63,7 @@ impl<'a> Call<'a> {
         Some(Self {
             api: &exchange.api,
             method: exchange.method.as_ref()?,
+            host: exchange.host.as_ref().map(Masked::as_str),
             path: exchange.path.as_str(),
             operation: None,
             is_name: exchange.protocol.is_grpc(),
@@ -202,10 +206,11 @@ impl Inventory {
         }
         let api = self.apis.get_mut(call.api)?;
         (api.calls, api.last) = (api.calls + 1, api.last.max(call.ended));
-        if let Some(path) = api.documented_path(method, call.path) {
+        let found = api.said_of(call);
+        if let Some(path) = found.path() {
             return match call.operation {
                 Some(operation) => self.locate_documented_operation(call, path, operation),
-                None => self.locate_documented(call, path),
+                None => self.locate_documented(call, path, found),
             };
         }
         if method.as_str() == "OPTIONS" {
@@ -301,13 +306,16 @@ impl Inventory {
     }
 
     /// The endpoint on a path that the document knows.
-    fn locate_documented(&mut self, call: &Call<'_>, path: usize) -> Option<EndpointId> {
+    fn locate_documented(&mut self, call: &Call<'_>, path: usize, found: DocumentMatch) -> Option<EndpointId> {
         let Call { method, proves, .. } = *call;
         let api = self.apis.get_mut(call.api)?;
         let leaves = api.documented.get(path)?;
         let of = |method: &str| leaves.iter().find(|(known, _)| known.as_str() == method).map(|(_, id)| *id);
         let head = (method.as_str() == "HEAD").then(|| of("GET")).flatten();
         if let Some(id) = of(method.as_str()).or(head) {
+            if let (DocumentMatch::Operation { rival: Some(rival), .. }, Some(document)) = (found, &api.document) {
+                self.book.set_rival(id, document.route(rival.path));
+            }
             return Some(id);
         }
         if method.as_str() == "OPTIONS" {
@@ -324,6 +332,9 @@ impl Inventory {
         let route = api.document.as_ref()?.route(path)?;
         let mut row = undocumented(&self.environment, call.api, method, route);
         row.owner = api.owner();
+        if matches!(found, DocumentMatch::Removed { .. }) {
+            row.document = DocumentState::Removed;
+        }
         api.found += 1;
         let id = row.id;
         api.documented.get_mut(path)?.push((method.clone(), id));

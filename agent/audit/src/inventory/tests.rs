@@ -449,6 +449,7 @@ fn a_call_is_counted_in_every_column() {
                 route: "/a",
                 template: Literal,
                 document: NoDocument,
+                rival: None,
                 protocol: Http,
                 first: Some(
                     Timestamp(

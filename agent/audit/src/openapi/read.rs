@@ -1,70 +1,90 @@
-//! From a tree to a document: everything that can be used is taken, every fault is placed.
-
-use std::collections::BTreeSet;
+//! From a tree to a document: version, title, servers, tags. What is below `paths` is in `paths.rs`.
 
 use super::fault::{DocumentError, DocumentFault, Fault};
-use super::matcher::{Part, SEGMENTS_MAX, Segment};
-use super::server::Server;
+use super::files::{At, Source, child};
+use super::matcher::Segment;
+use super::server::{Authority, Server, expand};
 use super::tree::{Node, Value};
-use super::{Document, Operation};
-use crate::exchange::Method;
+use super::{Document, DocumentPart};
 
-/// Methods of a path item (`query` is of 3.2).
-const METHODS: [&str; 9] = ["get", "put", "post", "delete", "options", "head", "patch", "trace", "query"];
-/// Other members of a path item.
-const MEMBERS: [&str; 5] = ["$ref", "summary", "description", "servers", "parameters"];
-/// References followed in a row.
-const REFERENCES_MAX: usize = 16;
-/// Servers of a document or path.
+/// Servers of a document or path, and schemes of Swagger 2.0.
 const SERVERS_MAX: usize = 32;
-/// Parameters of an operation or path, security requirements, schemes of one.
-const LIST_MAX: usize = 1_024;
+/// Parameters of an operation or path, security requirements, schemes of one, tags.
+pub(super) const LIST_MAX: usize = 1_024;
 
-/// See [`Document::read`].
-pub(super) fn read(text: &str, name: &str) -> Result<(Document, Vec<DocumentFault>), DocumentError> {
-    if text.len() > Document::BYTES_MAX {
-        return Err(DocumentError::TooLarge { bytes: text.len() });
-    }
-    let root = Node::parse(text)?;
-    let mut reader = Reader { root: &root, faults: Vec::new(), document: Document::default(), bases: Vec::new() };
+/// See [`Document::of`].
+pub(super) fn read(document: &mut Document, source: &Source, index: u16) -> Result<Vec<DocumentFault>, DocumentError> {
+    let mut reader = Reader {
+        source,
+        index,
+        faults: Vec::new(),
+        document,
+        part: DocumentPart { name: source.name(), ..DocumentPart::default() },
+        bases: vec![String::new()],
+        own_url: source.root().node.get("$self").and_then(Node::text).map(Into::into),
+        owner: None,
+        is_swagger: false,
+        listed: Vec::new(),
+    };
     reader.version()?;
-    reader.info(name);
-    reader.bases = reader.servers(&root, "").unwrap_or_else(|| vec![String::new()]);
+    reader.info();
+    reader.base();
+    reader.tags();
     reader.paths();
-    Ok((reader.document, reader.faults))
+    reader.tell_ties();
+    let Reader { mut faults, part, .. } = reader;
+    document.parts.push(part);
+    // What was found while following references is told there already.
+    let known =
+        |fault: &&DocumentFault| !faults.iter().any(|other| other.pointer == fault.pointer && other.file == fault.file);
+    let more: Vec<DocumentFault> = source.faults.iter().filter(known).cloned().collect();
+    faults.extend(more);
+    faults.truncate(Document::FAULTS_MAX);
+    source.place(&mut faults);
+    for fault in &mut faults {
+        fault.source = index;
+    }
+    Ok(faults)
 }
 
-struct Reader<'a> {
-    root: &'a Node,
-    faults: Vec<DocumentFault>,
-    document: Document,
+pub(super) struct Reader<'a, 'd> {
+    pub(super) source: &'a Source,
+    /// Which of the API's documents it is.
+    pub(super) index: u16,
+    pub(super) faults: Vec<DocumentFault>,
+    pub(super) document: &'d mut Document,
+    pub(super) part: DocumentPart,
     /// Base paths of the document's servers, without doubles.
-    bases: Vec<String>,
+    pub(super) bases: Vec<String>,
+    /// `$self`.
+    own_url: Option<Box<str>>,
+    /// `x-owner` of this document.
+    pub(super) owner: Option<Box<str>>,
+    /// Swagger 2.0.
+    pub(super) is_swagger: bool,
+    /// The paths that were read, for what is told at the end.
+    pub(super) listed: Vec<Listed<'a>>,
 }
 
-/// What a path item gives to its operations.
-struct PathItem<'a> {
-    path: usize,
-    /// No earlier path has the same template.
-    is_first: bool,
-    pointer: &'a str,
-    /// Names in the template.
-    names: &'a BTreeSet<Box<str>>,
-    declared: BTreeSet<Box<str>>,
-    owner: Option<Box<str>>,
+/// A path that was read.
+pub(super) struct Listed<'a> {
+    pub(super) path: usize,
+    pub(super) at: At<'a>,
+    pub(super) pointer: String,
+    /// Below the first base path.
+    pub(super) template: Vec<Segment>,
 }
 
-impl<'a> Reader<'a> {
-    fn fault(&mut self, node: &Node, pointer: &str, fault: Fault) {
+impl<'a> Reader<'a, '_> {
+    pub(super) fn fault(&mut self, at: At<'_>, pointer: &str, fault: Fault) {
         if self.faults.len() < Document::FAULTS_MAX {
-            let line = (node.line > 0).then_some(node.line);
-            self.faults.push(DocumentFault { pointer: pointer.into(), line, fault });
+            self.faults.push(self.source.fault(at, pointer, fault));
         }
     }
 
     fn version(&mut self) -> Result<(), DocumentError> {
-        let root = self.root;
-        if !root.is_map() {
+        let root = self.source.root();
+        if !root.node.is_map() {
             return Err(DocumentError::NotAMapping);
         }
         let scalar = |node: &Node| match &node.value {
@@ -72,371 +92,224 @@ impl<'a> Reader<'a> {
             Value::Number(number) => format!("{number:?}").into(),
             Value::Null | Value::Bool(_) | Value::List(_) | Value::Map(_) => "?".into(),
         };
-        if let Some(swagger) = root.get("swagger") {
-            return Err(DocumentError::Swagger { version: scalar(swagger) });
+        if let Some(swagger) = root.node.get("swagger") {
+            self.is_swagger = true;
+            let version = scalar(swagger);
+            if matches!(swagger.value, Value::Number(_)) {
+                self.fault(At { node: swagger, ..root }, "/swagger", Fault::VersionIsNumber);
+            }
+            return if version.trim() == "2.0" { Ok(()) } else { Err(DocumentError::Version { version }) };
         }
-        let node = root.get("openapi").ok_or(DocumentError::NotOpenApi)?;
+        let node = root.node.get("openapi").ok_or(DocumentError::NotOpenApi)?;
+        let at = At { node, ..root };
         if matches!(node.value, Value::Number(_)) {
-            self.fault(node, "/openapi", Fault::VersionIsNumber);
+            self.fault(at, "/openapi", Fault::VersionIsNumber);
         }
         let version = scalar(node);
-        let minor = version.split('.').take(2).collect::<Vec<_>>().join(".");
-        match minor.as_str() {
-            "3.0" | "3.1" => Ok(()),
-            "3.2" => {
-                self.fault(node, "/openapi", Fault::NewerVersion(version));
+        let mut numbers = version.trim().split('.');
+        match (numbers.next(), numbers.next().map(str::parse::<u8>)) {
+            (Some("3"), Some(Ok(0..=2))) => Ok(()),
+            (Some("3"), Some(Ok(_))) => {
+                self.fault(at, "/openapi", Fault::NewerVersion(version));
                 Ok(())
             }
             _ => Err(DocumentError::Version { version }),
         }
     }
 
-    fn info(&mut self, name: &str) {
-        let root = self.root;
-        self.document.title = name.into();
-        let Some(info) = root.get("info") else {
-            self.fault(root, "", Fault::Missing("info"));
-            return;
-        };
-        match info.get("title") {
-            Some(title) => match title.text() {
-                Some(text) => self.document.title = text.trim().into(),
-                None => self.fault(title, "/info/title", Fault::Expected("a string")),
-            },
-            None => self.fault(info, "/info", Fault::Missing("title")),
+    fn info(&mut self) {
+        let root = self.source.root();
+        let mut title = self.source.name().as_ref().into();
+        match root.node.get("info") {
+            None => self.fault(root, "", Fault::Missing("info")),
+            Some(info) => {
+                let at = At { node: info, ..root };
+                match info.get("title") {
+                    Some(node) => match node.text() {
+                        Some(text) => title = text.trim().into(),
+                        None => self.fault(At { node, ..root }, "/info/title", Fault::Expected("a string")),
+                    },
+                    None => self.fault(at, "/info", Fault::Missing("title")),
+                }
+                self.owner = self.owner_of(at, "/info");
+            }
         }
-        self.document.owner = self.owner_of(info, "/info").or_else(|| self.owner_of(root, ""));
+        if root.node.get("info").is_some() && self.owner.is_none() {
+            self.owner = self.owner_of(root, "");
+        }
+        if self.index == 0 {
+            self.document.title = title;
+            self.document.owner.clone_from(&self.owner);
+        }
     }
 
-    fn owner_of(&mut self, node: &Node, pointer: &str) -> Option<Box<str>> {
-        let owner = node.get("x-owner")?;
+    pub(super) fn owner_of(&mut self, at: At<'_>, pointer: &str) -> Option<Box<str>> {
+        let owner = at.node.get("x-owner")?;
         let text = owner.text().map(Into::into);
         if text.is_none() {
-            self.fault(owner, &child(pointer, "x-owner"), Fault::Expected("a string"));
+            self.fault(At { node: owner, ..at }, &child(pointer, "x-owner"), Fault::Expected("a string"));
         }
         text
     }
 
-    /// Base paths of the servers of `node`; `None` where it has none. Authorities go to the document.
-    fn servers(&mut self, node: &Node, pointer: &str) -> Option<Vec<String>> {
+    /// Where the document as a whole is served.
+    fn base(&mut self) {
+        let root = self.source.root();
+        if self.is_swagger {
+            self.swagger_base();
+        } else if let Some(bases) = self.servers(root, "") {
+            self.bases = bases;
+        } else if root.node.get("servers").is_none() {
+            // Without servers it is `/`, relative to the document's own URL.
+            let server = Server::parse("/", self.own_url.as_deref());
+            self.part.authorities.extend(server.authority);
+        }
+    }
+
+    /// `host`, `basePath` and `schemes` of Swagger 2.0.
+    fn swagger_base(&mut self) {
+        let root = self.source.root();
+        if let Some(node) = root.node.get("basePath") {
+            let at = At { node, ..root };
+            match node.text() {
+                Some(path) => {
+                    // A whole URL is a mistake that is often made.
+                    let server = Server::parse(path, None);
+                    if server.is_odd || server.authority.is_some() {
+                        self.fault(at, "/basePath", Fault::ServerUrl(path.into()));
+                    }
+                    self.bases = vec![server.base];
+                }
+                None => self.fault(at, "/basePath", Fault::Expected("a string")),
+            }
+        }
+        let Some(node) = root.node.get("host") else { return };
+        let at = At { node, ..root };
+        let Some(host) = node.text() else {
+            self.fault(at, "/host", Fault::Expected("a string"));
+            return;
+        };
+        let bare = host.split_once("://").map_or(host, |(_, rest)| rest);
+        let bare = bare.split(['/', '?', '#']).next().unwrap_or_default();
+        if bare != host || host.contains('{') {
+            self.fault(at, "/host", Fault::Host(host.into()));
+        }
+        if bare.contains('{') {
+            return;
+        }
+        let schemes = root.node.get("schemes").and_then(Node::list).unwrap_or_default();
+        let mut schemes: Vec<&str> = schemes.iter().take(SERVERS_MAX).filter_map(Node::text).collect();
+        if schemes.is_empty() {
+            schemes.push("");
+        }
+        self.part.authorities.extend(schemes.iter().filter_map(|scheme| Authority::parse(scheme, bare)));
+    }
+
+    /// Base paths of the servers of a node; `None` where it has none. Authorities go to the document.
+    pub(super) fn servers(&mut self, at: At<'a>, pointer: &str) -> Option<Vec<String>> {
         let pointer = child(pointer, "servers");
-        let servers = node.get("servers")?;
-        let Some(list) = servers.list() else {
-            self.fault(servers, &pointer, Fault::Expected("a list"));
+        let node = at.node.get("servers")?;
+        let at = At { node, ..at };
+        let Some(list) = node.list() else {
+            self.fault(at, &pointer, Fault::Expected("a list"));
             return None;
         };
         if list.len() > SERVERS_MAX {
-            self.fault(servers, &pointer, Fault::TooMany(SERVERS_MAX));
+            self.fault(at, &pointer, Fault::TooMany(SERVERS_MAX));
         }
         let mut bases = Vec::new();
-        for (index, server) in list.iter().take(SERVERS_MAX).enumerate() {
-            let Some(server) = self.server(server, &child(&pointer, &index.to_string())) else { continue };
-            if !bases.contains(&server.base) {
-                bases.push(server.base);
+        for (index, node) in list.iter().take(SERVERS_MAX).enumerate() {
+            for server in self.server(At { node, ..at }, &child(&pointer, &index.to_string())) {
+                if !bases.contains(&server.base) {
+                    bases.push(server.base);
+                }
+                let known = &mut self.part.authorities;
+                if let Some(authority) = server.authority.filter(|authority| !known.contains(authority)) {
+                    known.push(authority);
+                }
             }
-            if let Some(authority) = server.authority.filter(|authority| !self.document.authorities.contains(authority))
-            {
-                self.document.authorities.push(authority);
-            }
+        }
+        if bases.len() > SERVERS_MAX {
+            self.fault(at, &pointer, Fault::TooMany(SERVERS_MAX));
+            bases.truncate(SERVERS_MAX);
         }
         (!bases.is_empty()).then_some(bases)
     }
 
-    fn server(&mut self, node: &Node, pointer: &str) -> Option<Server> {
+    /// The servers that one entry means, by the values of its variables.
+    fn server(&mut self, at: At<'a>, pointer: &str) -> Vec<Server> {
         let pointer = child(pointer, "url");
-        let Some(url) = node.get("url") else {
-            self.fault(node, &pointer, Fault::Missing("url"));
-            return None;
+        let Some(url) = at.node.get("url") else {
+            self.fault(at, &pointer, Fault::Missing("url"));
+            return Vec::new();
         };
+        let place = At { node: url, ..at };
         let Some(template) = url.text() else {
-            self.fault(url, &pointer, Fault::Expected("a string"));
-            return None;
+            self.fault(place, &pointer, Fault::Expected("a string"));
+            return Vec::new();
         };
-        let mut filled = String::new();
-        let mut rest = template;
-        while let Some((before, after)) = rest.split_once('{') {
-            let (name, after) = after.split_once('}').unwrap_or((after, ""));
-            let variable = node.get("variables").and_then(|variables| variables.get(name));
-            let Some(default) = variable.and_then(|variable| variable.get("default")).and_then(Node::text) else {
-                self.fault(url, &pointer, Fault::NoDefault(name.into()));
-                return None;
-            };
-            filled.push_str(before);
-            filled.push_str(default);
-            rest = after;
+        let mut told = Vec::new();
+        let urls = expand(template, at.node.get("variables"), &mut told).unwrap_or_else(|fault| {
+            told.push(fault);
+            Vec::new()
+        });
+        let servers: Vec<Server> = urls.iter().map(|url| Server::parse(url, self.own_url.as_deref())).collect();
+        if servers.iter().any(|server| server.is_odd) {
+            told.push(Fault::ServerUrl(template.into()));
         }
-        filled.push_str(rest);
-        let server = Server::parse(&filled);
-        if server.is_odd {
-            self.fault(url, &pointer, Fault::ServerUrl(template.into()));
+        for fault in told {
+            self.fault(place, &pointer, fault);
         }
-        Some(server)
+        servers
     }
 
-    fn paths(&mut self) {
-        let root = self.root;
-        let Some(paths) = root.get("paths") else {
-            // 3.1 allows a document of webhooks or components only.
-            if root.get("webhooks").is_none() && root.get("components").is_none() {
-                self.fault(root, "", Fault::Missing("paths"));
-            }
-            return;
-        };
-        if !paths.is_map() {
-            self.fault(paths, "/paths", Fault::Expected("a mapping"));
-            return;
-        }
-        let mut seen = BTreeSet::new();
-        for (path, item) in paths.members() {
-            let pointer = child("/paths", path);
-            if path.starts_with("x-") {
+    /// Tags form a forest (3.2).
+    fn tags(&mut self) {
+        let root = self.source.root();
+        let list = root.node.get("tags").and_then(Node::list).unwrap_or_default();
+        let name = |tag: &'a Node| tag.get("name").and_then(Node::text);
+        let parent = |tag: &'a Node| tag.get("parent").and_then(Node::text);
+        let by_name: rustc_hash::FxHashMap<&str, &Node> =
+            list.iter().take(LIST_MAX).filter_map(|tag| Some((name(tag)?, tag))).collect();
+        for (index, tag) in list.iter().take(LIST_MAX).enumerate() {
+            let Some(above) = parent(tag) else { continue };
+            let (at, pointer) = (At { node: tag, ..root }, format!("/tags/{index}/parent"));
+            if !by_name.contains_key(above) {
+                self.fault(at, &pointer, Fault::NoSuchTag(above.into()));
                 continue;
             }
-            if !seen.insert(path) {
-                self.fault(item, &pointer, Fault::Twice(path.clone()));
-            } else if self.document.routes.len() >= Document::PATHS_MAX {
-                self.fault(item, &pointer, Fault::TooMany(Document::PATHS_MAX));
-                return;
-            } else {
-                self.path(path, item, &pointer);
+            let mut next = Some(above);
+            let steps = std::iter::from_fn(|| {
+                let now = next?;
+                next = by_name.get(now).copied().and_then(parent);
+                Some(now)
+            });
+            let own = name(tag).unwrap_or_default();
+            if steps.take(by_name.len()).any(|above| above == own) {
+                self.fault(at, &pointer, Fault::TagCircle(own.into()));
             }
         }
     }
 
-    fn path(&mut self, path: &str, item: &'a Node, pointer: &str) {
-        let Some((segments, names)) = self.template(path, item, pointer) else { return };
-        let Some(target) = self.target(item, pointer) else { return };
-        if !target.is_map() {
-            self.fault(target, pointer, Fault::Expected("a mapping"));
-            return;
-        }
-        let bases = self.servers(target, pointer).unwrap_or_else(|| self.bases.clone());
-        let templates: Vec<Vec<Segment>> = bases.iter().map(|base| with_base(base, &segments)).collect();
-        let same = templates.iter().find_map(|template| self.document.matcher.path_of(template));
-        let index = same.unwrap_or(self.document.routes.len());
-        for template in &templates {
-            self.document.matcher.insert(template, index);
-        }
-        if let Some(other) = self.document.routes.get(index) {
-            let other = other.clone();
-            self.fault(item, pointer, Fault::SameTemplate(other));
-        } else {
-            self.document.routes.push(route(bases.first().map_or("", String::as_str), path));
-        }
-        let declared = self.declared(target, pointer, &names);
-        let owner = self.owner_of(target, pointer);
-        self.members(
-            target,
-            &PathItem { path: index, is_first: same.is_none(), pointer, names: &names, declared, owner },
-        );
-    }
-
-    /// A path's segments and the names of its parameters; `None` where it can't be used.
-    fn template(&mut self, path: &str, item: &Node, pointer: &str) -> Option<(Vec<Segment>, BTreeSet<Box<str>>)> {
-        if !path.starts_with('/') {
-            self.fault(item, pointer, Fault::NoSlash);
-        }
-        if path.contains(['?', '#']) {
-            self.fault(item, pointer, Fault::PathHasQuery);
-        }
-        let path = path.split(['?', '#']).next().unwrap_or_default();
-        let mut names = BTreeSet::new();
-        let mut segments = Vec::new();
-        for text in crate::inventory::shape::segments(path) {
-            if segments.len() >= SEGMENTS_MAX {
-                self.fault(item, pointer, Fault::TooDeep);
-                return None;
-            }
-            let Some((segment, found)) = segment(text) else {
-                self.fault(item, pointer, Fault::Braces);
+    /// The node itself, or what its `$ref` leads to, and its pointer there.
+    pub(super) fn target(&mut self, at: At<'a>, pointer: &str) -> Option<(At<'a>, String)> {
+        let (mut target, mut place) = (at, pointer.to_owned());
+        for _ in 0..Source::REFERENCES_MAX {
+            let Some(reference) = target.node.get("$ref") else { return Some((target, place)) };
+            let Some(text) = reference.text() else {
+                self.fault(At { node: reference, ..target }, &child(&place, "$ref"), Fault::Expected("a string"));
                 return None;
             };
-            for name in found {
-                if name.is_empty() {
-                    self.fault(item, pointer, Fault::Nameless);
-                } else if !names.insert(Box::from(name)) {
-                    self.fault(item, pointer, Fault::ParameterTwice(name.into()));
+            match self.source.follow(target.file, text) {
+                Ok(next) => target = next,
+                Err(fault) => {
+                    self.fault(at, pointer, fault);
+                    return None;
                 }
             }
-            segments.push(segment);
+            place = text.split_once('#').map_or_else(String::new, |(_, fragment)| fragment.to_owned());
         }
-        Some((segments, names))
-    }
-
-    fn members(&mut self, item: &'a Node, shared: &PathItem<'_>) {
-        for (name, node) in item.members() {
-            let pointer = child(shared.pointer, name);
-            if METHODS.contains(&&**name) {
-                self.operation(&name.to_ascii_uppercase(), node, &pointer, shared);
-            } else if !MEMBERS.contains(&&**name) && !name.starts_with("x-") && &**name != "additionalOperations" {
-                self.fault(node, &pointer, Fault::UnknownMember(name.clone()));
-            }
-        }
-    }
-
-    fn operation(&mut self, method: &str, node: &'a Node, pointer: &str, shared: &PathItem<'_>) {
-        if !node.is_map() {
-            self.fault(node, pointer, Fault::Expected("a mapping"));
-            return;
-        }
-        let deprecated = match node.get("deprecated").map(|deprecated| &deprecated.value) {
-            Some(Value::Bool(deprecated)) => *deprecated,
-            Some(Value::Null | Value::Number(_) | Value::Text(_) | Value::List(_) | Value::Map(_)) => {
-                self.fault(node, &child(pointer, "deprecated"), Fault::Expected("true or false"));
-                false
-            }
-            None => false,
-        };
-        let mut declared = self.declared(node, pointer, shared.names);
-        declared.extend(shared.declared.iter().cloned());
-        for name in shared.names.difference(&declared) {
-            self.fault(node, pointer, Fault::Undeclared(name.clone()));
-        }
-        let owner =
-            self.owner_of(node, pointer).or_else(|| shared.owner.clone()).or_else(|| self.document.owner.clone());
-        let security = match node.get("security") {
-            Some(own) => self.security(own, &child(pointer, "security")),
-            None => self.root.get("security").and_then(|all| self.security(all, "/security")),
-        };
-        let method = Method::new(method);
-        let operation = self.document.operations.len();
-        if self.document.matcher.add_operation(shared.path, method.clone(), operation) {
-            self.document.operations.push(Operation { method, path: shared.path, deprecated, owner, security });
-        } else if shared.is_first {
-            // Of another path with the same template it was said there.
-            self.fault(node, pointer, Fault::Twice(method.as_str().to_ascii_lowercase().into()));
-        }
-    }
-
-    /// Names of the path parameters that are declared here.
-    fn declared(&mut self, node: &'a Node, pointer: &str, names: &BTreeSet<Box<str>>) -> BTreeSet<Box<str>> {
-        let pointer = child(pointer, "parameters");
-        let mut declared = BTreeSet::new();
-        let Some(parameters) = node.get("parameters") else { return declared };
-        let Some(list) = parameters.list() else {
-            self.fault(parameters, &pointer, Fault::Expected("a list"));
-            return declared;
-        };
-        if list.len() > LIST_MAX {
-            self.fault(parameters, &pointer, Fault::TooMany(LIST_MAX));
-        }
-        for (index, parameter) in list.iter().take(LIST_MAX).enumerate() {
-            let pointer = child(&pointer, &index.to_string());
-            let Some(target) = self.target(parameter, &pointer) else { continue };
-            let Some(name) = target.get("name").and_then(Node::text) else {
-                self.fault(target, &pointer, Fault::Missing("name"));
-                continue;
-            };
-            if target.get("in").and_then(Node::text) != Some("path") {
-                continue;
-            }
-            if !names.contains(name) {
-                self.fault(parameter, &pointer, Fault::NotInPath(name.into()));
-            }
-            declared.insert(name.into());
-        }
-        declared
-    }
-
-    fn security(&mut self, node: &Node, pointer: &str) -> Option<Vec<Vec<Box<str>>>> {
-        let Some(list) = node.list() else {
-            self.fault(node, pointer, Fault::Expected("a list"));
-            return None;
-        };
-        let mut requirements = Vec::new();
-        for (index, requirement) in list.iter().take(LIST_MAX).enumerate() {
-            if requirement.is_map() {
-                requirements.push(requirement.members().iter().take(LIST_MAX).map(|(name, _)| name.clone()).collect());
-            } else {
-                self.fault(requirement, &child(pointer, &index.to_string()), Fault::Expected("a mapping"));
-            }
-        }
-        Some(requirements)
-    }
-
-    /// The node itself, or what its `$ref` leads to within the document.
-    fn target(&mut self, node: &'a Node, pointer: &str) -> Option<&'a Node> {
-        let mut target = node;
-        for _ in 0..REFERENCES_MAX {
-            let Some(reference) = target.get("$ref") else { return Some(target) };
-            let Some(text) = reference.text() else {
-                self.fault(reference, &child(pointer, "$ref"), Fault::Expected("a string"));
-                return None;
-            };
-            let Some(inside) = text.strip_prefix('#') else {
-                self.fault(node, pointer, Fault::ExternalReference(text.into()));
-                return None;
-            };
-            let Some(next) = lookup(self.root, inside) else {
-                self.fault(node, pointer, Fault::NoSuchReference(text.into()));
-                return None;
-            };
-            target = next;
-        }
-        self.fault(node, pointer, Fault::ReferenceCircle);
+        self.fault(at, pointer, Fault::ReferenceCircle);
         None
     }
-}
-
-/// A template below a base path.
-fn with_base(base: &str, segments: &[Segment]) -> Vec<Segment> {
-    let base = crate::inventory::shape::segments(base).map(|literal| Segment::Literal(literal.into()));
-    base.chain(segments.iter().cloned()).collect()
-}
-
-/// A template as it is shown: without query, doubled and trailing slashes.
-fn route(base: &str, path: &str) -> Box<str> {
-    let path = path.split(['?', '#']).next().unwrap_or_default();
-    let route: String = crate::inventory::shape::segments(path).flat_map(|segment| ["/", segment]).collect();
-    let route = format!("{base}{route}");
-    if route.is_empty() { "/".into() } else { route.into() }
-}
-
-/// A segment and the names of its parameters; `None` where braces do not pair.
-fn segment(text: &str) -> Option<(Segment, Vec<&str>)> {
-    let (mut parts, mut names) = (Vec::new(), Vec::new());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}')?;
-        if before.contains('}') || name.contains('{') {
-            return None;
-        }
-        if !before.is_empty() {
-            parts.push(Part::Literal(before.into()));
-        }
-        if parts.last() != Some(&Part::Parameter) {
-            parts.push(Part::Parameter);
-        }
-        names.push(name);
-        rest = after;
-    }
-    if rest.contains('}') {
-        return None;
-    }
-    if parts.is_empty() {
-        return Some((Segment::Literal(rest.into()), names));
-    }
-    if !rest.is_empty() {
-        parts.push(Part::Literal(rest.into()));
-    }
-    Some((if parts == [Part::Parameter] { Segment::Parameter } else { Segment::Mixed(parts) }, names))
-}
-
-/// A member's pointer (RFC 6901 §3).
-fn child(pointer: &str, name: &str) -> String {
-    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
-}
-
-/// What a pointer leads to; in a URI fragment it may be percent-encoded (RFC 6901 §6).
-fn lookup<'a>(root: &'a Node, pointer: &str) -> Option<&'a Node> {
-    if pointer.is_empty() {
-        return Some(root);
-    }
-    pointer.strip_prefix('/')?.split('/').try_fold(root, |node, token| {
-        let token = super::matcher::decoded(token).replace("~1", "/").replace("~0", "~");
-        match node.list() {
-            Some(list) => list.get(token.parse::<usize>().ok()?),
-            None => node.get(&token),
-        }
-    })
 }

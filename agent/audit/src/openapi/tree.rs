@@ -38,7 +38,7 @@ impl Node {
     /// A text as JSON where it looks like it, as YAML otherwise.
     pub(super) fn parse(text: &str) -> Result<Self, DocumentError> {
         let text = text.trim_start_matches('\u{feff}');
-        if text.trim_start().starts_with('{') { parse_json(text) } else { parse_yaml(text) }
+        if is_json(text) { parse_json(text) } else { parse_yaml(text) }
     }
 
     /// A member of a mapping; the first of that name.
@@ -65,12 +65,77 @@ impl Node {
         }
     }
 
+    pub(super) fn number(&self) -> Option<f64> {
+        match self.value {
+            Value::Number(number) => Some(number),
+            Value::Null | Value::Bool(_) | Value::Text(_) | Value::List(_) | Value::Map(_) => None,
+        }
+    }
+
+    /// The text or the number as it would be written in a path.
+    pub(super) fn scalar(&self) -> Option<Box<str>> {
+        match &self.value {
+            Value::Text(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string().into()),
+            Value::Bool(value) => Some(value.to_string().into()),
+            Value::Null | Value::List(_) | Value::Map(_) => None,
+        }
+    }
+
+    /// As JSON; of a name that is there twice the first counts. As deep as the text was: the parser's bound.
+    pub(super) fn json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(value) => Json::Bool(*value),
+            Value::Number(number) => json_number(*number),
+            Value::Text(text) => Json::String(text.to_string()),
+            Value::List(list) => Json::Array(list.iter().map(Self::json).collect()),
+            Value::Map(members) => {
+                let mut map = serde_json::Map::new();
+                for (name, node) in members {
+                    map.entry(&**name).or_insert_with(|| node.json());
+                }
+                Json::Object(map)
+            }
+        }
+    }
+
+    /// What a JSON pointer leads to; in a URI fragment it may be percent-encoded (RFC 6901 §6).
+    pub(super) fn lookup(&self, pointer: &str) -> Option<&Self> {
+        if pointer.is_empty() {
+            return Some(self);
+        }
+        pointer.strip_prefix('/')?.split('/').try_fold(self, |node, token| {
+            let token = super::matcher::decoded(token).replace("~1", "/").replace("~0", "~");
+            match node.list() {
+                Some(list) => list.get(token.parse::<usize>().ok()?),
+                None => node.get(&token),
+            }
+        })
+    }
+
     pub(super) fn list(&self) -> Option<&[Self]> {
         match &self.value {
             Value::List(list) => Some(list),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Map(_) => None,
         }
     }
+}
+
+/// Whether a text is read as JSON: without lines.
+pub(super) fn is_json(text: &str) -> bool {
+    text.trim_start_matches('\u{feff}').trim_start().starts_with('{')
+}
+
+/// Whole numbers as whole numbers.
+#[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in the range that is exact")]
+fn json_number(number: f64) -> serde_json::Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() <= EXACT {
+        return (number as i64).into();
+    }
+    serde_json::Number::from_f64(number).map_or(serde_json::Value::Null, serde_json::Value::Number)
 }
 
 fn parse_json(text: &str) -> Result<Node, DocumentError> {

@@ -11,3 +11,12 @@ CREATE TABLE schemas (
 
 -- What counts in this file belong to, since it was made: of two reports of one life the newer counts (agent/audit/src/inventory/fleet.rs).
 INSERT INTO meta VALUES ('life', lower(hex(randomblob(8))));
+
+-- What an API's documents have and had: a line for each operation, method and templates, parted by tabs.
+CREATE TABLE documents (
+    api        TEXT PRIMARY KEY,
+    operations TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- When the agent first saw the endpoint in its API's document.
+ALTER TABLE endpoints ADD COLUMN documented INTEGER;
