@@ -103,7 +103,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// The document to compare with.
 fn given(args: &Args, config: &Config) -> anyhow::Result<Value> {
-    let configured = || config.apis.iter().find(|api| api.name == args.api)?.openapi.clone();
+    let configured = || config.apis.iter().find(|api| api.name == args.api)?.openapi.first().cloned();
     let Some(path) = args.document.clone().or_else(configured) else {
         bail!("API {:?} has no document: name one with --document FILE, or as openapi under its [[api]]", args.api);
     };

@@ -17,6 +17,3 @@ CREATE TABLE documents (
     api        TEXT PRIMARY KEY,
     operations TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-
--- When the agent first saw the endpoint in its API's document.
-ALTER TABLE endpoints ADD COLUMN documented INTEGER;
