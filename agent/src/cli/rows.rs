@@ -9,6 +9,7 @@ use crate::view::{ApiView, CoverageView, EndpointView, FindingView, TlsView};
 impl Row for ApiView {
     const COLUMNS: &'static [&'static str] = &[
         "api",
+        "role",
         ">endpoints",
         ">undocumented",
         ">unused",
@@ -27,6 +28,7 @@ impl Row for ApiView {
         let coverage = &self.coverage;
         vec![
             self.api.clone(),
+            if self.roles.is_empty() { "-".to_owned() } else { self.roles.join(", ") },
             self.endpoints.to_string(),
             self.undocumented.to_string(),
             self.unused.to_string(),

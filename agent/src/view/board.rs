@@ -7,7 +7,8 @@ use apiscope_audit::finding::Status;
 use apiscope_audit::inventory::{DocumentState, EndpointId, EndpointRow};
 use apiscope_audit::tls::{TlsKey, TlsRow};
 use apiscope_audit::{CallRow, Change, FindingId, FindingRow, Restored, Severity};
-use apiscope_wire::{Coverage, ExchangeId};
+use apiscope_wire::{Coverage, ExchangeId, Role};
+use rustc_hash::FxHashMap;
 
 use super::{ApiView, CountsView, CoverageView, EndpointView, ExchangeView, FindingView, TlsView, rfc3339};
 
@@ -17,6 +18,8 @@ pub struct Board {
     endpoints: BTreeMap<EndpointId, EndpointRow>,
     findings: BTreeMap<FindingId, FindingRow>,
     coverage: BTreeMap<ApiId, Coverage>,
+    /// From which sides each API's calls were seen, since the start: served here, called from here.
+    roles: FxHashMap<ApiId, [bool; 2]>,
     tls: BTreeMap<TlsKey, TlsRow>,
     total: Coverage,
     counts: CountsView,
@@ -48,6 +51,7 @@ impl Board {
             Change::Call(call) => {
                 self.counts.exchanges += 1;
                 self.running.remove(&call.exchange.id);
+                self.role(&call.exchange.api, call.exchange.origin.role);
             }
             Change::Running(call) => self.running(call),
             Change::Session(call) => {
@@ -65,6 +69,10 @@ impl Board {
             Change::ApiJoined { from, into } => {
                 if let Some(gone) = self.coverage.remove(from) {
                     *self.coverage.entry(into.clone()).or_default() += gone;
+                }
+                if let Some([served, called]) = self.roles.remove(from) {
+                    let roles = self.roles.entry(into.clone()).or_default();
+                    *roles = [roles[0] | served, roles[1] | called];
                 }
             }
             Change::Ambiguous(_) => self.counts.ambiguous_framing += 1,
@@ -110,6 +118,21 @@ impl Board {
             return;
         }
         *self.coverage.entry(api.clone()).or_default() += *coverage;
+    }
+
+    fn role(&mut self, api: &ApiId, role: Role) {
+        let at = match role {
+            Role::Served => 0,
+            Role::Called => 1,
+            Role::Unknown => return,
+        };
+        if let Some(known) = self.roles.get_mut(api) {
+            known[at] = true;
+        } else if self.roles.len() < Self::APIS_MAX {
+            self.roles.entry(api.clone()).or_default()[at] = true;
+        } else {
+            self.counts.rows_over_bound += 1;
+        }
     }
 
     /// The account of all bytes.
@@ -196,6 +219,9 @@ impl Board {
         }
         let finish = |(api, mut view): (&ApiId, ApiView)| {
             view.api = api.to_string();
+            let roles = self.roles.get(api).copied().unwrap_or_default();
+            let named = ["served", "called"].iter().zip(roles).filter(|(_, is_seen)| *is_seen);
+            view.roles = named.map(|(role, _)| (*role).to_owned()).collect();
             view.last = last.get(api).copied().flatten().map(rfc3339);
             view
         };
@@ -228,6 +254,29 @@ fn add_endpoint(view: &mut ApiView, row: &EndpointRow) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn roles_are_shown_joined_and_bounded() {
+        let mut board = Board::default();
+        let api = |name: &str| ApiId::new(name);
+        board.role(&api("a.x.example"), Role::Served);
+        board.role(&api("b.x.example"), Role::Called);
+        board.role(&api("c.x.example"), Role::Unknown);
+        for name in ["a.x.example", "b.x.example", "c.x.example"] {
+            board.apply(&Change::Coverage(api(name), Coverage { parsed: 1, ..Coverage::default() }));
+        }
+        let roles = |board: &Board| board.apis().into_iter().map(|api| api.roles.join(",")).collect::<Vec<_>>();
+        assert_eq!(roles(&board), ["served", "called", ""]);
+        for name in ["a.x.example", "b.x.example", "c.x.example"] {
+            board.apply(&Change::ApiJoined { from: api(name), into: api("*.x.example") });
+        }
+        assert_eq!(roles(&board), ["served,called"]);
+        assert_eq!(board.apis()[0].coverage.parsed_bytes, 3);
+        for n in 0..2 * Board::APIS_MAX {
+            board.role(&api(&format!("h{n}")), Role::Served);
+        }
+        assert_eq!(board.roles.len(), Board::APIS_MAX);
+    }
 
     #[test]
     fn accounts_add_up_and_stay_bounded() {

@@ -67,6 +67,9 @@ pub struct EndpointView {
 pub struct ApiView {
     /// Its name.
     pub api: String,
+    /// From which sides its calls were seen since the agent's start: `served` here, `called` from here. Empty: none since then, or not known.
+    #[serde(default)]
+    pub roles: Vec<String>,
     /// Endpoints that were called.
     pub endpoints: u64,
     /// Called, and not in the document.
