@@ -231,6 +231,11 @@ impl Sample {
         self
     }
 
+    pub(crate) fn removed(mut self) -> Self {
+        self.document = DocumentState::Removed;
+        self
+    }
+
     pub(crate) fn undocumented(mut self) -> Self {
         self.document = DocumentState::Undocumented;
         self
@@ -260,6 +265,7 @@ fn endpoint_of(exchange: &Exchange) -> EndpointRow {
     row.document = match exchange.host.as_ref().map(Masked::as_str) {
         Some("Documented" | REQUIRED) => DocumentState::Documented,
         Some("Undocumented") => DocumentState::Undocumented,
+        Some("Removed") => DocumentState::Removed,
         _ => DocumentState::NoDocument,
     };
     row

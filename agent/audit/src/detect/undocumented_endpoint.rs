@@ -35,6 +35,8 @@ settings! {
         severity: Option<Severity> = Some(Severity::Medium),
         /// Severity where it was only refused or redirected so far, which a gate in front of every path may do.
         refused: Option<Severity> = Some(Severity::Low),
+        /// Severity where an earlier version of the document had it and the present one has not: removed, and still answering.
+        removed: Option<Severity> = Some(Severity::Medium),
     }
 }
 
@@ -80,14 +82,19 @@ impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {
         let Case::Call(sighting) = case else { return };
         let endpoint = sighting.endpoint;
-        if endpoint.document != DocumentState::Undocumented || matches!(endpoint.method.as_str(), "HEAD" | "OPTIONS") {
+        let is_removed = endpoint.document == DocumentState::Removed;
+        if !(is_removed || endpoint.document == DocumentState::Undocumented)
+            || matches!(endpoint.method.as_str(), "HEAD" | "OPTIONS")
+        {
             return;
         }
         if self.config.ignore_static && endpoint.method.as_str() == "GET" && is_static(&endpoint.route) {
             return;
         }
         let Some(status) = sighting.exchange.status.filter(|status| status_proves_endpoint(*status)) else { return };
-        let (severity, because) = if shows_handler(status) {
+        let (severity, because) = if is_removed && shows_handler(status) {
+            (self.config.removed, "an earlier version of the document had it, and it still answers")
+        } else if shows_handler(status) {
             (self.config.severity, "it answers as an endpoint does")
         } else {
             (self.config.refused, "so far it only refused or redirected, which a gate in front of every path may do")
@@ -127,6 +134,7 @@ mod tests {
                 call("GET /debug/vars 200").undocumented().done(),
                 call("DELETE /orders/7 403").undocumented().done(),
                 call("POST /old/login 302").undocumented().done(),
+                call("GET /v1/orders 200").removed().done(),
             ],
             expect![[r"
                 medium GET /debug/vars: it answers as an endpoint does
@@ -135,6 +143,8 @@ mod tests {
                      DELETE /orders/{id} answered 403, not in the document
                 low POST /old/login: so far it only refused or redirected, which a gate in front of every path may do
                      POST /old/login answered 302, not in the document
+                medium GET /v1/orders: an earlier version of the document had it, and it still answers
+                     GET /v1/orders answered 200, not in the document
             "]],
         );
     }
