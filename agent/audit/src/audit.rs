@@ -55,8 +55,10 @@ impl Audit {
     #[expect(clippy::needless_pass_by_value, reason = "a handle to the same settings that every shard holds")]
     pub fn new(settings: Arc<Settings>, restored: Restored) -> Self {
         let settings = settings.as_ref();
+        let mut inventory = Inventory::new(&settings.environment, &settings.documents, restored.endpoints);
+        inventory.pin(&settings.templates);
         Self {
-            inventory: Inventory::new(&settings.environment, &settings.documents, restored.endpoints),
+            inventory,
             schemas: Schemas::new(restored.schemas),
             detectors: settings.detect.detectors(),
             ledger: Ledger::new(&settings.environment, settings.resolve_after, restored.findings),
@@ -72,6 +74,7 @@ impl Audit {
     pub fn configure(&mut self, settings: Arc<Settings>) {
         let settings = settings.as_ref();
         self.inventory.configure(&settings.documents);
+        self.inventory.pin(&settings.templates);
         self.detectors = settings.detect.detectors();
         self.ledger.configure(settings.resolve_after);
     }

@@ -14,7 +14,9 @@ mod fold;
 mod forms;
 mod link;
 mod operations;
+mod pins;
 mod profile;
+mod reason;
 pub(crate) mod shape;
 mod store;
 mod tree;
@@ -22,6 +24,8 @@ mod values;
 
 #[cfg(test)]
 mod cases;
+#[cfg(test)]
+mod pins_tests;
 #[cfg(test)]
 mod tests;
 
@@ -33,7 +37,9 @@ use apiscope_wire::Timestamp;
 use crate::exchange::{ApiId, Exchange, Method, Protocol};
 use crate::facts::AuthKind;
 
+pub use pins::Pins;
 pub use profile::{Data, DataRow, PackedProfile, Profile, Side, Statuses};
+pub use reason::{TemplateReason, Why};
 pub(crate) use store::Inventory;
 
 /// An endpoint's id: hash(environment, API, method, template); shown as 16 hex digits.
@@ -89,8 +95,12 @@ pub enum TemplateState {
     Literal,
     /// Variables by the shape of their values.
     Shape,
+    /// A name so far, but siblings are alike: it may become a value.
+    Candidate,
     /// Variables by the variety of siblings.
     Learnt,
+    /// The user said so.
+    Pinned,
     /// From the document.
     Documented,
 }
@@ -106,8 +116,10 @@ pub struct EndpointRow {
     pub method: Method,
     /// Template, such as `/orders/{id}`.
     pub route: Arc<str>,
-    /// Why the template is as it is.
+    /// Where the template comes from.
     pub template: TemplateState,
+    /// Why it is as it is, by what was seen when the row was told. `None`: of several agents, or from the store.
+    pub reason: Option<TemplateReason>,
     /// Compared with the document.
     pub document: DocumentState,
     /// Another path of the document that a call of this endpoint might have meant: the match was ambiguous.
@@ -149,6 +161,7 @@ impl EndpointRow {
             method: method.clone(),
             route: route.into(),
             template: if route.contains('{') { TemplateState::Shape } else { TemplateState::Literal },
+            reason: None,
             document: DocumentState::NoDocument,
             rival: None,
             protocol: Protocol::Http,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::detect::DetectSettings;
+use crate::inventory::Pins;
 use crate::openapi::Document;
 
 /// A rule that names an API.
@@ -29,6 +30,8 @@ pub struct Settings {
     pub apis: Vec<ApiRule>,
     /// Documents, by API name.
     pub documents: BTreeMap<Box<str>, Arc<Document>>,
+    /// Templates that the user pinned, by API name.
+    pub templates: BTreeMap<Box<str>, Arc<Pins>>,
     /// Header names (lower case) that carry API keys, besides the known ones.
     pub api_key_headers: Vec<Box<str>>,
     /// Detectors' settings.

@@ -73,12 +73,12 @@ fn is_wanted(row: &EndpointView, wanted: &str) -> bool {
 }
 
 /// All that is known of an endpoint, in the order in which it is asked for.
-fn story(row: &EndpointView) -> String {
+pub(super) fn story(row: &EndpointView) -> String {
     let profile = &row.profile;
     let mut text = format!("{} {} of {}\n", row.method, row.route, row.api);
     let time = |at: &Option<String>| at.as_ref().map_or_else(|| "never".to_owned(), |at| table::time(at));
     line(&mut text, "id", &row.id);
-    line(&mut text, "template", &row.template);
+    template(&mut text, row);
     line(&mut text, "document", &row.document);
     line(&mut text, "owner", row.owner.as_deref().unwrap_or("unknown"));
     line(&mut text, "protocol", &row.protocol);
@@ -103,6 +103,26 @@ fn story(row: &EndpointView) -> String {
     consumers(&mut text, row);
     data(&mut text, &profile.data, profile.data_others);
     text
+}
+
+/// Where the template comes from, why, and what was counted.
+fn template(text: &mut String, row: &EndpointView) {
+    let learning = if row.template_learning { ", learning: few calls so far, it may still change" } else { "" };
+    line(text, "template", &format!("{}{learning}", row.template));
+    let Some(reason) = &row.template_reason else {
+        line(text, "because", "not known since the agent started");
+        return;
+    };
+    line(text, "because", &reason.why);
+    let values = match reason.values {
+        0 => String::new(),
+        values => format!("{values} values or more in "),
+    };
+    let counts = format!(
+        "{values}{} calls there and below; {} names beside it; {} endpoints and places right below it",
+        reason.calls, reason.siblings, reason.below
+    );
+    line(text, "seen", &counts);
 }
 
 fn line(text: &mut String, name: &str, value: &str) {

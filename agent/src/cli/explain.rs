@@ -1,4 +1,4 @@
-//! `apiscope explain`: a kind of finding, or one finding, in plain words.
+//! `apiscope explain`: a kind of finding, one finding, or one endpoint, in plain words.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -8,25 +8,26 @@ use apiscope_audit::FindingId;
 use apiscope_audit::detect::{Kind, kind_named, kinds};
 
 use super::ask::AgentArg;
-use super::{next, output, table};
+use super::{endpoints, next, output, table};
 use crate::config::mistake::suggestion;
 use crate::control::client::AskError;
 use crate::trouble::Trouble;
-use crate::view::{FindingView, terminal_safe};
+use crate::view::{Board, FindingView, terminal_safe};
 
-/// Says what a kind of finding means, or what is behind one finding: what, why, evidence, what to do.
+/// Says what a kind of finding means, what is behind one finding, or why an endpoint has its template.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   apiscope explain                          all kinds
   apiscope explain cleartext-credential     a kind
-  apiscope explain 5b1e0c44a17f2d93         a finding, by the ID that `apiscope findings` shows")]
+  apiscope explain 5b1e0c44a17f2d93         a finding, by the ID that `apiscope findings` shows
+  apiscope explain ee09492ae4bfcd2f         an endpoint, by the ID that `apiscope endpoints -o json` shows")]
 pub(crate) struct Args {
-    /// A kind, or the ID of a finding
-    #[arg(value_name = "KIND|FINDING")]
+    /// A kind, or the ID of a finding or an endpoint
+    #[arg(value_name = "KIND|ID")]
     what: Option<String>,
     #[command(flatten)]
     agent: AgentArg,
-    /// A finding as JSON
+    /// A finding or an endpoint as JSON
     #[arg(long)]
     json: bool,
 }
@@ -46,7 +47,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let Some(id) = FindingId::parse(what) else { return Err(unknown(what).into()) };
-    let Some(finding) = find(&args.agent, id)? else { return Err(unknown(what).into()) };
+    let Some(finding) = find(&args.agent, id)? else { return endpoint(args, what, &mut out) };
     if args.json {
         output::object(&mut out, &finding)?;
     } else {
@@ -54,6 +55,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         text.lines().try_for_each(|line| writeln!(out, "{}", terminal_safe(line)))?;
     }
     next(&format!("apiscope findings --api {:?}", finding.api));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An endpoint has an ID like a finding.
+fn endpoint(args: &Args, what: &str, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let rows = args.agent.list("/v1/endpoints", Board::endpoints)?;
+    let Some(row) = rows.iter().find(|row| row.id == what) else { return Err(unknown(what).into()) };
+    if args.json {
+        output::object(out, row)?;
+    } else {
+        let text = endpoints::story(row);
+        text.lines().try_for_each(|line| writeln!(out, "{}", terminal_safe(line)))?;
+    }
+    next("[[api]] templates and literal in the configuration, where a template should be another");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -72,7 +87,10 @@ fn unknown(what: &str) -> Trouble {
         Some(kind) => format!("did you mean {kind}? `apiscope explain` alone lists all kinds"),
         None => "`apiscope explain` alone lists all kinds, `apiscope findings --all` all findings".to_owned(),
     };
-    Trouble::new(format!("{what:?} is neither a kind of finding nor the ID of one that is known here"), todo)
+    Trouble::new(
+        format!("{what:?} is neither a kind of finding nor the ID of a finding or an endpoint that is known here"),
+        todo,
+    )
 }
 
 fn about(kind: &Kind) -> String {

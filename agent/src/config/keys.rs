@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use apiscope_audit::inventory::Pins;
+
 use super::form::{Form, Key};
 use super::{Alertmanager, Api, Capture, Config, Control, Metrics, Store, Webhook};
 
@@ -118,6 +120,20 @@ pub const API: &[Key<Api>] = &[
         required: false,
         doc: "The documents as they were in an earlier version: what only they have and is still called is shown as `removed`. \
               What the agent has read in `openapi` before, it remembers without this.",
+    },
+    Key {
+        name: "templates",
+        form: Form::Texts(template, |api| &mut api.templates),
+        required: false,
+        doc: "Path templates that hold whatever is learnt, such as `\"/users/{name}\"`: what stands in braces is a value, the \
+              rest are names. From the root of the path, base path included.",
+    },
+    Key {
+        name: "literal",
+        form: Form::Texts(literal, |api| &mut api.literal),
+        required: false,
+        doc: "Paths that are endpoints of their own whatever is learnt, such as `\"/users/me\"`; with `*` every segment there is \
+              a name: `\"/rpc/*\"`. What was taken for values before is told apart from its next call on.",
     },
 ];
 
@@ -238,6 +254,22 @@ fn header(text: &str) -> Result<(), String> {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if text.is_empty() || !text.chars().all(token) {
         return Err(format!("{text:?} is not a header name"));
+    }
+    Ok(())
+}
+
+fn template(text: &str) -> Result<(), String> {
+    Pins::check(text)?;
+    if text.split('/').any(|segment| segment == "*") {
+        return Err(format!("{text:?}: `*` is for `literal`; a value in a template has a name, such as {{id}}"));
+    }
+    Ok(())
+}
+
+fn literal(text: &str) -> Result<(), String> {
+    Pins::check(text)?;
+    if text.trim_end_matches('/').ends_with('}') {
+        return Err(format!("{text:?} ends in a value, so it is a template: it belongs in `templates`"));
     }
     Ok(())
 }

@@ -89,6 +89,10 @@ pub struct Api {
     pub openapi: Vec<PathBuf>,
     /// Its documents as they were before.
     pub previous: Vec<PathBuf>,
+    /// Templates that hold whatever is learnt.
+    pub templates: Vec<Box<str>>,
+    /// Paths of which each segment is a name.
+    pub literal: Vec<Box<str>>,
 }
 
 /// Where state is kept.

@@ -10,6 +10,7 @@ use toml_spanner::{Arena, Item, Table, Value};
 
 use super::form::{self, Key};
 use super::mistake::suggestion;
+use super::settings::pins;
 use super::{Api, Config, DEFAULT_PATH, Mistake, Source, keys};
 use crate::trouble::plain;
 
@@ -285,6 +286,15 @@ impl Reader<'_> {
             } else if !["authorities", "ports", "workloads"].iter().any(|rule| table[*rule].item().is_some()) {
                 let message = format!("the API {:?} has no rule, so no traffic can belong to it", api.name);
                 let help = "add authorities = [\"…\"], ports = […] or workloads = [\"…\"]";
+                self.mistakes.push(Mistake::at(self.source, place, message).help(help));
+            }
+            if let Err(pattern) = pins(api) {
+                let lists = [&table["templates"], &table["literal"]].into_iter().filter_map(|list| list.as_array());
+                let item = lists.flatten().find(|item| item.as_str() == Some(pattern));
+                let message =
+                    format!("{pattern:?} contradicts another: at one place it is a value there, any name here");
+                let place = item.unwrap_or(table).span().range();
+                let help = "take either the template or the `*` out";
                 self.mistakes.push(Mistake::at(self.source, place, message).help(help));
             }
         }

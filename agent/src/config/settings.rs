@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apiscope_audit::Settings;
+use apiscope_audit::inventory::Pins;
 use apiscope_audit::openapi::Earlier;
 use apiscope_audit::settings::ApiRule;
 
@@ -28,12 +29,24 @@ impl Config {
             environment: self.environment.as_str().into(),
             apis: self.apis.iter().map(rule).collect(),
             documents,
+            templates: self.apis.iter().filter_map(|api| Some((api.name.as_str().into(), pins(api).ok()?))).collect(),
             api_key_headers: self.api_key_headers.iter().map(|name| name.to_lowercase().into()).collect(),
             detect: self.detect.clone(),
             resolve_after: self.resolve_after,
         };
         (settings, readings)
     }
+}
+
+/// What the user pins of an API's templates; the pattern that contradicts one before it, or is one too many.
+pub(super) fn pins(api: &Api) -> Result<Arc<Pins>, &str> {
+    let mut pins = Pins::default();
+    for pattern in api.templates.iter().chain(&api.literal) {
+        if !pins.add(pattern) {
+            return Err(pattern);
+        }
+    }
+    Ok(Arc::new(pins))
 }
 
 fn rule(api: &Api) -> ApiRule {

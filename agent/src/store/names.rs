@@ -45,7 +45,14 @@ named!(DocumentState {
     Removed = "removed",
     Unused = "unused",
 });
-named!(TemplateState { Literal = "literal", Shape = "shape", Learnt = "learnt", Documented = "documented" });
+named!(TemplateState {
+    Literal = "literal",
+    Candidate = "candidate",
+    Shape = "shape",
+    Learnt = "learnt",
+    Pinned = "pinned",
+    Documented = "documented",
+});
 named!(AuthKind {
     Basic = "basic",
     Bearer = "bearer",

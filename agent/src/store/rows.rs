@@ -239,6 +239,7 @@ pub(super) fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Option<EndpointRo
         method: Method::new(&row.get::<_, String>("method")?),
         route: row.get("route")?,
         template,
+        reason: None,
         document,
         rival: None,
         protocol,

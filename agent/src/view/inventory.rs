@@ -7,8 +7,11 @@ use apiscope_audit::facts::AuthKind;
 use apiscope_audit::inventory::{DocumentState, EndpointRow, TemplateState};
 use serde::{Deserialize, Serialize};
 
+use super::reason::ReasonView;
 use super::{CoverageView, ProfileView, rfc3339};
 
+/// A template that nobody gave is learning for so many calls.
+const LEARNING_CALLS: u64 = 20;
 /// Names of the status classes, in the order of `EndpointRow::by_class`.
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "none"];
 
@@ -23,8 +26,12 @@ pub struct EndpointView {
     pub method: String,
     /// Template.
     pub route: String,
-    /// Where the template comes from: literal, shape, learnt, documented.
+    /// Where the template comes from: literal, candidate, shape, learnt, pinned, documented.
     pub template: String,
+    /// Why it is as it is, with what was counted. `null`: not known since the agent started.
+    pub template_reason: Option<ReasonView>,
+    /// Few calls so far: the template may still change.
+    pub template_learning: bool,
     /// Compared with the API's document: none, documented, deprecated, undocumented, removed, unused.
     pub document: String,
     /// Another path of the document that a call might have meant as well: the match was ambiguous.
@@ -106,6 +113,8 @@ impl From<&EndpointRow> for EndpointView {
             method: row.method.to_string(),
             route: row.route.to_string(),
             template: template_name(row.template).to_owned(),
+            template_reason: row.reason.map(ReasonView::of),
+            template_learning: row.calls < LEARNING_CALLS && !is_given(row.template),
             document: document_name(row.document).to_owned(),
             rival: row.rival.as_deref().map(str::to_owned),
             protocol: protocol_name(row.protocol).to_owned(),
@@ -127,12 +136,18 @@ impl From<&EndpointRow> for EndpointView {
     }
 }
 
+const fn is_given(state: TemplateState) -> bool {
+    matches!(state, TemplateState::Pinned | TemplateState::Documented)
+}
+
 /// The name used in every output.
 pub const fn template_name(state: TemplateState) -> &'static str {
     match state {
         TemplateState::Literal => "literal",
+        TemplateState::Candidate => "candidate",
         TemplateState::Shape => "shape",
         TemplateState::Learnt => "learnt",
+        TemplateState::Pinned => "pinned",
         TemplateState::Documented => "documented",
     }
 }

@@ -58,6 +58,7 @@ pub(crate) fn endpoint(id: u64, api: &str, route: &str) -> EndpointRow {
         method: Method::new("GET"),
         route: route.into(),
         template: TemplateState::Literal,
+        reason: None,
         document: DocumentState::NoDocument,
         rival: None,
         protocol: Protocol::Http,

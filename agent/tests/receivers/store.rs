@@ -26,6 +26,7 @@ fn endpoint(route: &str) -> EndpointRow {
         method,
         route: route.into(),
         template: TemplateState::Shape,
+        reason: None,
         document: DocumentState::Undocumented,
         rival: None,
         protocol: Protocol::Grpc,

@@ -62,13 +62,18 @@ impl Book {
         }
     }
 
-    /// Takes out all endpoints of an API, in a stable order.
-    pub(super) fn take_api(&mut self, api: &ApiId) -> Vec<Entry> {
-        let mut ids: Vec<_> =
-            self.entries.iter().filter(|(_, entry)| entry.row.api == *api).map(|(id, _)| *id).collect();
+    /// All endpoints of an API, in a stable order.
+    pub(super) fn of_api(&self, api: &ApiId) -> Vec<EndpointId> {
+        let of_it = self.entries.iter().filter(|(_, entry)| entry.row.api == *api);
+        let mut ids: Vec<_> = of_it.map(|(id, _)| *id).collect();
         ids.sort_unstable();
-        let mut entries: Vec<_> =
-            ids.into_iter().filter_map(|id| self.entries.remove(&id)).map(|entry| *entry).collect();
+        ids
+    }
+
+    /// Takes out all endpoints of an API.
+    pub(super) fn take_api(&mut self, api: &ApiId) -> Vec<Entry> {
+        let ids = self.of_api(api).into_iter();
+        let mut entries: Vec<_> = ids.filter_map(|id| self.entries.remove(&id)).map(|entry| *entry).collect();
         for entry in &mut entries {
             entry.dirty = false;
         }
@@ -82,6 +87,12 @@ pub(super) struct Mover<'a> {
     pub(super) api: &'a ApiId,
     pub(super) book: &'a mut Book,
     pub(super) found: &'a mut usize,
+}
+
+impl<'a> Mover<'a> {
+    pub(super) fn new(environment: &'a str, api: &'a ApiId, book: &'a mut Book, found: &'a mut usize) -> Self {
+        Self { environment, api, book, found }
+    }
 }
 
 impl Endpoints for Mover<'_> {

@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::fold::Target;
+use super::pins::Pinned;
+use super::reason::Why;
 use super::shape::{Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, is_operation, shape, suffix};
 use super::tree::{CHILDREN_MAX, Endpoints, Node, SURE_VALUES_MIN, Tree};
 use super::values::hash;
@@ -39,6 +41,8 @@ const ROUNDS_MAX: usize = 4;
 /// Ways to divide a place's children into busy and quiet ones that are tried.
 const CUTS_MAX: usize = 6;
 
+/// Fewer siblings are no candidates for values.
+const CANDIDATES_MIN: usize = 3;
 /// Values of one place that became names.
 const NAMES_MAX: usize = 64;
 
@@ -98,6 +102,9 @@ impl Tree {
         if let Some(node) = self.node_mut(at) {
             node.reviewed = (node.words.len(), node.calls);
         }
+        if self.pins.is_decided(self.node(at).and_then(|node| node.pin)) {
+            return false;
+        }
         self.split(at);
         if self.is_constant(at) {
             if let Some(place) = self.make_literal(at) {
@@ -118,7 +125,24 @@ impl Tree {
                 }
             }
         }
+        self.mark_candidates(at);
         has_moved
+    }
+
+    /// The children that are alike and rather new, rather quiet or answered in one form of their own, but too few to decide.
+    pub(super) fn candidates(&self, at: u32) -> Vec<u32> {
+        let Some(node) = self.node(at) else { return Vec::new() };
+        let items = self.items(node);
+        if items.len() < CANDIDATES_MIN {
+            return Vec::new();
+        }
+        let group = self.of_one_form(self.alike(&items, node.variable), node.variable);
+        if group.len() < CANDIDATES_MIN {
+            return Vec::new();
+        }
+        let evidence = self.evidence(&group);
+        let is_near = evidence.is_rather_new(self.is_prefix(at)) || evidence.is_rather_quiet();
+        if is_near || self.is_of_own_form(&group) { group.iter().map(|item| item.at).collect() } else { Vec::new() }
     }
 
     /// Values that turned out to be names become children when they are next called.
@@ -170,7 +194,8 @@ impl Tree {
     /// The children that may be values, the least called first.
     fn items(&self, node: &Node) -> Vec<Item> {
         let may_be_value = |key: &str| {
-            !matches!(shape(key), Shape::Version | Shape::Operation)
+            self.pins.of(node.pin, key) == Pinned::Free
+                && !matches!(shape(key), Shape::Version | Shape::Operation)
                 && !key.contains('{')
                 && (node.names.is_empty() || !node.names.contains(&hash(key)))
         };
@@ -187,7 +212,8 @@ impl Tree {
             Shape::Small(class) => Some(class),
             Shape::Word | Shape::Version | Shape::Operation | Shape::Value(_) => None,
         };
-        let small = node.words.iter().filter_map(|(key, at)| Some((hash(key), class(key)?, *at)));
+        let free = node.words.iter().filter(|(key, _)| self.pins.of(node.pin, key) == Pinned::Free);
+        let small = free.filter_map(|(key, at)| Some((hash(key), class(key)?, *at)));
         let small: Vec<(u64, Class, u32)> = small.collect();
         let is_value = if self.is_prefix(at) {
             small.len() > VERSIONS_MAX
@@ -195,7 +221,8 @@ impl Tree {
             small.len() > 1 || small.iter().any(|(key, class, _)| *class != Class::Value && !node.names.contains(key))
         };
         let is_one = is_value || (!small.is_empty() && node.variable.is_some());
-        is_one.then(|| (small.into_iter().map(|(_, _, at)| at).collect(), Target::Variable { is_learnt: false }))
+        let target = Target::Variable { is_learnt: false, why: Why::Shape };
+        is_one.then(|| (small.into_iter().map(|(_, _, at)| at).collect(), target))
     }
 
     /// Words beside a variable: values that look like one, and what a learnt variable has already.
@@ -218,7 +245,7 @@ impl Tree {
             }
         };
         let group: Vec<u32> = items.iter().filter(is_value).map(|item| item.at).collect();
-        (!group.is_empty()).then_some((group, Target::Variable { is_learnt: false }))
+        (!group.is_empty()).then_some((group, Target::Variable { is_learnt: false, why: Why::Shape }))
     }
 
     /// Whether all that is below a place is also below another.
@@ -243,7 +270,8 @@ impl Tree {
     fn formats(&self, node: &Node) -> Option<Merge> {
         let mut stems: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
         let mut named = Vec::new();
-        for (key, at) in node.words.iter().filter(|(key, _)| !is_operation(key)) {
+        let is_free = |key: &str| !is_operation(key) && self.pins.of(node.pin, key) == Pinned::Free;
+        for (key, at) in node.words.iter().filter(|(key, _)| is_free(key)) {
             if is_format(key) {
                 named.push(*at);
             } else if let Some((stem, suffix)) = suffix(key)
@@ -254,7 +282,7 @@ impl Tree {
             }
         }
         if self.are_alike(&named) {
-            return Some((named, Target::Variable { is_learnt: false }));
+            return Some((named, Target::Variable { is_learnt: false, why: Why::Format }));
         }
         let (stem, group) = stems.into_iter().find(|(_, group)| self.are_alike(group))?;
         Some((group, Target::Pattern(format!("{stem}.{FORMAT}").into())))
@@ -278,9 +306,10 @@ impl Tree {
         for (verb, items) in groups {
             for cut in cuts(&items) {
                 let variable = node.variable.filter(|_| verb.is_empty());
-                let Some(group) = self.judge(at, items.get(..=cut).unwrap_or_default(), variable) else { continue };
+                let judged = self.judge(at, items.get(..=cut).unwrap_or_default(), variable);
+                let Some((group, why)) = judged else { continue };
                 return Some(if verb.is_empty() {
-                    self.by_extension(group)
+                    self.by_extension(group, why)
                 } else {
                     (group, Target::Pattern(format!("{LEARNT}{verb}").into()))
                 });
@@ -290,7 +319,7 @@ impl Tree {
     }
 
     /// File names that nearly all have one extension keep it.
-    fn by_extension(&self, group: Vec<u32>) -> Merge {
+    fn by_extension(&self, group: Vec<u32>, why: Why) -> Merge {
         let mut extensions: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
         for at in &group {
             if let Some((_, extension)) = suffix(self.key(*at)) {
@@ -302,12 +331,12 @@ impl Tree {
             Some((extension, of)) if of.len() >= 2 && of.len() * 10 >= group.len() * 9 => {
                 (of, Target::Pattern(format!("{LEARNT}{extension}").into()))
             }
-            Some(_) | None => (group, Target::Variable { is_learnt: true }),
+            Some(_) | None => (group, Target::Variable { is_learnt: true, why }),
         }
     }
 
     /// Those of the children that are values, if they are.
-    fn judge(&self, parent: u32, items: &[Item], variable: Option<u32>) -> Option<Vec<u32>> {
+    fn judge(&self, parent: u32, items: &[Item], variable: Option<u32>) -> Option<(Vec<u32>, Why)> {
         let learnt = variable.filter(|variable| self.is_learnt(*variable));
         let limit = learnt.and_then(|at| {
             let node = self.node(at)?;
@@ -337,14 +366,22 @@ impl Tree {
         } else {
             150.0
         };
-        let is_own = (evidence.is_rather_new(is_prefix) || evidence.is_rather_quiet()) && self.is_of_own_form(&group);
-        if is_own || evidence.is_quiet(least, learnt.is_some(), is_prefix) || evidence.is_shared(is_prefix) {
-            return Some(group.iter().map(|item| item.at).collect());
+        let is_own =
+            || (evidence.is_rather_new(is_prefix) || evidence.is_rather_quiet()) && self.is_of_own_form(&group);
+        let why = if evidence.is_quiet(least, learnt.is_some(), is_prefix) {
+            Some(Why::Quiet)
+        } else if evidence.is_shared(is_prefix) {
+            Some(Why::Shared)
+        } else {
+            is_own().then_some(Why::Answers)
+        };
+        if let Some(why) = why {
+            return Some((group.iter().map(|item| item.at).collect(), why));
         }
         // What is called far more often than most says nothing of how many there are.
         let median = group.get(group.len() / 2).map_or(1, |item| item.calls);
         let rare = group.iter().filter(|item| item.calls <= median.saturating_mul(8));
-        evidence.is_novel(kinds).then(|| rare.map(|item| item.at).collect())
+        evidence.is_novel(kinds).then(|| (rare.map(|item| item.at).collect(), Why::Novel))
     }
 
     /// The children of which what is below is also below others: of those hardly called something, of the others everything.
@@ -596,7 +633,7 @@ fn past_bound(node: &Node, items: &[Item]) -> Option<Merge> {
         return None;
     }
     let group: Vec<u32> = items.iter().filter(|item| item.calls <= 3).map(|item| item.at).collect();
-    (!group.is_empty()).then_some((group, Target::Variable { is_learnt: true }))
+    (!group.is_empty()).then_some((group, Target::Variable { is_learnt: true, why: Why::Bound }))
 }
 
 fn marks<'a>(node: &'a Node, kind: &'a str) -> impl Iterator<Item = u64> + 'a {

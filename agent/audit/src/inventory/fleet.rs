@@ -105,7 +105,10 @@ impl Fleet {
                 let place = Place { api: &row.api, method: &row.method, route: &row.route, id: row.id };
                 match whole.get_mut(&place) {
                     Some(known) => known.add(*life, row),
-                    None => drop(whole.insert(place, Whole { row: row.clone(), lives: [*life].into() })),
+                    None => drop(whole.insert(
+                        place,
+                        Whole { row: EndpointRow { reason: None, ..row.clone() }, lives: [*life].into() },
+                    )),
                 }
             }
         }
@@ -255,8 +258,10 @@ const fn template_rank(state: TemplateState) -> u8 {
     match state {
         TemplateState::Literal => 0,
         TemplateState::Shape => 1,
-        TemplateState::Learnt => 2,
-        TemplateState::Documented => 3,
+        TemplateState::Candidate => 2,
+        TemplateState::Learnt => 3,
+        TemplateState::Pinned => 4,
+        TemplateState::Documented => 5,
     }
 }
 

@@ -1,16 +1,20 @@
 //! Names become values of a variable, values become names, and what is below them moves along.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
+use super::pins::{Pinned, Pins};
+use super::reason::Why;
 use super::shape::{Shape, is_operation, key, shape};
-use super::tree::{Leaf, Tree, VARIABLE, is_learnt_pattern};
+use super::tree::{Endpoints, Leaf, Tree, VARIABLE, is_learnt_pattern};
 use super::values::{bit, hash};
 
 /// What children are to become.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     /// Values of the place's variable. Learnt: words that are not there yet are values, too.
-    Variable { is_learnt: bool },
+    Variable { is_learnt: bool, why: Why },
     /// Values in a pattern, such as `{name}.json`.
     Pattern(Box<str>),
 }
@@ -45,6 +49,8 @@ impl Tree {
         (node.calls, node.leaves, node.variable) = (calls, leaves, below);
         node.words.extend(words);
         node.operations = operations;
+        // What came along has another template now.
+        self.renamed.push(child);
         Some(child)
     }
 
@@ -85,7 +91,10 @@ impl Tree {
             let (calls, below) = (self.node(child)?.calls, self.below(child));
             if let Some(variable) = self.node_mut(target).and_then(|node| node.values.as_mut()) {
                 variable.sample.count(hash(&key), calls, below);
-                variable.is_learnt |= matches!(into, Target::Variable { is_learnt: true });
+                if let Target::Variable { is_learnt, why } = into {
+                    variable.is_learnt |= is_learnt;
+                    variable.why = variable.why.max(*why);
+                }
                 variable.only = None;
                 if let Shape::Value(class) | Shape::Small(class) = shape(&key) {
                     variable.classes |= class.bit();
@@ -107,6 +116,7 @@ impl Tree {
             ours.sample.join(theirs.sample);
             ours.classes |= theirs.classes;
             ours.is_learnt |= theirs.is_learnt;
+            ours.why = ours.why.max(theirs.why);
             ours.named = ours.named.take().or(theirs.named);
             ours.only = None;
         }
@@ -124,6 +134,50 @@ impl Tree {
                 Some(known) => self.fold(child, known),
                 None => self.adopt(into, child, None),
             }
+        }
+    }
+
+    /// What the user pins holds from now on, also for what was learnt otherwise: names that are to be values become values at once, a
+    /// value that is to be a name becomes one when it is called next. What is pinned no longer is learnt again.
+    pub(crate) fn pin(&mut self, pins: &Arc<Pins>, endpoints: &mut dyn Endpoints) {
+        self.pins = Arc::clone(pins);
+        for node in &mut self.nodes {
+            if node.pin.take().is_some() {
+                node.reviewed = (0, 0);
+            }
+        }
+        let mut open: SmallVec<[(u32, Option<u16>); 16]> = [(Self::ROOT, pins.root())].into_iter().collect();
+        while let Some((at, pin)) = open.pop() {
+            let Some(node) = self.node_mut(at) else { continue };
+            node.pin = pin;
+            if let Some((name, _)) = pins.value(pin) {
+                self.pin_variable(at, name, pins);
+                if let Some(variable) = self.node(at).and_then(|node| node.variable) {
+                    self.retell(variable, endpoints);
+                }
+            }
+            let Some(node) = self.node(at) else { continue };
+            for (key, child) in &node.words {
+                if let Pinned::Name(pin) = pins.of(pin, key) {
+                    open.push((*child, Some(pin)));
+                }
+            }
+            if let (Some(child), Some((_, pin))) = (node.variable, pins.value(pin)) {
+                open.push((child, Some(pin)));
+            }
+        }
+    }
+
+    fn pin_variable(&mut self, at: u32, name: &str, pins: &Pins) {
+        let Some(node) = self.node(at) else { return };
+        let is_value = |key: &str| !is_operation(key) && matches!(pins.of(node.pin, key), Pinned::Value(..));
+        let group: Vec<u32> = node.words.iter().filter(|(key, _)| is_value(key)).map(|(_, child)| *child).collect();
+        if !group.is_empty() {
+            self.fold_into(at, &group, &Target::Variable { is_learnt: true, why: Why::Pinned });
+        }
+        let variable = self.node(at).and_then(|node| node.variable);
+        if let Some(values) = variable.and_then(|at| self.node_mut(at)?.values.as_mut()) {
+            (values.is_learnt, values.named) = (true, Some(name.into()));
         }
     }
 }

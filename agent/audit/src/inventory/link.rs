@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::book::Mover;
 use super::entry::Entry;
 use super::shape::path_and_operation;
 use super::store::{API_ENDPOINTS_MAX, Api, Inventory, Leaves, NODES_MAX};
@@ -53,6 +54,9 @@ impl Inventory {
         self.apis.insert(id.clone(), api);
         for entry in entries {
             self.adopt(id, entry);
+        }
+        if let Some((pins, api)) = self.pins.get(id.as_str()).zip(self.apis.get_mut(id)) {
+            api.tree.pin(pins, &mut Mover::new(&self.environment, id, &mut self.book, &mut api.found));
         }
     }
 

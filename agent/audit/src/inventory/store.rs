@@ -14,7 +14,10 @@ use super::link::undocumented;
 use super::operations::OperationKey;
 use super::shape::segments;
 use super::tree::{Answer, METHODS_MAX, SEGMENTS_MAX, Tree, Way};
-use super::{DocumentState, EndpointId, EndpointRow, InventoryCounters, Sighting, status_proves_endpoint};
+use super::{
+    DocumentState, EndpointId, EndpointRow, InventoryCounters, Pins, Sighting, TemplateReason, TemplateState, Why,
+    status_proves_endpoint,
+};
 use crate::exchange::{ApiId, Exchange, Method};
 use crate::openapi::{Document, DocumentMatch};
 use crate::secret::Masked;
@@ -87,6 +90,8 @@ pub(crate) struct Inventory {
     pub(super) apis: FxHashMap<ApiId, Api>,
     pub(super) book: Book,
     pub(super) counters: InventoryCounters,
+    /// What the user pinned, by API.
+    pub(super) pins: BTreeMap<Box<str>, Arc<Pins>>,
     /// When an API last had to make room.
     evicted: Timestamp,
 }
@@ -127,6 +132,22 @@ impl Inventory {
             inventory.link(&api, documents.get(api.as_str()).cloned(), entries);
         }
         inventory
+    }
+
+    /// What the user pins from now on, by API. What was learnt otherwise goes; what was counted stays counted where it was.
+    pub(crate) fn pin(&mut self, pins: &BTreeMap<Box<str>, Arc<Pins>>) {
+        self.pins.clone_from(pins);
+        let none = Arc::default();
+        for (id, api) in &mut self.apis {
+            let pins = pins.get(id.as_str()).unwrap_or(&none);
+            if **pins != *api.tree.pins {
+                let mut mover = Mover::new(&self.environment, id, &mut self.book, &mut api.found);
+                api.tree.pin(pins, &mut mover);
+                for id in self.book.of_api(id) {
+                    self.book.touch(id);
+                }
+            }
+        }
     }
 
     /// Finds, or makes, the exchange's endpoint and counts the call there. `None`: it belongs to no endpoint.
@@ -183,6 +204,12 @@ impl Inventory {
         for id in std::mem::take(&mut self.book.dirty) {
             if let Some(entry) = self.book.entries.get_mut(&id).filter(|entry| entry.dirty) {
                 entry.dirty = false;
+                let row = &mut entry.row;
+                if row.template == TemplateState::Documented {
+                    row.reason = Some(TemplateReason { why: Why::Documented, ..TemplateReason::default() });
+                } else if let Some(said) = self.apis.get(&row.api).and_then(|api| api.tree.describe(&row.route)) {
+                    (row.template, row.reason) = (said.0, Some(said.1));
+                }
                 give(entry.current());
             }
         }
@@ -285,7 +312,11 @@ impl Inventory {
             self.counters.overflowed += 1;
             return false;
         }
-        self.apis.insert(call.api.clone(), Api::default());
+        let mut api = Api::default();
+        if let Some(pins) = self.pins.get(call.api.as_str()) {
+            api.tree.pin(pins, &mut Mover::new(&self.environment, &call.api, &mut self.book, &mut api.found));
+        }
+        self.apis.insert(call.api.clone(), api);
         true
     }
 

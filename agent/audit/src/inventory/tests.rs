@@ -235,6 +235,7 @@ fn counts_go_on_after_a_restart() {
     let mut after = Vec::new();
     inventory.take_changed(&mut |row| after.push(row.clone()));
     let sorted = |mut rows: Vec<EndpointRow>| {
+        rows.iter_mut().for_each(|row| row.reason = None);
         rows.sort_by_key(|row| row.id);
         rows
     };
@@ -448,6 +449,7 @@ fn a_call_is_counted_in_every_column() {
                 ),
                 route: "/a",
                 template: Literal,
+                reason: None,
                 document: NoDocument,
                 rival: None,
                 protocol: Http,
@@ -486,7 +488,7 @@ fn a_call_is_counted_in_every_column() {
             }"#]]
         .assert_eq(&format!(
             "{:#?}",
-            EndpointRow { latency_ms: None, profile: PackedProfile::default(), ..row.clone() }
+            EndpointRow { latency_ms: None, reason: None, profile: PackedProfile::default(), ..row.clone() }
         ));
         let profile = row.profile.read().unwrap();
         assert_eq!(profile.statuses.counts(), [(200, 1), (503, 1), (999, 1)]);

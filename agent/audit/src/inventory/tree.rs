@@ -4,10 +4,14 @@
 //! ([`super::shape`]), or by what is seen of it and its siblings ([`super::evidence`]). At most one whole segment is a variable at a
 //! place; names stand beside it. What is a value to the tree is counted at its variable as a hash and nothing else.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::EndpointId;
+use super::pins::{Pinned, Pins};
+use super::reason::Why;
 use super::shape::{
     Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, is_operation, key, mould, route_segments, shape,
     suffix,
@@ -84,6 +88,10 @@ pub(super) struct Node {
     pub(super) operations: u16,
     /// Words and calls when it was last reviewed.
     pub(super) reviewed: (usize, u32),
+    /// Where it stands among what the user pinned.
+    pub(super) pin: Option<u16>,
+    /// It may be a value, and too few like it were seen to decide.
+    pub(super) is_candidate: bool,
 }
 
 /// What is known of a variable.
@@ -94,6 +102,8 @@ pub(super) struct Variable {
     pub(super) classes: u8,
     /// Its values have no shape of their own: a word that is no child of the place is a value.
     pub(super) is_learnt: bool,
+    /// What made it one.
+    pub(super) why: Why,
     /// A document gave the name, or the store.
     pub(super) named: Option<Box<str>>,
     /// [`mould`]s of its values, and those of more than one call.
@@ -157,11 +167,18 @@ pub(crate) struct Tree {
     is_open: bool,
     /// Variables that have another name now, and nobody was told.
     pub(super) renamed: Vec<u32>,
+    pub(super) pins: Arc<Pins>,
 }
 
 impl Default for Tree {
     fn default() -> Self {
-        Self { nodes: vec![Node::default()], free: Vec::new(), is_open: false, renamed: Vec::new() }
+        Self {
+            nodes: vec![Node::default()],
+            free: Vec::new(),
+            is_open: false,
+            renamed: Vec::new(),
+            pins: Arc::default(),
+        }
     }
 }
 
@@ -202,7 +219,13 @@ impl Tree {
         if is_operation(segment) {
             return step(node.operation(segment));
         }
-        step(node.words.get(&*key(segment)).copied())
+        let key = key(segment);
+        match self.pins.of(node.pin, &key) {
+            Pinned::Free => {}
+            Pinned::Name(_) => return step(node.words.get(&*key).copied()),
+            Pinned::Value(..) => return step(node.variable),
+        }
+        step(node.words.get(&*key).copied())
             || (node.patterns > 0 && step(node.pattern(segment)))
             || step(self.variable_of(node, segment))
     }
@@ -289,6 +312,15 @@ impl Tree {
     fn step(&mut self, at: u32, segment: &str) -> Option<u32> {
         if is_operation(segment) {
             return self.node(at)?.operation(segment).or_else(|| self.add_operation(at, segment));
+        }
+        let (node, text) = (self.node(at)?, key(segment));
+        match self.pins.of(node.pin, &text) {
+            Pinned::Free => {}
+            Pinned::Value(..) => return node.variable.or_else(|| self.add_variable(at)),
+            Pinned::Name(_) => {
+                let known = node.words.get(&*text).copied();
+                return known.or_else(|| self.unfold(at, segment)).or_else(|| self.add_word(at, &text));
+            }
         }
         let shape = shape(segment);
         let is_value = match shape {
@@ -385,6 +417,7 @@ impl Tree {
         }
         let child = self.node(at)?.variable.or_else(|| self.add_variable(at))?;
         let variable = self.node_mut(child)?.values.as_mut()?;
+        variable.why = variable.why.max(if Class::named(segment).is_some() { Why::Shape } else { Why::Kept });
         if let Some(class) = Class::named(segment) {
             variable.classes |= class.bit();
         } else {
@@ -540,13 +573,22 @@ impl Tree {
     }
 
     fn add_child(&mut self, parent: u32, key: &str) -> Option<u32> {
-        let child = self.add(Node { key: key.into(), parent, ..Node::default() })?;
+        let pin = match self.pins.of(self.node(parent)?.pin, key) {
+            Pinned::Name(pin) => Some(pin),
+            Pinned::Free | Pinned::Value(..) => None,
+        };
+        let child = self.add(Node { key: key.into(), parent, pin, ..Node::default() })?;
         self.adopt(parent, child, Some(key.into()));
         Some(child)
     }
 
     pub(super) fn add_variable(&mut self, parent: u32) -> Option<u32> {
-        let child = self.add(Node { parent, values: Some(Box::default()), ..Node::default() })?;
+        let mut values = Box::new(Variable { why: Why::Shape, ..Variable::default() });
+        let pin = self.pins.value(self.node(parent)?.pin).map(|(name, pin)| {
+            (values.is_learnt, values.named) = (true, Some(name.into()));
+            pin
+        });
+        let child = self.add(Node { parent, values: Some(values), pin, ..Node::default() })?;
         self.adopt(parent, child, None);
         Some(child)
     }
@@ -594,7 +636,7 @@ impl Node {
         self.words.get(key).or_else(other).copied()
     }
 
-    fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         self.values.as_ref().map_or(&*self.key, |variable| variable.name())
     }
 

@@ -82,7 +82,7 @@ fn seen() -> impl Strategy<Value = Seen> {
 fn rows(inventory: &mut Inventory) -> Vec<EndpointRow> {
     let mut rows = Vec::new();
     inventory.settle();
-    inventory.take_changed(&mut |row| rows.push(row));
+    inventory.take_changed(&mut |row| rows.push(EndpointRow { reason: None, ..row }));
     rows
 }
 
