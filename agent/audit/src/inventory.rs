@@ -17,10 +17,12 @@ mod operations;
 mod pins;
 mod profile;
 mod reason;
+mod retell;
 pub(crate) mod shape;
 mod store;
 mod tree;
 mod values;
+mod weight;
 
 #[cfg(test)]
 mod cases;

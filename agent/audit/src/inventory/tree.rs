@@ -13,10 +13,9 @@ use super::EndpointId;
 use super::pins::{Pinned, Pins};
 use super::reason::Why;
 use super::shape::{
-    Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, is_operation, key, mould, route_segments, shape,
-    suffix,
+    Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, is_operation, key, mould, shape, suffix,
 };
-use super::values::{NAME_CALLS_MIN, Values, bit, hash};
+use super::values::{Values, bit, hash};
 use crate::exchange::Method;
 use crate::facts::Outline;
 
@@ -57,10 +56,10 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(super) struct Leaf {
     pub(super) method: Method,
-    id: EndpointId,
+    pub(super) id: EndpointId,
     pub(super) calls: u32,
     /// Only ever answered "forbidden".
-    is_refused: bool,
+    pub(super) is_refused: bool,
     /// The forms of its answers together, and how many had one.
     pub(super) outline: Outline,
     pub(super) outlined: u32,
@@ -309,7 +308,7 @@ impl Tree {
         Some(way)
     }
 
-    fn step(&mut self, at: u32, segment: &str) -> Option<u32> {
+    pub(super) fn step(&mut self, at: u32, segment: &str) -> Option<u32> {
         if is_operation(segment) {
             return self.node(at)?.operation(segment).or_else(|| self.add_operation(at, segment));
         }
@@ -366,68 +365,6 @@ impl Tree {
     fn is_sure(&self, variable: u32) -> bool {
         let variable = self.node(variable).and_then(|node| node.values.as_ref());
         variable.is_some_and(|variable| variable.is_learnt && variable.sample.news >= SURE_VALUES_MIN)
-    }
-
-    /// Puts an endpoint of the store, or of a document that went, at its template. `false`: there is no room.
-    pub(crate) fn restore(
-        &mut self,
-        route: &str,
-        method: &Method,
-        id: EndpointId,
-        calls: u64,
-        nodes_left: usize,
-    ) -> bool {
-        let path: SmallVec<[&str; 12]> = route_segments(route).take(SEGMENTS_MAX + 1).collect();
-        if path.len() > SEGMENTS_MAX || path.len() > nodes_left {
-            return false;
-        }
-        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
-        let (mut way, mut at) = (Way::new(), Self::ROOT);
-        for segment in path {
-            let Some(child) = self.restore_step(at, segment, calls) else { return false };
-            at = child;
-            way.push(at);
-        }
-        let added = self.add_leaf(&way, method, id, false);
-        for at in std::iter::once(Self::ROOT).chain(way.iter().copied()) {
-            if let Some(node) = self.node_mut(at) {
-                node.calls = node.calls.saturating_add(calls);
-            }
-        }
-        if let Some(leaf) = self.leaf_mut(&way, method.as_str()) {
-            leaf.calls = calls;
-        }
-        added
-    }
-
-    fn restore_step(&mut self, at: u32, segment: &str, calls: u32) -> Option<u32> {
-        if is_operation(segment) {
-            return self.step(at, segment);
-        }
-        let is_variable = segment.starts_with('{') && segment.ends_with('}') && segment.matches('{').count() == 1;
-        if !is_variable {
-            if let Some(child) = self.node(at)?.words.get(segment) {
-                return Some(*child);
-            }
-            // What was a name among values when it was stored stays one.
-            if calls >= NAME_CALLS_MIN || matches!(shape(segment), Shape::Small(_)) {
-                self.node_mut(at)?.names.push(hash(segment));
-            }
-            return self.add_word(at, segment);
-        }
-        let child = self.node(at)?.variable.or_else(|| self.add_variable(at))?;
-        let variable = self.node_mut(child)?.values.as_mut()?;
-        variable.why = variable.why.max(if Class::named(segment).is_some() { Why::Shape } else { Why::Kept });
-        if let Some(class) = Class::named(segment) {
-            variable.classes |= class.bit();
-        } else {
-            variable.is_learnt = true;
-            variable.sample.news = variable.sample.news.max(SURE_VALUES_MIN);
-            if segment != LEARNT {
-                variable.named.get_or_insert_with(|| segment.into());
-            }
-        }
-        Some(child)
     }
 
     /// An endpoint at a place; `false` if it has too many methods.
@@ -509,22 +446,7 @@ impl Tree {
         }
     }
 
-    /// Tells the inventory of every endpoint at and below a place under its template as it is now.
-    pub(super) fn retell(&mut self, at: u32, endpoints: &mut dyn Endpoints) {
-        let mut open = vec![at];
-        while let Some(at) = open.pop() {
-            let way = self.way(at);
-            let route = self.route(&way);
-            let Some(node) = self.node_mut(at) else { continue };
-            node.leaves = retold(std::mem::take(&mut node.leaves), &route, endpoints);
-            let mut children: Vec<(&str, u32)> = node.words.iter().map(|(key, child)| (&**key, *child)).collect();
-            // The same order on every run: what is told first may matter to who listens.
-            children.sort_unstable();
-            open.extend(children.into_iter().map(|(_, child)| child).chain(node.variable));
-        }
-    }
-
-    fn way(&self, at: u32) -> Way {
+    pub(super) fn way(&self, at: u32) -> Way {
         let (mut way, mut at) = (Way::new(), at);
         while at != Self::ROOT && way.len() <= SEGMENTS_MAX {
             way.push(at);
@@ -611,7 +533,7 @@ impl Tree {
         methods.chain(words).chain(node.variable.map(|_| bit(VARIABLE))).fold(0, |all, bit| all | bit)
     }
 
-    fn leaf_mut(&mut self, way: &[u32], method: &str) -> Option<&mut Leaf> {
+    pub(super) fn leaf_mut(&mut self, way: &[u32], method: &str) -> Option<&mut Leaf> {
         let end = way.last().copied().unwrap_or(Self::ROOT);
         self.node_mut(end)?.leaves.iter_mut().find(|leaf| leaf.method.as_str() == method)
     }
@@ -657,28 +579,6 @@ impl Node {
     pub(super) fn children(&self) -> impl Iterator<Item = u32> {
         self.words.values().copied().chain(self.variable)
     }
-}
-
-/// The endpoints of a place under their template as it is now, each method once. A HEAD is its path's GET, where there is one.
-fn retold(leaves: SmallVec<[Leaf; 2]>, route: &str, endpoints: &mut dyn Endpoints) -> SmallVec<[Leaf; 2]> {
-    let get = leaves.iter().find(|leaf| leaf.method.as_str() == "GET").map(|leaf| leaf.method.clone());
-    let mut told: SmallVec<[Leaf; 2]> = SmallVec::new();
-    for mut leaf in leaves {
-        if let Some(get) = get.as_ref().filter(|_| leaf.method.as_str() == "HEAD") {
-            leaf.method = get.clone();
-        }
-        leaf.id = endpoints.moved(leaf.id, &leaf.method, route);
-        match told.iter_mut().find(|known| known.method == leaf.method) {
-            Some(known) => {
-                known.calls = known.calls.saturating_add(leaf.calls);
-                known.is_refused &= leaf.is_refused;
-                known.outline = known.outline.or(leaf.outline);
-                known.outlined = known.outlined.saturating_add(leaf.outlined);
-            }
-            None => told.push(leaf),
-        }
-    }
-    told
 }
 
 pub(super) fn is_learnt_pattern(key: &str) -> bool {
