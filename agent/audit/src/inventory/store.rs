@@ -314,7 +314,7 @@ impl Inventory {
         }
         let mut api = Api::default();
         if let Some(pins) = self.pins.get(call.api.as_str()) {
-            api.tree.pin(pins, &mut Mover::new(&self.environment, &call.api, &mut self.book, &mut api.found));
+            api.tree.pin(pins, &mut Mover::new(&self.environment, call.api, &mut self.book, &mut api.found));
         }
         self.apis.insert(call.api.clone(), api);
         true

@@ -235,7 +235,9 @@ fn counts_go_on_after_a_restart() {
     let mut after = Vec::new();
     inventory.take_changed(&mut |row| after.push(row.clone()));
     let sorted = |mut rows: Vec<EndpointRow>| {
-        rows.iter_mut().for_each(|row| row.reason = None);
+        for row in &mut rows {
+            row.reason = None;
+        }
         rows.sort_by_key(|row| row.id);
         rows
     };
