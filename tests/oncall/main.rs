@@ -75,7 +75,9 @@ fn leak_a_password(nginx: &Nginx, namespace: &Namespace) {
 fn messages(recorder: &Recorder) -> Vec<(String, String)> {
     let bytes = recorder.bytes();
     let text = String::from_utf8_lossy(&bytes);
-    text.split("POST /hook").skip(1).map(|request| (header(request, "webhook-id"), transition(request))).collect()
+    // nginx names its version, too: that is told as a finding of its own, and is not what these tests count.
+    let about = text.split("POST /hook").skip(1).filter(|request| request.contains("cleartext-credential"));
+    about.map(|request| (header(request, "webhook-id"), transition(request))).collect()
 }
 
 fn header(request: &str, name: &str) -> String {
