@@ -10,7 +10,7 @@ import json
 import random
 import sys
 
-from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, GraphQLError, OperationDefinitionNode, parse
+from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, GraphQLError, OperationDefinitionNode, Visitor, parse, visit
 
 NAMES = ["a", "me", "user", "posts", "_x", "node2", "on", "query", "mutation", "fragment", "type", "__schema", "true", "null"]
 TYPES = ["Query", "T", "on"]
@@ -118,11 +118,24 @@ def roots(document, selections, seen):
             yield from roots(document, node.selection_set, seen)
 
 
+class Empty(Visitor):
+    """Whether a selection set has no selection: the grammar (GraphQL 2.8) asks for one, and graphql-core 3.3 does not."""
+
+    found = False
+
+    def enter_selection_set(self, node, *_):
+        self.found = self.found or not node.selections
+
+
 def read(text, wanted):
     try:
         document = parse(text)
     except (GraphQLError, IndexError):
         # graphql-core 3.2 has no better word for an escape that was cut.
+        return "broken"
+    empty = Empty()
+    visit(document, empty)
+    if empty.found:
         return "broken"
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     if wanted is not None:
