@@ -83,6 +83,8 @@ impl Server {
         asker.arg("run").arg(&self.document).args(["--url", &format!("http://{}{}", self.authority(), self.base)]);
         asker.args(["--seed", "1", "--phases", "examples,coverage,fuzzing", "--checks", "not_a_server_error"]);
         asker.args(["--no-color", "--max-examples", &examples.to_string()]).stdin(Stdio::null());
+        // It leaves a folder of what it found where it stands.
+        asker.current_dir(self.said.parent().expect("the server's words lie in a folder"));
         // What it finds wrong with the server (a mock's internal errors) is not ours: only that it has asked.
         let output = asker.output().expect("schemathesis starts");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
