@@ -12,6 +12,7 @@ pub mod credential_in_url;
 pub mod error_detail_leak;
 mod fields;
 mod greeting;
+mod kind;
 pub mod missing_authentication;
 pub mod outdated_tls;
 pub mod oversized_response;
@@ -34,24 +35,8 @@ use crate::inventory::{EndpointId, Sighting};
 use crate::secret::Masked;
 use crate::tls::HelloFacts;
 
+pub use kind::{Containment, Kind, OWASP};
 pub use setting::{SettingError, SettingKey, SettingValue};
-
-/// What a kind is, for people.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Kind {
-    /// Name in every output, such as `cleartext-credential`.
-    pub name: &'static str,
-    /// One sentence without values.
-    pub summary: &'static str,
-    /// OWASP API Security Top 10 (2023), such as `API2:2023`.
-    pub owasp: &'static str,
-    /// CWE number.
-    pub cwe: u32,
-    /// Why it matters.
-    pub why: &'static str,
-    /// What to do now, steps in order.
-    pub what_to_do: &'static [&'static str],
-}
 
 /// What a detector is asked to judge.
 #[derive(Clone, Copy, Debug)]
@@ -241,8 +226,13 @@ mod tests {
     fn every_kind_is_whole_and_in_order() {
         for kind in kinds() {
             assert_eq!(kind_named(kind.name), Some(*kind));
-            assert!(kind.owasp.starts_with("API") && kind.owasp.ends_with(":2023"), "{}", kind.name);
-            assert!(kind.cwe > 0 && kind.summary.ends_with('.') && kind.why.ends_with('.'), "{}", kind.name);
+            assert!(!kind.owasp_title().is_empty(), "{}: {} is no class of the Top 10", kind.name, kind.owasp);
+            assert!(kind.summary.ends_with('.') && kind.why.ends_with('.'), "{}", kind.name);
+            let contained = kind.containment.text();
+            assert!(contained.ends_with('.') && contained.len() < 300, "{}: {contained}", kind.name);
+            for too_much in ["the whole API", "the API offline", "stop the API", "take the API", "block the API"] {
+                assert!(!contained.contains(too_much), "{}: a containment is narrow: {contained}", kind.name);
+            }
             assert!(
                 kind.what_to_do.len() >= 2 && kind.what_to_do.iter().all(|step| step.ends_with('.')),
                 "{}",

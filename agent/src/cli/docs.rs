@@ -49,12 +49,19 @@ reopens. `apiscope explain KIND` shows what stands here, `apiscope explain ID` o
     for kind in kinds() {
         let _ = write!(
             page,
-            "\n## {}\n\n{}\n\nOWASP {}, CWE-{}. {}\n\nWhat to do:\n\n",
-            kind.name, kind.summary, kind.owasp, kind.cwe, kind.why
+            "\n## {}\n\n{}\n\nOWASP {} ({}), CWE-{} ({}). {}\n\nWhat to do:\n\n",
+            kind.name,
+            kind.summary,
+            kind.owasp,
+            kind.owasp_title(),
+            kind.cwe,
+            kind.cwe_title,
+            kind.why
         );
         for (number, step) in kind.what_to_do.iter().enumerate() {
             let _ = writeln!(page, "{}. {step}", number + 1);
         }
+        let _ = writeln!(page, "\nUntil it is mended, by {}: {}", kind.containment.scope(), kind.containment.text());
     }
     page
 }

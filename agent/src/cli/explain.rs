@@ -95,9 +95,12 @@ fn unknown(what: &str) -> Trouble {
 
 fn about(kind: &Kind) -> String {
     let mut text = format!("{}: {}\n", kind.name, kind.summary);
-    let _ = writeln!(text, "class: OWASP {}, CWE-{}", kind.owasp, kind.cwe);
+    let _ =
+        writeln!(text, "class: OWASP {} ({}), CWE-{} ({})", kind.owasp, kind.owasp_title(), kind.cwe, kind.cwe_title);
     let _ = writeln!(text, "\nwhy it matters\n  {}\n\nwhat to do", kind.why);
     steps(&mut text, kind.what_to_do.iter().copied());
+    let _ =
+        writeln!(text, "\nuntil it is mended (narrowest: {})\n  {}", kind.containment.scope(), kind.containment.text());
     text
 }
 
@@ -132,10 +135,12 @@ fn story(finding: &FindingView) -> String {
     }
     let _ = writeln!(
         text,
-        "\nwhy it matters (OWASP {}, CWE-{})\n  {}\n\nwhat to do",
-        finding.owasp, finding.cwe, finding.why
+        "\nwhy it matters (OWASP {} {}, CWE-{} {})\n  {}\n\nwhat to do",
+        finding.owasp, finding.owasp_title, finding.cwe, finding.cwe_title, finding.why
     );
     steps(&mut text, finding.what_to_do.iter().map(String::as_str));
+    let contain = &finding.containment;
+    let _ = writeln!(text, "\nuntil it is mended (narrowest: {})\n  {}", contain.scope, contain.text);
     text
 }
 

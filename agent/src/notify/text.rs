@@ -34,6 +34,8 @@ pub struct Text {
     pub why: String,
     /// Steps, in order.
     pub what_to_do: String,
+    /// The smallest thing that stops the harm until it is mended: its scope, and what to do.
+    pub containment: String,
     /// Where to look.
     pub links: String,
     /// Who owns the endpoint.
@@ -63,6 +65,7 @@ impl Text {
             evidence: missing.or_unknown(&evidence(notice)),
             why: format!("{} ({}, CWE-{})", finding.kind.why, finding.kind.owasp, finding.kind.cwe),
             what_to_do: steps(finding.kind.what_to_do),
+            containment: format!("{}: {}", finding.kind.containment.scope(), finding.kind.containment.text()),
             links: page
                 .map_or_else(|| format!("apiscope explain {id}"), |page| format!("{page} or: apiscope explain {id}")),
             team: notice.team.as_deref().map_or_else(|| "unknown".to_owned(), clean),
@@ -77,8 +80,15 @@ impl Text {
     /// All in one, with values; for receivers that have one field.
     pub fn description(&self) -> String {
         format!(
-            "{}. {}. Affected: {}. Evidence: {}. {} Do now: {} {}",
-            self.severity, self.timing, self.affected, self.evidence, self.why, self.what_to_do, self.confidence
+            "{}. {}. Affected: {}. Evidence: {}. {} Do now: {} Until it is mended, by {} {}",
+            self.severity,
+            self.timing,
+            self.affected,
+            self.evidence,
+            self.why,
+            self.what_to_do,
+            self.containment,
+            self.confidence
         )
     }
 }

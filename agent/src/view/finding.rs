@@ -1,5 +1,6 @@
 //! A finding with its evidence and what to do about it.
 
+use apiscope_audit::detect::Containment;
 use apiscope_audit::finding::Status;
 use apiscope_audit::{Evidence, FindingRow};
 use serde::{Deserialize, Serialize};
@@ -47,12 +48,27 @@ pub struct FindingView {
     pub evidence: Vec<EvidenceView>,
     /// OWASP API Security Top 10 (2023).
     pub owasp: String,
+    /// That class's title.
+    pub owasp_title: String,
     /// CWE number.
     pub cwe: u32,
+    /// Its title, as in MITRE's list.
+    pub cwe_title: String,
     /// Why it matters.
     pub why: String,
     /// What to do now, in order.
     pub what_to_do: Vec<String>,
+    /// The smallest thing that stops the harm until it is mended.
+    pub containment: ContainmentView,
+}
+
+/// What can be shut without taking a whole API away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainmentView {
+    /// consumer, endpoint, field.
+    pub scope: String,
+    /// What to do.
+    pub text: String,
 }
 
 /// One sighting's proof.
@@ -90,10 +106,19 @@ impl From<&FindingRow> for FindingView {
             consumers_more: row.consumers_more,
             evidence: row.evidence.iter().map(EvidenceView::from).collect(),
             owasp: row.kind.owasp.to_owned(),
+            owasp_title: row.kind.owasp_title().to_owned(),
             cwe: row.kind.cwe,
+            cwe_title: row.kind.cwe_title.to_owned(),
             why: row.kind.why.to_owned(),
             what_to_do: row.kind.what_to_do.iter().map(|step| (*step).to_owned()).collect(),
+            containment: row.kind.containment.into(),
         }
+    }
+}
+
+impl From<Containment> for ContainmentView {
+    fn from(containment: Containment) -> Self {
+        Self { scope: containment.scope().to_owned(), text: containment.text().to_owned() }
     }
 }
 

@@ -18,7 +18,7 @@ mod tls;
 pub use board::Board;
 pub use coverage::{CoverageView, LostView, SkippedView, UnparsedView};
 pub use exchange::{ExchangeView, WatchLine};
-pub use finding::{EvidenceView, FindingView};
+pub use finding::{ContainmentView, EvidenceView, FindingView};
 pub use inventory::{ApiView, EndpointView, auth_name, document_name, protocol_name, template_name};
 pub use profile::{ConsumerView, DataView, ProfileView, SpreadView};
 pub use reason::ReasonView;

@@ -1,6 +1,7 @@
 //! The command line from outside: real processes, real files, real signals.
 
 mod check;
+mod classes;
 mod run;
 mod support;
 mod traffic;

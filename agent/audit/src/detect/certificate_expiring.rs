@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::setting::settings;
-use super::{Case, Detector, Kind};
+use super::{Case, Containment, Detector, Kind};
 use crate::finding::{Finding, Severity};
 use crate::tls::ChainFacts;
 
@@ -14,13 +14,17 @@ pub static KIND: Kind = Kind {
     name: "certificate-expiring",
     summary: "A server's certificate has ended or will end soon.",
     owasp: "API8:2023",
-    cwe: 298,
+    cwe: 324,
+    cwe_title: "Use of a Key Past its Expiration Date",
     why: "From that moment every careful client refuses the connection, and those that go on cannot tell the server from another.",
     what_to_do: &[
         "Renew the certificate and load it into every server that shows it; the finding's evidence has its first fingerprint bytes.",
         "Find out why the renewal did not run by itself, and mend that.",
         "Check with `apiscope tls` that all servers of the name show the new one.",
     ],
+    containment: Containment::Endpoint(
+        "Load a renewed certificate on the one port and name that the finding tells; nothing has to be switched off. Do not tell clients to go on without checking it.",
+    ),
 };
 
 settings! {

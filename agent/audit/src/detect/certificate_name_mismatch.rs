@@ -5,7 +5,7 @@
 //! certificate is encrypted (TLS 1.3), where not all its names are known, or where a name is masked.
 
 use super::setting::settings;
-use super::{Case, Detector, Kind};
+use super::{Case, Containment, Detector, Kind};
 use crate::finding::{Finding, Severity};
 use crate::secret::mask::MARK;
 use crate::tls::{CertificateFacts, ChainFacts};
@@ -16,11 +16,15 @@ pub static KIND: Kind = Kind {
     summary: "Connections go on although the certificate is for another name.",
     owasp: "API8:2023",
     cwe: 297,
+    cwe_title: "Improper Validation of Certificate with Host Mismatch",
     why: "A client that does not check the name talks to whoever has any certificate: the encryption proves nothing.",
     what_to_do: &[
         "Give the server a certificate that has the name, or let clients ask for a name that it has.",
         "Make the clients listed with the finding check the name: an option that switches that off is the usual cause.",
     ],
+    containment: Containment::Consumer(
+        "Stop the listed clients from sending credentials to this server until they check the name; clients that do check go on.",
+    ),
 };
 
 settings! {

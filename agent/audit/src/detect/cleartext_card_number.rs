@@ -7,7 +7,7 @@ use apiscope_wire::Hop;
 
 use super::fields::Fields;
 use super::setting::settings;
-use super::{Case, Detector, Kind, grouped, place, way};
+use super::{Case, Containment, Detector, Kind, grouped, place, way};
 use crate::facts::{DataClass, Facts, What};
 use crate::finding::{Finding, Severity};
 use crate::secret::Masked;
@@ -18,12 +18,16 @@ pub static KIND: Kind = Kind {
     summary: "Card numbers cross the network in clear text.",
     owasp: "API8:2023",
     cwe: 319,
+    cwe_title: "Cleartext Transmission of Sensitive Information",
     why: "Whoever can read the network on the way can pay with the cards, and the rules of the card schemes forbid it.",
     what_to_do: &[
         "Serve this API over TLS, or put a TLS terminator on the same host in front of it.",
         "Replace card numbers by tokens of the payment provider where the receiver does not charge the card.",
         "Tell whoever is responsible for card data: numbers have crossed the wire.",
     ],
+    containment: Containment::Field(
+        "Leave the field with the card number out, or cut it to its last four digits, on this endpoint until it is served over TLS.",
+    ),
 };
 
 settings! {

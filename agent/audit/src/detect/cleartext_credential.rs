@@ -12,7 +12,7 @@ use std::sync::Arc;
 use apiscope_wire::{Hop, Origin};
 
 use super::setting::settings;
-use super::{Case, Detector, Kind, place, way};
+use super::{Case, Containment, Detector, Kind, place, way};
 use crate::facts::{Credential, Place};
 use crate::finding::{Finding, Severity};
 use crate::secret::Masked;
@@ -23,12 +23,16 @@ pub static KIND: Kind = Kind {
     summary: "Credentials reach the API in clear text.",
     owasp: "API2:2023",
     cwe: 319,
+    cwe_title: "Cleartext Transmission of Sensitive Information",
     why: "Whoever can read the network on the way has the credential and can act as its owner until it is changed.",
     what_to_do: &[
         "Serve this API over TLS, or put a TLS terminator on the same host in front of it.",
         "Refuse plain HTTP for it; a redirect is too late, because the client has sent the credential already.",
         "Change the credentials that crossed the wire: the consumers are listed with the finding.",
     ],
+    containment: Containment::Consumer(
+        "Revoke the credentials of the listed consumers and give them new ones over TLS; other consumers go on.",
+    ),
 };
 
 settings! {

@@ -4,7 +4,7 @@
 //! connection is. Proven by the facts: a parameter whose name and value say so, or a token by its format anywhere in the URL.
 
 use super::setting::settings;
-use super::{Case, Detector, Kind, place};
+use super::{Case, Containment, Detector, Kind, place};
 use crate::facts::{CredentialKind, Grade, Place, What};
 use crate::finding::{Finding, Severity};
 use crate::secret::Masked;
@@ -15,12 +15,16 @@ pub static KIND: Kind = Kind {
     summary: "Credentials reach the API in the URL.",
     owasp: "API2:2023",
     cwe: 598,
+    cwe_title: "Use of GET Request Method With Sensitive Query Strings",
     why: "URLs end up in access logs, proxies and browser histories, and whoever reads those can act as the credential's owner.",
     what_to_do: &[
         "Take the credential from the Authorization header or the body, and refuse it in the URL.",
         "Remove it from the access logs of this server and of the proxies before it.",
         "Change the credentials that were sent so: the consumers are listed with the finding.",
     ],
+    containment: Containment::Consumer(
+        "Revoke the credentials of the listed consumers, and keep the named query key out of the access log; other consumers go on.",
+    ),
 };
 
 settings! {

@@ -3,7 +3,7 @@
 //! Proven by marks that frameworks and databases write and nobody else does, in answers that are errors; see the facts.
 
 use super::setting::settings;
-use super::{Case, Detector, Kind};
+use super::{Case, Containment, Detector, Kind};
 use crate::facts::Detail;
 use crate::finding::{Finding, Severity};
 use crate::secret::Masked;
@@ -14,12 +14,16 @@ pub static KIND: Kind = Kind {
     summary: "Answers show stack traces, database errors, debug pages or directory listings.",
     owasp: "API8:2023",
     cwe: 209,
+    cwe_title: "Generation of Error Message Containing Sensitive Information",
     why: "Names of files, tables and libraries tell an attacker what to try next, and a debug page may run what he sends.",
     what_to_do: &[
         "Switch the framework's debug mode off on this host; that ends most of these at once.",
         "Answer errors with a number and a short text, and write the details to the log under that number.",
         "Mend the error itself: the calls listed with the finding show how it is reached.",
     ],
+    containment: Containment::Endpoint(
+        "Let the proxy answer errors of this endpoint with a fixed page (nginx: proxy_intercept_errors, with error_page 500 502 503 504 in its location); its good answers go on.",
+    ),
 };
 
 settings! {

@@ -8,7 +8,7 @@
 use rustc_hash::FxHashMap;
 
 use super::setting::settings;
-use super::{Case, Detector, Kind, grouped, place};
+use super::{Case, Containment, Detector, Kind, grouped, place};
 use crate::exchange::{ApiId, Exchange};
 use crate::facts::{Exposure, Grade};
 use crate::finding::{Finding, Severity};
@@ -21,12 +21,16 @@ pub static KIND: Kind = Kind {
     summary: "Calls without any credential succeed where one should be needed.",
     owasp: "API2:2023",
     cwe: 306,
+    cwe_title: "Missing Authentication for Critical Function",
     why: "Whoever reaches the port gets what was meant for known callers only, and nobody can tell afterwards who it was.",
     what_to_do: &[
         "Call the endpoint yourself without a credential, from where the listed client stands, to see it succeed.",
         "Make the server check the credential on this endpoint and method; a gateway in front is no check for those who go around it.",
         "If it is open on purpose, say so in the API's document (security: []) or accept the finding with that reason.",
     ],
+    containment: Containment::Endpoint(
+        "Refuse this method and route without a credential at the gateway (401) until the server checks it; callers with a credential and all other endpoints go on.",
+    ),
 };
 
 settings! {

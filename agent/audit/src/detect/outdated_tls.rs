@@ -4,7 +4,7 @@
 //! RFC 9325 §4.1.
 
 use super::setting::settings;
-use super::{Case, Detector, Kind};
+use super::{Case, Containment, Detector, Kind};
 use crate::finding::{Finding, Severity};
 use crate::tls::{Weakness, suite_name, suite_weakness, version_name, version_weakness};
 
@@ -14,12 +14,16 @@ pub static KIND: Kind = Kind {
     summary: "Connections agree on a TLS version or cipher suite that is broken or retired.",
     owasp: "API8:2023",
     cwe: 327,
+    cwe_title: "Use of a Broken or Risky Cryptographic Algorithm",
     why: "Who can read or change the bytes on the way can attack what is sent, and the standards that the API is measured by forbid it.",
     what_to_do: &[
         "Look at `apiscope tls` to see which clients still need the old version.",
         "Set the server's least version to TLS 1.2 and take the old suites out of its list.",
         "Bring the clients that then fail up to date; do not open the old version again for them.",
     ],
+    containment: Containment::Consumer(
+        "Move the listed clients to a client that speaks TLS 1.2, or let them reach the API by a port of their own; then the others lose the old version without harm.",
+    ),
 };
 
 settings! {

@@ -4,7 +4,7 @@
 //! bytes of the body were captured. JSON has a limit of its own, far below the one for downloads: a page of JSON is data, not a file.
 
 use super::setting::settings;
-use super::{Case, Detector, Kind, grouped};
+use super::{Case, Containment, Detector, Kind, grouped};
 use crate::facts::{Facts, MediaKind};
 use crate::finding::{Finding, Severity};
 use crate::secret::Masked;
@@ -15,12 +15,16 @@ pub static KIND: Kind = Kind {
     summary: "A response gives far more than a caller needs at once.",
     owasp: "API4:2023",
     cwe: 770,
+    cwe_title: "Allocation of Resources Without Limits or Throttling",
     why: "Endless lists let one call take a whole table with it and make a few calls enough to exhaust the server.",
     what_to_do: &[
         "Give the endpoint pages with an upper limit that the server enforces.",
         "Ask the consumers listed with the finding whether they need all of it.",
         "If the size is as it should be (a download), raise the limit for this kind in the configuration.",
     ],
+    containment: Containment::Consumer(
+        "Limit the rate of the listed consumers on this endpoint at the gateway; others, and other endpoints, go on.",
+    ),
 };
 
 settings! {

@@ -6,7 +6,7 @@
 
 use super::fields::Fields;
 use super::setting::settings;
-use super::{Case, Detector, Kind, grouped, is_open_success, place};
+use super::{Case, Containment, Detector, Kind, grouped, is_open_success, place};
 use crate::facts::{DataClass, Exposure, Grade, What};
 use crate::finding::{Finding, Severity};
 use crate::secret::Masked;
@@ -17,12 +17,16 @@ pub static KIND: Kind = Kind {
     summary: "A response carries personal or payment data.",
     owasp: "API3:2023",
     cwe: 359,
+    cwe_title: "Exposure of Private Personal Information to an Unauthorized Actor",
     why: "Data of persons that a caller does not need is data that a caller can lose, and the law asks who got it.",
     what_to_do: &[
         "Check whether the consumers listed with the finding need these fields, and leave out those that they do not.",
         "Mask what has to be recognised only, such as all but the last four digits of a number.",
         "If the endpoint is made for this data, accept the finding with that reason.",
     ],
+    containment: Containment::Field(
+        "Leave out or mask the named fields in the answers of this endpoint; the rest of each answer goes on.",
+    ),
 };
 
 settings! {

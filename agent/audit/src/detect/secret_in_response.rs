@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::fields::Fields;
 use super::setting::settings;
-use super::{Case, Detector, Kind, is_open_success, place};
+use super::{Case, Containment, Detector, Kind, is_open_success, place};
 use crate::facts::What;
 use crate::finding::{Finding, Severity};
 use crate::secret::Masked;
@@ -18,12 +18,16 @@ pub static KIND: Kind = Kind {
     summary: "A response carries a key, token or password.",
     owasp: "API3:2023",
     cwe: 522,
+    cwe_title: "Insufficiently Protected Credentials",
     why: "Whoever may call the endpoint gets a credential for another system, and so does every cache, log and browser on the way.",
     what_to_do: &[
         "Revoke the secret at its issuer and make a new one: it has left the server.",
         "Take the field out of the response; give callers a short-lived token of their own where they need one.",
         "Look through the calls listed with the finding: those consumers have it.",
     ],
+    containment: Containment::Field(
+        "Revoke the secret at its issuer, and leave the named field out of the answers of this endpoint; the rest of each answer goes on.",
+    ),
 };
 
 settings! {

@@ -5,7 +5,7 @@
 //! "method not allowed" are no endpoints at all and never come here.
 
 use super::setting::settings;
-use super::{Case, Detector, Kind};
+use super::{Case, Containment, Detector, Kind};
 use crate::finding::{Finding, Severity};
 use crate::inventory::{DocumentState, status_proves_endpoint};
 use crate::secret::Masked;
@@ -15,13 +15,17 @@ pub static KIND: Kind = Kind {
     name: "undocumented-endpoint",
     summary: "The API answers on an endpoint that its document does not know.",
     owasp: "API9:2023",
-    cwe: 1059,
+    cwe: 912,
+    cwe_title: "Hidden Functionality",
     why: "What is not documented is not reviewed, tested or retired: old versions, debug pages and forgotten features live there.",
     what_to_do: &[
         "Find out who owns the endpoint and whether it is meant to be reachable.",
         "If it is, add it to the API's OpenAPI document.",
         "If it is not, remove it or close it at the gateway.",
     ],
+    containment: Containment::Endpoint(
+        "Refuse this method and route at the gateway until its owner is found; documented endpoints go on.",
+    ),
 };
 
 settings! {

@@ -5,7 +5,7 @@
 use apiscope_wire::Role;
 
 use super::setting::settings;
-use super::{Case, Detector, Kind};
+use super::{Case, Containment, Detector, Kind};
 use crate::finding::{Finding, Severity};
 
 /// What it is.
@@ -13,13 +13,17 @@ pub static KIND: Kind = Kind {
     name: "unobservable-tls",
     summary: "A port of this host serves TLS, of which apiscope sees the handshakes only.",
     owasp: "API9:2023",
-    cwe: 1059,
+    cwe: 778,
+    cwe_title: "Insufficient Logging",
     why: "Its endpoints are missing from the inventory, and no other kind of finding can speak of them: silence means nothing here.",
     what_to_do: &[
         "If a proxy on this host ends the TLS, look at the hop behind it: its clear traffic is seen as an API of its own.",
         "Else run apiscope where the TLS ends, or take this API off the list of what apiscope covers.",
         "Accept the finding where that is known and wanted.",
     ],
+    containment: Containment::Endpoint(
+        "Nothing has to be shut: take this port for unwatched, and look at its access log where you would ask apiscope.",
+    ),
 };
 
 settings! {

@@ -9,7 +9,7 @@ use apiscope_wire::Timestamp;
 use rustc_hash::FxHashMap;
 
 use super::setting::settings;
-use super::{Case, Detector, Kind};
+use super::{Case, Containment, Detector, Kind};
 use crate::exchange::ApiId;
 use crate::finding::{Finding, Severity};
 use crate::secret::Masked;
@@ -19,12 +19,16 @@ pub static KIND: Kind = Kind {
     name: "version-disclosure",
     summary: "Response heads name a program and its version.",
     owasp: "API8:2023",
-    cwe: 200,
+    cwe: 497,
+    cwe_title: "Exposure of Sensitive System Information to an Unauthorized Control Sphere",
     why: "Who looks for servers with a known weakness finds this one without trying anything.",
     what_to_do: &[
         "Bring the program up to date if the version is not: that matters more than hiding it.",
         "Switch the version off: server_tokens off (nginx), ServerTokens Prod (Apache), expose_php = Off (PHP).",
     ],
+    containment: Containment::Field(
+        "Take the named header field out of answers at the proxy (nginx: proxy_hide_header); nothing else changes.",
+    ),
 };
 
 settings! {
