@@ -1,4 +1,4 @@
-//! The classes of the kinds of finding against MITRE's own list, which PyPI's `cwe2` carries.
+//! The classes of the kinds of finding against MITRE's own list, which `PyPI`'s `cwe2` carries.
 
 use std::path::{Path, PathBuf};
 
