@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use apiscope_audit::inventory::InventoryCounters;
 use apiscope_audit::ledger::LedgerCounters;
+use apiscope_audit::schema::SchemaCounters;
 use apiscope_audit::secret::FingerprintKey;
 use apiscope_audit::{Audit, Change, Gather, GatherCounters, Record, Restored, Settings};
 use apiscope_wire::{Counters, Event, FlowId, Input, Limits, Role, Timestamp, Verdict, Wire};
@@ -121,6 +122,8 @@ pub struct CoreCounters {
     pub gather: GatherCounters,
     /// The inventory.
     pub inventory: InventoryCounters,
+    /// The schemas.
+    pub schemas: SchemaCounters,
     /// The ledger.
     pub ledger: LedgerCounters,
 }
@@ -162,6 +165,7 @@ impl Pipeline {
             flows_by_role: self.shard.by_role,
             gather: self.shard.gather.counters(),
             inventory,
+            schemas: self.owner.audit.schema_counters(),
             ledger,
         }
     }

@@ -146,6 +146,17 @@ fn shop() -> Talk {
             client,
             ..Call::default()
         });
+        let query =
+            json!({"query": format!("query {} {{ orders {{ id }} }}", ["Orders", "Items"][usize::from(at % 2 == 0)])});
+        talk.call(&Call {
+            method: "POST",
+            target: "/graphql",
+            status: 200,
+            request: json(&query),
+            response: json(&json!({"data": {"orders": []}})),
+            client,
+            ..Call::default()
+        });
         talk.call(&Call { method: "PROPFIND", target: "/v1/dav", status: 200, client, ..Call::default() });
     }
     talk.flush();
@@ -169,7 +180,7 @@ fn exported_documents_are_valid_and_say_what_was_seen() {
     for document in &documents {
         let paths = &document["paths"];
         let keys: Vec<_> = paths.as_object().expect("paths").keys().map(String::as_str).collect();
-        assert_eq!(keys, ["/login", "/v1/orders", "/v1/orders/{id}", "/v1/orders/{id}/items/{id2}"]);
+        assert_eq!(keys, ["/graphql", "/login", "/v1/orders", "/v1/orders/{id}", "/v1/orders/{id}/items/{id2}"]);
         assert_eq!(paths["/v1/orders"]["post"]["responses"]["201"]["headers"]["location"]["schema"]["type"], "string");
         assert_eq!(paths["/v1/orders"]["get"]["security"], json!([{"bearer": []}]));
         assert_eq!(paths["/v1/orders"]["get"]["x-apiscope-calls"], 400);
@@ -182,6 +193,8 @@ fn exported_documents_are_valid_and_say_what_was_seen() {
                 .is_some()
         );
         assert_eq!(document["x-apiscope-left-out"][0]["method"], "PROPFIND");
+        let operations = paths["/graphql"]["post"]["x-apiscope-operations"].as_array().expect("operations");
+        assert_eq!(operations.len(), 2, "{operations:?}");
         assert_eq!(document["servers"], json!([{"url": "https://api.example.com"}]));
         assert!(document["components"]["schemas"].as_object().is_some_and(|schemas| !schemas.is_empty()));
         let text = document.to_string();

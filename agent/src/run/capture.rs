@@ -168,6 +168,7 @@ fn core_view(core: &CoreCounters) -> CoreView {
         halves: core.gather.halves,
         probed: core.inventory.probed,
         overflowed: core.inventory.overflowed + core.ledger.overflowed + core.gather.names_overflow,
+        not_learnt: core.gather.samples.spared + core.schemas.parts_dropped + core.schemas.forgotten,
     }
 }
 

@@ -107,6 +107,8 @@ pub struct CoreView {
     pub probed: u64,
     /// Calls and sightings for which there was no room in inventory or ledger.
     pub overflowed: u64,
+    /// Bodies that were due to be learnt from and were not: for their cost, or because their endpoint or schema had no room.
+    pub not_learnt: u64,
 }
 
 /// What has been found.

@@ -80,7 +80,7 @@ pub fn diff(seen: &Seen<'_>, given: &Value) -> Vec<Difference> {
     let mut called = Vec::new();
     for operation in operations(seen) {
         let method = operation.row.method.as_str().to_ascii_lowercase();
-        if let Some(path) = routes.find(given, &operation.row.route, &method) {
+        if let Some(path) = routes.find(given, operation.route, &method) {
             called.push((path.clone(), method.clone()));
             compare.operation(&operation, &path, &method);
         } else {

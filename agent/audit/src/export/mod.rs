@@ -24,7 +24,7 @@ use crate::schema::render::Style;
 
 pub use patch::patched;
 
-use operation::Operation;
+use operation::{OPERATIONS, Operation};
 
 /// Which `OpenAPI`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,12 @@ fn inline(seen: &Seen<'_>, version: Version) -> Value {
         let (path, method) = (operation.path.text.clone(), operation.row.method.as_str());
         let item = paths.entry(path).or_insert_with(|| json!({}));
         let key = method.to_ascii_lowercase();
+        if let (Some(name), Some(known)) = (operation.name, item.pointer_mut(&format!("/{key}/{OPERATIONS}")))
+            && let Some(known) = known.as_array_mut()
+        {
+            known.push(json!({"name": name, "calls": operation.row.calls}));
+            continue;
+        }
         if !METHODS.contains(&method) || item.get(&key).is_some() {
             left_out.push(json!({"method": method, "route": &*operation.row.route, "calls": operation.row.calls}));
             continue;

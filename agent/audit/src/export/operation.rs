@@ -58,6 +58,10 @@ pub(super) struct Operation<'a> {
     pub(super) row: &'a EndpointRow,
     schemas: Option<&'a EndpointSchemas>,
     pub(super) path: Path,
+    /// Route without the name of an operation beyond the path.
+    pub(super) route: &'a str,
+    /// Of an operation of GraphQL and the like.
+    pub(super) name: Option<&'a str>,
 }
 
 /// Schemas of a kind of part.
@@ -65,7 +69,10 @@ type Parts = BTreeMap<(u16, String), Schema>;
 
 impl<'a> Operation<'a> {
     pub(super) fn new(row: &'a EndpointRow, schemas: Option<&'a EndpointSchemas>) -> Self {
-        Self { row, schemas, path: Path::of(&row.route) }
+        // `OpenAPI` knows one operation a path and method: the operations of GraphQL and the like share it.
+        let (route, name) = row.route.split_once('#').map_or((&*row.route, None), |(route, name)| (route, Some(name)));
+        let route = if route.len() > 1 { route.trim_end_matches('/') } else { route };
+        Self { row, schemas, path: Path::of(route), route, name }
     }
 
     /// The first segment that is neither a version nor a word for APIs as such.
@@ -73,7 +80,7 @@ impl<'a> Operation<'a> {
         let is_version = |segment: &str| {
             segment.strip_prefix('v').is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
         };
-        segments(&self.row.route)
+        segments(self.route)
             .find(|segment| !is_version(segment) && !matches!(*segment, "api" | "rest") && !segment.contains('{'))
             .map(str::to_owned)
     }
@@ -146,6 +153,9 @@ impl<'a> Operation<'a> {
         }
         if let Some(owner) = &row.owner {
             value.insert("x-owner".into(), json!(owner));
+        }
+        if let Some(name) = self.name {
+            value.insert(OPERATIONS.into(), json!([{"name": name, "calls": row.calls}]));
         }
     }
 
@@ -272,6 +282,9 @@ impl<'a> Operation<'a> {
         }
     }
 }
+
+/// Operations beyond the path, by name.
+pub(super) const OPERATIONS: &str = "x-apiscope-operations";
 
 /// By media type. A body that is no JSON and no form is text or bytes.
 fn content<'s>(bodies: impl Iterator<Item = (&'s str, &'s Schema)>, style: Style) -> Map<String, Value> {
