@@ -1,14 +1,16 @@
 //! Exchanges through `Gather` and `Audit`, as the agent's shard has them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
+use apiscope::store::{Options, Store};
 use apiscope_audit::inventory::{EndpointId, EndpointRow};
 use apiscope_audit::schema::EndpointSchemas;
 use apiscope_audit::secret::FingerprintKey;
-use apiscope_audit::{Audit, Change, Gather, Restored, Settings};
+use apiscope_audit::{ApiId, Audit, Change, Gather, Restored, Settings};
 use apiscope_wire::{
-    Body, Content, Event, ExchangeId, FlowId, Header, Headers, Hop, Message, Origin, Role, Start, Timestamp, Version,
+    Body, Content, Coverage, Event, ExchangeId, FlowId, Header, Headers, Hop, Message, Origin, Role, Start, Timestamp, Version,
 };
 
 /// One call.
@@ -25,8 +27,12 @@ pub(crate) struct Call<'a> {
     pub(crate) client: u8,
 }
 
+/// Of which all calls are.
+pub(crate) const API: &str = "api.example.com";
+
 /// A shard with its audit.
 pub(crate) struct Talk {
+    key: u8,
     gather: Gather,
     audit: Audit,
     flow: u64,
@@ -36,10 +42,20 @@ pub(crate) struct Talk {
 
 impl Talk {
     pub(crate) fn new() -> Self {
+        Self::with_key(5)
+    }
+
+    /// Of an installation with a key of its own.
+    pub(crate) fn with_key(key: u8) -> Self {
         let settings = Arc::new(Settings::default());
-        let gather = Gather::new(Arc::new(FingerprintKey::new([5; 32])), Arc::clone(&settings));
+        let gather = Gather::new(Arc::new(FingerprintKey::new([key; 32])), Arc::clone(&settings));
         let audit = Audit::new(settings, Restored::default());
-        Self { gather, audit, flow: 0, rows: BTreeMap::new(), schemas: BTreeMap::new() }
+        Self { key, gather, audit, flow: 0, rows: BTreeMap::new(), schemas: BTreeMap::new() }
+    }
+
+    /// A call that another agent sees.
+    pub(crate) fn pass(&mut self) {
+        self.flow += 1;
     }
 
     pub(crate) fn call(&mut self, call: &Call<'_>) {
@@ -53,7 +69,7 @@ impl Talk {
             all
         };
         let mut request_headers = with_type(&call.headers, &call.request);
-        request_headers.push(("host".to_owned(), b"api.example.com".to_vec()));
+        request_headers.push(("host".to_owned(), API.as_bytes().to_vec()));
         let response_headers = with_type(&call.response_headers, &call.response);
         let start = Start::Request { method: call.method, target: call.target.as_bytes() };
         self.message(call.client, start, &request_headers, call.request.as_ref().map(|(_, body)| body.as_str()));
@@ -90,6 +106,19 @@ impl Talk {
         gather.handle(Event::Message(message), &mut |record| {
             audit.handle(record, &mut |change| take(rows, schemas, change));
         });
+    }
+
+    /// Leaves what is known in a store, as an agent does.
+    pub(crate) fn leave(&self, dir: &Path) {
+        let (store, _) = Store::open(Options::new(dir)).expect("a store can be made");
+        store.note_key(FingerprintKey::new([self.key; 32]).mark()).expect("it takes a note");
+        self.rows.values().for_each(|row| store.give(Change::Endpoint(Box::new(row.clone()))));
+        for (id, schemas) in &self.schemas {
+            store.give(Change::Schemas { id: *id, packed: Some(schemas.pack().into()) });
+        }
+        store.give(Change::Coverage(ApiId::new(API), Coverage { parsed: 1_000 * self.flow, ..Coverage::default() }));
+        store.flush().expect("all is written");
+        store.close();
     }
 
     /// All that changed.

@@ -38,4 +38,6 @@ pub struct Settings {
     pub detect: DetectSettings,
     /// A finding that has not recurred for so long resolves. Zero means the default, 24 h.
     pub resolve_after: Duration,
+    /// What bodies look like is not learnt.
+    pub without_schemas: bool,
 }

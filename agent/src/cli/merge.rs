@@ -1,15 +1,12 @@
 //! `apiscope merge`: what several agents saw, as one inventory.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use apiscope_audit::inventory::fleet::{Fleet, Report};
 
 use super::output::{self, Format};
-use super::{next, note};
-use crate::store::{DATABASE_FILE, Store};
-use crate::trouble::Trouble;
+use super::{next, note, stores};
 use crate::view::EndpointView;
 
 /// What several agents saw, as one inventory: as if one agent had seen all of their traffic.
@@ -33,25 +30,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut fleet = Fleet::default();
     for path in &args.stores {
-        let dir = if path.file_name().is_some_and(|name| name == DATABASE_FILE) {
-            path.parent().unwrap_or(path)
-        } else {
-            path
-        };
-        let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-        let reader = Store::read_only(dir)?;
-        let Some(life) = reader.life().with_context(|| format!("{} is no store of an agent", path.display()))? else {
-            let what = format!("{} was written by an older apiscope", path.display());
-            return Err(Trouble::new(what, "start the newer agent on it once, then merge again".to_owned()).into());
-        };
-        if !fleet.report(life, Report::new(reader.endpoints()?)) {
-            let what = format!("more than {} agents are too many for one inventory", Fleet::LIVES_MAX);
-            return Err(Trouble::new(what, "merge fewer stores at a time".to_owned()).into());
-        }
+        let (reader, life) = stores::open(path)?;
+        stores::add(&mut fleet, life, Report::new(reader.endpoints()?))?;
     }
     note(&format!("{} stores of {} agents", args.stores.len(), fleet.lives()));
     let views: Vec<_> = fleet.endpoints().iter().map(EndpointView::from).collect();
     output::list(args.output, views)?;
-    next("the same with -o json, for all that is known of each endpoint");
+    next("apiscope export API --store STORE --store STORE, for one API of them as an OpenAPI document");
     Ok(ExitCode::SUCCESS)
 }

@@ -21,6 +21,7 @@ mod rows;
 mod run;
 mod running;
 mod status;
+mod stores;
 mod table;
 mod tls;
 mod watch;

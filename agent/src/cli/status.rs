@@ -129,7 +129,8 @@ fn seen(screen: &mut String, status: &StatusView) {
         (counts.ambiguous_framing, "messages with ambiguous framing"),
         (status.core.flows_evicted, "connections given up because there were too many"),
         (status.core.overflowed + counts.rows_over_bound, "calls or rows past a bound of memory"),
-        (status.core.not_learnt, "bodies that export's schemas lack: too dear, or no room"),
+        (status.core.not_learnt, "messages that `export` did not learn from: too dear, or no room"),
+        (status.core.schemas_forgotten, "endpoints of which `export` forgot the bodies, for want of room"),
         (counts.running_over_bound, "times that what goes on was past a bound of memory"),
         (counts.watch_dropped, "lines missed by slow `watch` readers"),
     ];

@@ -51,6 +51,11 @@ impl Reading {
     }
 }
 
+/// A document with the files that it refers to, to compare with.
+pub fn parse(path: &Path) -> Result<Parsed, Mistake> {
+    Reader::default().parse(path).map(|(parsed, ..)| parsed)
+}
+
 /// The texts of one document's files by their names in it.
 type Texts = BTreeMap<Box<str>, Arc<Source>>;
 

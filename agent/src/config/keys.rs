@@ -49,6 +49,13 @@ pub const ROOT: &[Key<Config>] = &[
         required: false,
         doc: "A finding that has not recurred for so long resolves.",
     },
+    Key {
+        name: "schemas",
+        form: Form::Choice(&["on", "off"], |config| &mut config.schemas),
+        required: false,
+        doc: "Whether it is learnt what bodies, queries and header fields look like, for `apiscope export`: types, presence, formats; of \
+              values nothing but short words that many consumers share.",
+    },
 ];
 
 /// `[capture]`.

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use apiscope_audit::detect::DetectSettings;
 
-pub use documents::Reading;
+pub use documents::{Reading, parse as parse_document};
 pub use mistake::{Gravity, Mistake, Source};
 pub use settings::Memory;
 
@@ -41,6 +41,8 @@ pub struct Config {
     pub api_key_headers: Vec<Box<str>>,
     /// A finding that has not recurred for so long resolves.
     pub resolve_after: Duration,
+    /// Whether schemas are learnt: on, off.
+    pub schemas: String,
     /// `[findings.KIND]`: what each kind of finding is told.
     pub detect: DetectSettings,
     /// `[capture]`.
@@ -172,6 +174,7 @@ impl Default for Config {
             log: "info".to_owned(),
             api_key_headers: Vec::new(),
             resolve_after: Duration::from_hours(24),
+            schemas: "on".to_owned(),
             detect: DetectSettings::default(),
             capture: Capture::default(),
             apis: Vec::new(),

@@ -33,6 +33,7 @@ impl Config {
             api_key_headers: self.api_key_headers.iter().map(|name| name.to_lowercase().into()).collect(),
             detect: self.detect.clone(),
             resolve_after: self.resolve_after,
+            without_schemas: self.schemas == "off",
         };
         (settings, readings)
     }

@@ -6,7 +6,7 @@ use super::encode::Families;
 use super::labels::{CODES, METHODS, OTHER, clean};
 use super::process::Process;
 use super::running::GRPC_CODES;
-use super::snapshot::{CaptureSnapshot, ReceiverSnapshot, WireSnapshot};
+use super::snapshot::{CaptureSnapshot, ReceiverSnapshot, SchemaSnapshot, WireSnapshot};
 use super::state::{APIS_MAX, ApiSeries, INCOMPLETE, OVERFLOWS, State, real};
 use super::{Inner, logs, table};
 use crate::store::{Operation, StoreStatus};
@@ -36,6 +36,9 @@ pub(super) fn gather(inner: &Inner, families: &mut Families) {
     }
     if let Some(wire) = &inner.wire {
         gather_wire(wire, families);
+    }
+    if let Some(schemas) = &inner.schemas {
+        gather_schemas(schemas, families);
     }
     if let Some(store) = &inner.store {
         gather_store(store, families);
@@ -82,6 +85,15 @@ fn gather_wire(wire: &WireSnapshot, families: &mut Families) {
     families.add(&table::REASSEMBLY_GAPS, &[], real(wire.gaps));
     families.add(&table::REASSEMBLY_CONFLICTS, &[], real(wire.conflicts));
     families.add(&table::WEBSOCKET_ERRORS, &[], real(wire.websocket_errors));
+}
+
+fn gather_schemas(schemas: &SchemaSnapshot, families: &mut Families) {
+    for (outcome, messages) in ["taken", "passed", "spared", "incomplete"].into_iter().zip(schemas.messages) {
+        families.add(&table::SCHEMA_MESSAGES, &[outcome], real(messages));
+    }
+    families.add(&table::SCHEMA_SIZE, &[], real(schemas.size_bytes));
+    families.add(&table::SCHEMAS_DROPPED, &["endpoint"], real(schemas.endpoints_dropped));
+    families.add(&table::SCHEMAS_DROPPED, &["part"], real(schemas.parts_dropped));
 }
 
 fn gather_store(store: &StoreStatus, families: &mut Families) {

@@ -27,8 +27,8 @@ use state::State;
 pub use histogram::{DELIVERY_SECONDS, Histogram};
 pub use logs::LogCounter;
 pub use snapshot::{
-    ApiSnapshot, CaptureSnapshot, ConfigSnapshot, ProgramSnapshot, ReceiverSnapshot, RingSnapshot, SpecSnapshot,
-    WireSnapshot,
+    ApiSnapshot, CaptureSnapshot, ConfigSnapshot, ProgramSnapshot, ReceiverSnapshot, RingSnapshot,
+    SchemaSnapshot, SpecSnapshot, WireSnapshot,
 };
 pub use table::{Metric, MetricKind, TABLE};
 
@@ -53,6 +53,7 @@ struct Inner {
     revision: &'static str,
     capture: Option<CaptureSnapshot>,
     wire: Option<WireSnapshot>,
+    schemas: Option<SchemaSnapshot>,
     store: Option<StoreStatus>,
     config: Option<ConfigSnapshot>,
     specs: Vec<SpecSnapshot>,
@@ -74,6 +75,7 @@ impl Metrics {
             revision: option_env!("APISCOPE_REVISION").unwrap_or("unknown"),
             capture: None,
             wire: None,
+            schemas: None,
             store: None,
             config: None,
             specs: Vec::new(),
@@ -100,6 +102,11 @@ impl Metrics {
     /// How the reader of flows is doing (all shards added up).
     pub fn set_wire(&self, wire: WireSnapshot) {
         self.lock().wire = Some(wire);
+    }
+
+    /// How learning from bodies is doing.
+    pub fn set_schemas(&self, schemas: SchemaSnapshot) {
+        self.lock().schemas = Some(schemas);
     }
 
     /// How the store is doing.

@@ -52,6 +52,19 @@ pub struct WireSnapshot {
     pub websocket_errors: u64,
 }
 
+/// What is learnt of bodies.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SchemaSnapshot {
+    /// Messages taken, passed over by rule, spared for their cost, and not whole.
+    pub messages: [u64; 4],
+    /// Bytes that the schemas take.
+    pub size_bytes: u64,
+    /// Endpoints forgotten to make room.
+    pub endpoints_dropped: u64,
+    /// Parts of endpoints past those that are kept.
+    pub parts_dropped: u64,
+}
+
 /// The configuration's last reading.
 #[derive(Clone, Copy, Debug)]
 pub struct ConfigSnapshot {

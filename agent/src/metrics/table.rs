@@ -84,6 +84,9 @@ metrics! {
     AMBIGUITIES: Counter "apiscope_ambiguous_messages_total" ["kind"] "Messages whose framing servers read differently.";
     ENDPOINTS: Gauge "apiscope_endpoints" ["api", "state"] "Endpoints known, compared with the API's document.";
     ENDPOINTS_DISCOVERED: Counter "apiscope_endpoints_discovered_total" ["api"] "Endpoints seen for the first time.";
+    SCHEMA_MESSAGES: Counter "apiscope_schema_messages_total" ["outcome"] "Messages for the learnt schemas: taken, passed (their endpoint is known well enough), spared (too dear), incomplete.";
+    SCHEMA_SIZE: Gauge "apiscope_schema_size_bytes" [] "Size of the learnt schemas in memory; at most 4 MiB.";
+    SCHEMAS_DROPPED: Counter "apiscope_schemas_dropped_total" ["what"] "What was left out or forgotten of the learnt schemas for lack of room: endpoint (all that was learnt of one), part (a body of a status or media type past those kept).";
     SPEC_FAILURES: Counter "apiscope_spec_load_failures_total" ["spec"] "Attempts to read the OpenAPI document that failed.";
     SPEC_LOADED_AT: Gauge "apiscope_spec_last_load_timestamp_seconds" ["spec"] "When the OpenAPI document was last read without a mistake; 0 never.";
     FINDINGS_OPEN: Gauge "apiscope_findings_open" ["api", "kind", "severity"] "Findings that are open now.";

@@ -12,7 +12,7 @@ use apiscope_wire::Input;
 
 use super::{Agent, now};
 use crate::capture::live::{Live, Stats};
-use crate::metrics::{CaptureSnapshot, ProgramSnapshot, RingSnapshot, WireSnapshot};
+use crate::metrics::{CaptureSnapshot, ProgramSnapshot, RingSnapshot, SchemaSnapshot, WireSnapshot};
 use crate::pipeline::{CoreCounters, Pipeline};
 use crate::trouble::Trouble;
 use crate::view::{CaptureView, CoreView};
@@ -111,6 +111,7 @@ impl Capture {
         self.agent.set_numbers(view(&stats, cgroup), core_view(&core));
         self.agent.metrics.set_capture(snapshot(&stats));
         self.agent.metrics.set_wire(wire_snapshot(&core));
+        self.agent.metrics.set_schemas(schema_snapshot(&core));
     }
 }
 
@@ -168,7 +169,18 @@ fn core_view(core: &CoreCounters) -> CoreView {
         halves: core.gather.halves,
         probed: core.inventory.probed,
         overflowed: core.inventory.overflowed + core.ledger.overflowed + core.gather.names_overflow,
-        not_learnt: core.gather.samples.spared + core.schemas.parts_dropped + core.schemas.forgotten,
+        not_learnt: core.gather.samples.spared + core.schemas.parts_dropped,
+        schemas_forgotten: core.schemas.forgotten,
+    }
+}
+
+fn schema_snapshot(core: &CoreCounters) -> SchemaSnapshot {
+    let samples = core.gather.samples;
+    SchemaSnapshot {
+        messages: [samples.taken, samples.passed, samples.spared, samples.not_whole],
+        size_bytes: core.schemas.bytes,
+        endpoints_dropped: core.schemas.forgotten,
+        parts_dropped: core.schemas.parts_dropped,
     }
 }
 

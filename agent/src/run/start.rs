@@ -48,12 +48,16 @@ pub(super) fn store(config: &Config) -> anyhow::Result<(Store, Restored)> {
 
 /// The installation's key, or one for this run.
 pub(super) fn key(agent: &Agent, dir: &Path) -> anyhow::Result<FingerprintKey> {
-    store::fingerprint_key(dir).or_else(|error| {
+    let key = store::fingerprint_key(dir).or_else(|error| {
         let told = trouble_of(&error);
         let what = format!("{}; fingerprints of this run will differ from those of other runs", told.what);
         agent.health.set("fingerprint key", &Trouble::new(what, told.todo), now());
-        Ok(store::ephemeral_key()?)
-    })
+        store::ephemeral_key()
+    })?;
+    if let Err(error) = agent.store.note_key(key.mark()) {
+        tracing::warn!("which key made its fingerprints is not in the store: {error}");
+    }
+    Ok(key)
 }
 
 /// A store's error, whose text is what is wrong, a full stop, and what to do.

@@ -25,6 +25,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use apiscope_audit::finding::Severity;
+use apiscope_audit::secret::KeyMark;
 use apiscope_audit::{Change, Restored};
 use apiscope_wire::Timestamp;
 use rusqlite::Connection;
@@ -186,6 +187,14 @@ impl Store {
     /// The same, without a copy.
     pub fn give(&self, change: Change) {
         self.0.queue.push(change);
+    }
+
+    /// Notes which key makes the fingerprints and hashes from now on, so that it is known which stores can be compared by them.
+    pub fn note_key(&self, mark: KeyMark) -> Result<(), StoreError> {
+        // Of one that two keys were used in nothing can be compared.
+        const NOTE: &str = "INSERT INTO meta VALUES ('key', ?1) \
+                            ON CONFLICT(key) DO UPDATE SET value = 'several' WHERE value <> ?1";
+        self.run(move |connection| connection.execute(NOTE, [format!("{:016x}", mark.get())]).map(drop))
     }
 
     /// Waits until everything given so far is written (or is known not to be: see [`Store::status`]).

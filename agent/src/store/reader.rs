@@ -8,6 +8,7 @@ use apiscope_audit::finding::FindingRow;
 use apiscope_audit::inventory::fleet::Life;
 use apiscope_audit::inventory::{EndpointId, EndpointRow};
 use apiscope_audit::schema::EndpointSchemas;
+use apiscope_audit::secret::KeyMark;
 use apiscope_wire::Coverage;
 use rusqlite::{Connection, OptionalExtension};
 
@@ -47,6 +48,14 @@ impl Reader {
             self.connection.query_row("SELECT value FROM meta WHERE key = 'life'", [], |row| row.get::<_, String>(0));
         let life = life.optional().map_err(|source| self.failed(source))?;
         Ok(life.and_then(|hex| u64::from_str_radix(&hex, 16).ok()).map(Life))
+    }
+
+    /// The key that made the fingerprints and hashes in it. `None`: several have, or no agent of this version has opened it for writing yet.
+    pub fn key(&self) -> Result<Option<KeyMark>, StoreError> {
+        let mark =
+            self.connection.query_row("SELECT value FROM meta WHERE key = 'key'", [], |row| row.get::<_, String>(0));
+        let mark = mark.optional().map_err(|source| self.failed(source))?;
+        Ok(mark.and_then(|hex| u64::from_str_radix(&hex, 16).ok()).map(KeyMark::from_stored))
     }
 
     /// All findings, open ones first, worst first.

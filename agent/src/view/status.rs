@@ -107,8 +107,12 @@ pub struct CoreView {
     pub probed: u64,
     /// Calls and sightings for which there was no room in inventory or ledger.
     pub overflowed: u64,
-    /// Bodies that were due to be learnt from and were not: for their cost, or because their endpoint or schema had no room.
+    /// Messages that the schemas of `export` were due to be learnt from and were not: for their cost, or because there was no room.
+    #[serde(default)]
     pub not_learnt: u64,
+    /// Endpoints whose learnt schemas were forgotten to make room for others.
+    #[serde(default)]
+    pub schemas_forgotten: u64,
 }
 
 /// What has been found.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use apiscope::metrics::{
     ApiSnapshot, CaptureSnapshot, ConfigSnapshot, DELIVERY_SECONDS, Histogram, MetricKind, Metrics, ProgramSnapshot,
-    ReceiverSnapshot, RingSnapshot, SERIES_MAX, SpecSnapshot, WireSnapshot, table,
+    ReceiverSnapshot, RingSnapshot, SERIES_MAX, SchemaSnapshot, SpecSnapshot, WireSnapshot, table,
 };
 use apiscope::notify::{DROPPED, FAILURES};
 use apiscope::store::StoreStatus;
@@ -48,6 +48,7 @@ fn full() -> Metrics {
         conflicts: 1,
         websocket_errors: 0,
     });
+    metrics.set_schemas(SchemaSnapshot { messages: [4, 3, 2, 1], size_bytes: 1, endpoints_dropped: 1, parts_dropped: 1 });
     metrics.set_store(StoreStatus { durable: true, last_write: Some(AT), ..StoreStatus::default() });
     let mut delivery = Histogram::new(&DELIVERY_SECONDS);
     delivery.observe(0.7);

@@ -21,9 +21,9 @@ pub(super) fn run(folder: &Path, rounds: u8, interrupt: &Interrupt) -> Result<()
         let file = capture(folder, traffic, interrupt)?;
         let bytes = fs::metadata(&file)?.len();
         let exchanges = exchanges(&file)?;
-        let mut readers = readers(&file, folder);
+        let mut readers = readers(&file, folder)?;
         // The others do not know HTTP/2 on a port of its own without being told.
-        readers.truncate(if traffic.protocol == Protocol::Http1 { readers.len() } else { 2 });
+        readers.truncate(if traffic.protocol == Protocol::Http1 { readers.len() } else { 3 });
         let mut took = vec![Vec::new(); readers.len()];
         for round in 1..=rounds {
             eprintln!("replay, {}: round {round} of {rounds}", traffic.name);
@@ -58,22 +58,27 @@ struct Reader {
     command: Command,
 }
 
-fn readers(file: &Path, folder: &Path) -> Vec<Reader> {
+fn readers(file: &Path, folder: &Path) -> Result<Vec<Reader>> {
     let reader = |name, does, program: &Path, words: &[&str]| {
         let mut command = process::command(&program.to_string_lossy());
         command.args(words);
         Reader { name, does, command }
     };
+    let off = folder.join("without-schemas.toml");
+    fs::write(&off, "schemas = \"off\"\n")?;
+    let off = off.to_string_lossy();
     let (file, flows) = (file.to_string_lossy(), folder.join(FLOWS));
     let (file, flows) = (file.as_ref(), flows.to_string_lossy());
     let fields = ["-T", "fields", "-e", "http.request.method", "-e", "http.request.uri", "-e", "http.response.code"];
     let tshark = ["-n", "-r", file, "-Y", "http"].into_iter().chain(fields).collect::<Vec<_>>();
-    vec![
+    let without = ["replay", file, "-o", "json", "--config", &off];
+    Ok(vec![
         reader("tcpdump", "copies the packets", Path::new("tcpdump"), &["-r", file, "-w", "/dev/null"]),
         reader("apiscope", "inventory and findings", &apiscope(), &["replay", file, "-o", "json"]),
+        reader("  no schemas", "the same, but for what export needs", &apiscope(), &without),
         reader("tcpflow", "one file a direction", Path::new("tcpflow"), &["-r", file, "-o", &flows]),
         reader("tshark", "one line a message", Path::new("tshark"), &tshark),
-    ]
+    ])
 }
 
 /// The speeds are by processor time: what other work takes of a busy machine is nobody's here.
@@ -82,7 +87,7 @@ fn print(name: &str, readers: &[Reader], took: &[Vec<Took>], bytes: u64, exchang
     let (mb, count) = (bytes as f64 / 1e6, exchanges as f64);
     println!("\nreplay, {name}: {mb:.0} MB, {exchanges} exchanges, medians of {} interleaved rounds", took[0].len());
     println!(
-        "{:<10} {:>7} {:>7} {:>15} {:>7} {:>12} {:>9}  what it does",
+        "{:<12} {:>7} {:>7} {:>15} {:>7} {:>12} {:>9}  what it does",
         "", "wall s", "cpu s", "(least, most)", "MB/s", "exchanges/s", "apiscope"
     );
     let cpu = |took: &[Took]| median(took.iter().map(|took| took.cpu_s).collect());
@@ -94,7 +99,7 @@ fn print(name: &str, readers: &[Reader], took: &[Vec<Took>], bytes: u64, exchang
         let (least, most) =
             took.iter().fold((f64::MAX, 0.0_f64), |(a, b), took| (a.min(took.cpu_s), b.max(took.cpu_s)));
         println!(
-            "{:<10} {wall:>7.2} {each:>7.3} {:>15} {:>7.0} {:>12.0} {:>8.2}x  {}",
+            "{:<12} {wall:>7.2} {each:>7.3} {:>15} {:>7.0} {:>12.0} {:>8.2}x  {}",
             reader.name,
             format!("({least:.3}, {most:.3})"),
             mb / each,

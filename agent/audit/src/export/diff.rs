@@ -1,19 +1,20 @@
-//! How what was seen differs from the document that was given.
+//! How what was seen differs from the documents that were given.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::given::{self, escaped, resolve};
+use super::given::{self, Found, Given, escaped, resolve};
 use super::operation::{Operation, auth_name};
 use super::{Seen, Version, operations};
-use crate::inventory::shape::segments;
-use crate::schema::render::Parameter;
+use crate::schema::render::{Parameter, Style};
 use crate::schema::{Part, Schema};
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Difference {
+    /// Of which document, by number: the one that has the operation, or would have it by its base path.
+    pub document: usize,
     /// Path, as the document has it where it does.
     pub path: String,
     /// Method.
@@ -24,9 +25,14 @@ pub struct Difference {
     pub what: String,
     /// Calls of the endpoint.
     pub calls: u64,
-    /// Where in the document it would belong, for a patch.
+    /// Where in the document it would belong, for a patch; empty: nowhere.
     pub(super) place: String,
+    /// The operation as it was learnt.
+    pub(super) learnt: Option<Learnt>,
 }
+
+/// Method in small letters, and path, of an operation in the document that is made of what was seen.
+pub(super) type Learnt = (String, String);
 
 /// The kinds of difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,141 +74,97 @@ impl DifferenceKind {
     }
 }
 
-/// Differences kept of one document.
+/// Differences kept.
 pub const DIFFERENCES_MAX: usize = 10_000;
 /// Deepest member that is compared.
 const DEPTH_MAX: usize = 16;
 
-/// All differences, by path and method. `given` is the document as JSON, `OpenAPI` 3.
-pub fn diff(seen: &Seen<'_>, given: &Value) -> Vec<Difference> {
-    let mut compare = Compare { given, all: Vec::new() };
-    let routes = Routes::of(given);
-    let mut called = Vec::new();
+/// All differences, by document, path and method.
+pub fn diff(seen: &Seen<'_>, given: &Given) -> Vec<Difference> {
+    let mut all = Vec::new();
+    let mut called = BTreeSet::new();
     for operation in operations(seen) {
-        let method = operation.row.method.as_str().to_ascii_lowercase();
-        if let Some(path) = routes.find(given, operation.route, &method) {
-            called.push((path.clone(), method.clone()));
-            compare.operation(&operation, &path, &method);
+        let method = &operation.row.method;
+        if let Some(found) = given.find(method, operation.route) {
+            called.insert((found.document, found.pointer.clone()));
+            let is_head = method.as_str() == "HEAD" && !found.pointer.ends_with("/head");
+            // It is its path's GET: nothing else is said of it.
+            if !is_head {
+                Compare { given: given.tree(found.document), found: &found, all: &mut all }.operation(&operation);
+            }
         } else {
-            let path = routes.without_base(&operation.path.text);
-            compare.add(&operation, &path, DifferenceKind::OperationUndocumented, String::new(), String::new());
+            all.push(undocumented(&operation, given));
         }
     }
-    for (path, item) in given.get("paths").and_then(Value::as_object).into_iter().flatten() {
-        for method in super::METHODS {
-            let key = method.to_ascii_lowercase();
-            if item.get(&key).is_some() && !called.contains(&(path.clone(), key)) {
-                compare.all.push(Difference {
-                    path: path.clone(),
-                    method: method.to_owned(),
-                    kind: DifferenceKind::OperationUnseen,
-                    what: String::new(),
-                    calls: 0,
-                    place: String::new(),
-                });
-            }
+    for (method, found) in given.operations() {
+        if !called.contains(&(found.document, found.pointer.clone())) {
+            all.push(Difference {
+                document: found.document,
+                path: found.path,
+                method: method.to_string(),
+                kind: DifferenceKind::OperationUnseen,
+                what: String::new(),
+                calls: 0,
+                place: String::new(),
+                learnt: None,
+            });
         }
     }
-    compare.all.sort();
-    compare.all.dedup();
-    compare.all.truncate(DIFFERENCES_MAX);
-    compare.all
+    all.sort();
+    all.dedup();
+    all.truncate(DIFFERENCES_MAX);
+    all
 }
 
-/// The document's paths, by what of them can be compared.
-pub(super) struct Routes {
-    /// Base paths of the servers.
-    bases: Vec<String>,
-    paths: BTreeMap<Vec<String>, String>,
-}
-
-impl Routes {
-    pub(super) fn of(given: &Value) -> Self {
-        let servers = given.get("servers").and_then(Value::as_array).into_iter().flatten();
-        let urls = servers.filter_map(|server| server.get("url").and_then(Value::as_str));
-        let mut bases: Vec<String> = urls.map(base).collect();
-        bases.push(String::new());
-        let paths = given.get("paths").and_then(Value::as_object).into_iter().flatten();
-        Self { bases, paths: paths.map(|(path, _)| (key(path), path.clone())).collect() }
-    }
-
-    /// The document's path of a route that has this method; without the method, for what is undocumented, none.
-    fn find(&self, given: &Value, route: &str, method: &str) -> Option<String> {
-        self.path(route).filter(|path| {
-            let item = given.get("paths").and_then(|paths| paths.get(path));
-            item.is_some_and(|item| item.get(method).is_some())
-        })
-    }
-
-    /// The document's path of a route.
-    pub(super) fn path(&self, route: &str) -> Option<String> {
-        let of_base = |base: &String| route.strip_prefix(base.as_str()).and_then(|rest| self.paths.get(&key(rest)));
-        self.bases.iter().find_map(of_base).cloned()
-    }
-
-    /// A path as it would stand in the document.
-    pub(super) fn without_base(&self, path: &str) -> String {
-        if let Some(known) = self.path(path) {
-            return known;
-        }
-        let rest =
-            self.bases.iter().find_map(|base| path.strip_prefix(base.as_str()).filter(|rest| rest.starts_with('/')));
-        rest.unwrap_or(path).to_owned()
+fn undocumented(operation: &Operation<'_>, given: &Given) -> Difference {
+    let (document, place) = given.place(&operation.row.method, operation.route);
+    let method = operation.row.method.as_str().to_ascii_lowercase();
+    // What is below no base path of the document has no place in it.
+    let (path, item) = place.unwrap_or_else(|| (operation.path.text.clone(), String::new()));
+    let is_there = !item.is_empty() && !given::is_elsewhere(&item);
+    Difference {
+        document,
+        path,
+        method: operation.row.method.to_string(),
+        kind: DifferenceKind::OperationUndocumented,
+        what: String::new(),
+        calls: operation.row.calls,
+        place: if is_there { format!("{item}/{method}") } else { String::new() },
+        learnt: Some((method, operation.path.text.clone())),
     }
 }
 
-/// A path without the names of its variables.
-fn key(path: &str) -> Vec<String> {
-    let plain = |segment: &str| {
-        let mut plain = String::new();
-        let mut inside = false;
-        for c in segment.chars() {
-            inside = (inside || c == '{') && c != '}';
-            if !inside || c == '{' {
-                plain.push(c);
-            }
-        }
-        plain
-    };
-    segments(path).map(plain).collect()
-}
-
-/// The path of a server's URL, without a slash at its end.
-fn base(url: &str) -> String {
-    let path = match url.split_once("://") {
-        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default(),
-        None => url,
-    };
-    path.trim_end_matches('/').to_owned()
-}
-
+/// An operation of the documents beside the same as it was seen.
 struct Compare<'g> {
+    /// The document that it stands in.
     given: &'g Value,
-    all: Vec<Difference>,
+    found: &'g Found,
+    all: &'g mut Vec<Difference>,
 }
 
 impl Compare<'_> {
-    fn add(&mut self, operation: &Operation<'_>, path: &str, kind: DifferenceKind, what: String, place: String) {
+    fn add(&mut self, operation: &Operation<'_>, kind: DifferenceKind, what: String, place: String) {
         self.all.push(Difference {
-            path: path.to_owned(),
+            document: self.found.document,
+            path: self.found.path.clone(),
             method: operation.row.method.to_string(),
             kind,
             what,
             calls: operation.row.calls,
-            place,
+            place: if given::is_elsewhere(&place) { String::new() } else { place },
+            learnt: Some((operation.row.method.as_str().to_ascii_lowercase(), operation.path.text.clone())),
         });
     }
 
-    fn operation(&mut self, operation: &Operation<'_>, path: &str, method: &str) {
-        let item = format!("/paths/{}", escaped(path));
-        let pointer = format!("{item}/{method}");
-        self.parameters(operation, path, &item, &pointer);
-        self.bodies(operation, path, &pointer);
-        self.responses(operation, path, &pointer);
-        self.security(operation, path, &pointer);
+    fn operation(&mut self, operation: &Operation<'_>) {
+        self.parameters(operation);
+        self.bodies(operation);
+        self.responses(operation);
+        self.security(operation);
     }
 
-    fn parameters(&mut self, operation: &Operation<'_>, path: &str, item: &str, pointer: &str) {
+    fn parameters(&mut self, operation: &Operation<'_>) {
+        let (item, pointer) = (self.found.item(), &self.found.pointer);
         let mut known = Vec::new();
         for list in [format!("{item}/parameters"), format!("{pointer}/parameters")] {
             let length = self.given.pointer(&list).and_then(Value::as_array).map_or(0, Vec::len);
@@ -212,7 +174,7 @@ impl Compare<'_> {
                 known.push((text("in"), text("name")));
             }
         }
-        let style = Version::V31.style();
+        let style = Version::V31.style(false);
         for (place, part) in [("query", Part::Query), ("header", Part::RequestHeaders)] {
             for Parameter { name, .. } in operation.fields(part, style) {
                 let is_it = |(known_in, known): &(String, String)| {
@@ -227,23 +189,24 @@ impl Compare<'_> {
                 let is_key = (place == "query") && crate::facts::is_telling(name.as_bytes());
                 if !known.iter().any(is_it) && !is_key {
                     let kind = DifferenceKind::ParameterUndocumented;
-                    self.add(operation, path, kind, format!("{place} {name}"), format!("{pointer}/parameters"));
+                    self.add(operation, kind, format!("{place} {name}"), format!("{pointer}/parameters"));
                 }
             }
         }
     }
 
-    fn bodies(&mut self, operation: &Operation<'_>, path: &str, pointer: &str) {
+    fn bodies(&mut self, operation: &Operation<'_>) {
+        let pointer = &self.found.pointer;
         let body = resolve(self.given, &format!("{pointer}/requestBody")).map(|(pointer, _)| pointer);
         let body = body.unwrap_or_else(|| format!("{pointer}/requestBody"));
         for ((_, media), schema) in operation.parts(Part::RequestBody) {
             let kinds = (DifferenceKind::RequestMediaUndocumented, DifferenceKind::RequestFieldUndocumented);
-            self.content(operation, path, &body, (&media, &schema), "", kinds);
+            self.content(operation, &body, (&media, &schema), "", kinds);
         }
     }
 
-    fn responses(&mut self, operation: &Operation<'_>, path: &str, pointer: &str) {
-        let responses = format!("{pointer}/responses");
+    fn responses(&mut self, operation: &Operation<'_>) {
+        let responses = format!("{}/responses", self.found.pointer);
         let bodies = operation.parts(Part::ResponseBody);
         for status in operation.statuses().into_keys() {
             let range = format!("{}XX", status / 100);
@@ -253,13 +216,13 @@ impl Compare<'_> {
             let Some((response, _)) = known else {
                 if !matches!(status, 304 | 404 | 405 | 429 | 500..=599) {
                     let place = format!("{responses}/{status}");
-                    self.add(operation, path, DifferenceKind::StatusUndocumented, status.to_string(), place);
+                    self.add(operation, DifferenceKind::StatusUndocumented, status.to_string(), place);
                 }
                 continue;
             };
             let kinds = (DifferenceKind::ResponseMediaUndocumented, DifferenceKind::ResponseFieldUndocumented);
             for ((_, media), schema) in bodies.iter().filter(|((of, _), _)| *of == status) {
-                self.content(operation, path, &response, (media, schema), &format!("{status} "), kinds);
+                self.content(operation, &response, (media, schema), &format!("{status} "), kinds);
             }
         }
     }
@@ -268,7 +231,6 @@ impl Compare<'_> {
     fn content(
         &mut self,
         operation: &Operation<'_>,
-        path: &str,
         pointer: &str,
         (media, schema): (&str, &Schema),
         prefix: &str,
@@ -280,25 +242,20 @@ impl Compare<'_> {
         let content = self.given.pointer(&format!("{pointer}/content")).and_then(Value::as_object);
         let known = content.into_iter().flatten().find(|(known, _)| is_media(known, media));
         let Some((known, _)) = known else {
-            return self.add(
-                operation,
-                path,
-                media_kind,
-                format!("{prefix}{media}"),
-                format!("{pointer}/content/{}", escaped(media)),
-            );
+            let place = format!("{pointer}/content/{}", escaped(media));
+            return self.add(operation, media_kind, format!("{prefix}{media}"), place);
         };
-        let rendered = schema.render(Version::V31.style());
+        let rendered = schema.render(Version::V31.style(false));
         let place = format!("{pointer}/content/{}/schema", escaped(known));
         let mut missing = Vec::new();
         fields(self.given, &place, &rendered, "", 0, &mut missing);
         for (field, place) in missing {
-            self.add(operation, path, field_kind, format!("{prefix}{field}"), place);
+            self.add(operation, field_kind, format!("{prefix}{field}"), place);
         }
     }
 
-    fn security(&mut self, operation: &Operation<'_>, path: &str, pointer: &str) {
-        let asked = self.given.pointer(&format!("{pointer}/security")).or_else(|| self.given.get("security"));
+    fn security(&mut self, operation: &Operation<'_>) {
+        let asked = self.given.pointer(&format!("{}/security", self.found.pointer)).or_else(|| self.given.get("security"));
         let Some(asked) = asked.and_then(Value::as_array).filter(|asked| !asked.is_empty()) else { return };
         if asked.iter().any(|way| way.as_object().is_some_and(serde_json::Map::is_empty)) {
             return;
@@ -308,7 +265,7 @@ impl Compare<'_> {
         let refused = operation.row.by_class.get(3).copied().unwrap_or(0);
         if without > refused {
             let what = format!("{} of {} calls without credentials", auth_calls(operation), operation.row.calls);
-            self.add(operation, path, DifferenceKind::SecurityNotMet, what, String::new());
+            self.add(operation, DifferenceKind::SecurityNotMet, what, String::new());
         }
     }
 }
@@ -358,21 +315,24 @@ fn fields(given: &Value, pointer: &str, learnt: &Value, at: &str, depth: usize, 
     }
 }
 
-/// As text, one line a difference; empty where there is none.
-pub fn text(differences: &[Difference]) -> String {
+/// As text, one line a difference, with the document's name where there are several; empty where there is none.
+pub fn text(differences: &[Difference], given: &Given) -> String {
     let mut text = String::new();
-    for Difference { path, method, kind, what, calls, .. } in differences {
+    let is_one = given.names().count() < 2;
+    for Difference { document, path, method, kind, what, calls, .. } in differences {
         let what = if what.is_empty() { String::new() } else { format!(": {what}") };
         let calls = if *kind == DifferenceKind::OperationUnseen { String::new() } else { format!(" ({calls} calls)") };
-        text.extend([kind.name(), " ", method, " ", path, &what, &calls, "\n"]);
+        let name = if is_one { String::new() } else { format!("{}: ", given.name(*document)) };
+        text.extend([&*name, kind.name(), " ", method, " ", path, &what, &calls, "\n"]);
     }
     text
 }
 
 /// As JSON.
-pub fn json(differences: &[Difference]) -> Value {
+pub fn json(differences: &[Difference], given: &Given) -> Value {
     let one = |difference: &Difference| {
         serde_json::json!({
+            "document": given.name(difference.document),
             "kind": difference.kind.name(),
             "method": difference.method,
             "path": difference.path,
@@ -383,7 +343,8 @@ pub fn json(differences: &[Difference]) -> Value {
     serde_json::json!({"differences": differences.iter().map(one).collect::<Vec<_>>()})
 }
 
-pub(super) fn style(given: &Value) -> Version {
+/// The style of a document's own version.
+pub(super) fn style(given: &Value) -> Style {
     let is_old = given.get("openapi").and_then(Value::as_str).is_some_and(|version| version.starts_with("3.0"));
-    if is_old { Version::V30 } else { Version::V31 }
+    if is_old { Version::V30.style(false) } else { Version::V31.style(false) }
 }

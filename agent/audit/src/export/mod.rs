@@ -1,10 +1,11 @@
-//! What was seen of an API as an `OpenAPI` document, and how it differs from the document that was given.
+//! What was seen of an API as an `OpenAPI` document, and how it differs from the documents that were given.
 //!
 //! Pure: values in, values out; the same input gives the same bytes. It writes no value from traffic, for there is none in what it is
 //! given. What is only likely is not claimed: a member is required where enough messages had it, each of them, and everything that `OpenAPI`
 //! has no word for stands under `x-apiscope-`.
 
 pub mod diff;
+mod example;
 mod given;
 mod operation;
 mod patch;
@@ -18,13 +19,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use apiscope_wire::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::exchange::Method;
 use crate::inventory::EndpointRow;
 use crate::schema::EndpointSchemas;
 use crate::schema::render::Style;
 
+pub use given::Given;
 pub use patch::patched;
 
-use operation::{OPERATIONS, Operation};
+use operation::Operation;
 
 /// Which `OpenAPI`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +39,8 @@ pub enum Version {
 }
 
 impl Version {
-    const fn style(self) -> Style {
-        Style { modern: matches!(self, Self::V31), strict: false }
+    const fn style(self, strict: bool) -> Style {
+        Style { modern: matches!(self, Self::V31), strict }
     }
 }
 
@@ -56,15 +59,15 @@ pub struct Seen<'a> {
 /// Methods that a path item has a member for.
 const METHODS: [&str; 8] = ["GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"];
 
-/// The document. Endpoints that were never called are left out.
-pub fn document(seen: &Seen<'_>, version: Version) -> Value {
-    let mut document = inline(seen, version);
+/// The document. Endpoints that were never called are left out. `strict`: schemas allow nothing but what was seen (see [`Style::strict`]).
+pub fn document(seen: &Seen<'_>, version: Version, strict: bool) -> Value {
+    let mut document = inline(seen, version.style(strict));
     share::share(&mut document);
     document
 }
 
 /// As [`document`], each schema where it is used.
-fn inline(seen: &Seen<'_>, version: Version) -> Value {
+fn inline(seen: &Seen<'_>, style: Style) -> Value {
     let mut paths = Map::new();
     let mut ids = BTreeSet::new();
     let (mut schemes, mut tags) = (BTreeMap::new(), BTreeSet::new());
@@ -73,17 +76,11 @@ fn inline(seen: &Seen<'_>, version: Version) -> Value {
         let (path, method) = (operation.path.text.clone(), operation.row.method.as_str());
         let item = paths.entry(path).or_insert_with(|| json!({}));
         let key = method.to_ascii_lowercase();
-        if let (Some(name), Some(known)) = (operation.name, item.pointer_mut(&format!("/{key}/{OPERATIONS}")))
-            && let Some(known) = known.as_array_mut()
-        {
-            known.push(json!({"name": name, "calls": operation.row.calls}));
-            continue;
-        }
         if !METHODS.contains(&method) || item.get(&key).is_some() {
             left_out.push(json!({"method": method, "route": &*operation.row.route, "calls": operation.row.calls}));
             continue;
         }
-        let value = operation.value(seen, version, &mut ids, &mut schemes);
+        let value = operation.value(seen, style, &mut ids, &mut schemes);
         tags.extend(operation.tag());
         if let Some(item) = item.as_object_mut() {
             item.insert(key, value);
@@ -91,7 +88,7 @@ fn inline(seen: &Seen<'_>, version: Version) -> Value {
     }
     paths.retain(|_, item| item.as_object().is_some_and(|item| !item.is_empty()));
     let mut document = json!({
-        "openapi": if version == Version::V31 { "3.1.0" } else { "3.0.3" },
+        "openapi": if style.modern { "3.1.0" } else { "3.0.3" },
         "info": info(seen),
         "servers": servers(seen),
         "paths": paths,
@@ -113,11 +110,22 @@ fn inline(seen: &Seen<'_>, version: Version) -> Value {
     document
 }
 
-/// Called endpoints, in a stable order.
+/// Called operations, in a stable order.
 fn operations<'a>(seen: &Seen<'a>) -> Vec<Operation<'a>> {
     let called = seen.endpoints.iter().filter(|(row, _)| row.calls > 0 && row.route.starts_with('/'));
-    let mut operations: Vec<_> = called.map(|(row, schemas)| Operation::new(row, *schemas)).collect();
-    operations.sort_by(|a, b| (&a.row.route, &a.row.method).cmp(&(&b.row.route, &b.row.method)));
+    let mut called: Vec<_> = called.copied().collect();
+    called.sort_by(|(a, _), (b, _)| (&a.route, &a.method).cmp(&(&b.route, &b.method)));
+    let mut operations: Vec<Operation<'a>> = Vec::new();
+    let mut places: BTreeMap<(&str, &Method), usize> = BTreeMap::new();
+    for (row, schemas) in called {
+        let place = (operation::route(row).0, &row.method);
+        if let Some(known) = places.get(&place).and_then(|at| operations.get_mut(*at)) {
+            known.add(row, schemas);
+        } else {
+            places.insert(place, operations.len());
+            operations.push(Operation::new(row, schemas));
+        }
+    }
     operations
 }
 

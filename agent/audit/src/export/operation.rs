@@ -1,13 +1,16 @@
 //! One endpoint as an operation.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{Seen, Version};
+use super::example::example;
+use super::given::without_authority;
+use super::Seen;
 use crate::facts::AuthKind;
 use crate::inventory::shape::segments;
-use crate::inventory::{DocumentState, EndpointRow};
+use crate::inventory::{DocumentState, EndpointRow, fleet};
 use crate::schema::render::{Parameter, Style};
 use crate::schema::{EndpointSchemas, Part, PartKey, Schema};
 
@@ -55,13 +58,13 @@ fn variable(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 pub(super) struct Operation<'a> {
-    pub(super) row: &'a EndpointRow,
-    schemas: Option<&'a EndpointSchemas>,
+    pub(super) row: Cow<'a, EndpointRow>,
+    schemas: Option<Cow<'a, EndpointSchemas>>,
     pub(super) path: Path,
     /// Route without the name of an operation beyond the path.
     pub(super) route: &'a str,
-    /// Of an operation of GraphQL and the like.
-    pub(super) name: Option<&'a str>,
+    /// Of GraphQL and the like: the operations that share the path, with their calls.
+    names: Vec<(&'a str, u64)>,
 }
 
 /// Schemas of a kind of part.
@@ -69,10 +72,25 @@ type Parts = BTreeMap<(u16, String), Schema>;
 
 impl<'a> Operation<'a> {
     pub(super) fn new(row: &'a EndpointRow, schemas: Option<&'a EndpointSchemas>) -> Self {
-        // `OpenAPI` knows one operation a path and method: the operations of GraphQL and the like share it.
-        let (route, name) = row.route.split_once('#').map_or((&*row.route, None), |(route, name)| (route, Some(name)));
-        let route = if route.len() > 1 { route.trim_end_matches('/') } else { route };
-        Self { row, schemas, path: Path::of(route), route, name }
+        let (route, name) = route(row);
+        Self {
+            row: Cow::Borrowed(row),
+            schemas: schemas.map(Cow::Borrowed),
+            path: Path::of(without_authority(route)),
+            route,
+            names: name.map(|name| (name, row.calls)).into_iter().collect(),
+        }
+    }
+
+    /// Takes in another row of the same path and method.
+    pub(super) fn add(&mut self, row: &'a EndpointRow, schemas: Option<&'a EndpointSchemas>) {
+        fleet::add(self.row.to_mut(), row);
+        self.names.extend(route(row).1.map(|name| (name, row.calls)));
+        match (&mut self.schemas, schemas) {
+            (Some(known), Some(schemas)) => drop(known.to_mut().join(schemas.clone())),
+            (known @ None, schemas) => *known = schemas.map(Cow::Borrowed),
+            (Some(_), None) => {}
+        }
     }
 
     /// The first segment that is neither a version nor a word for APIs as such.
@@ -80,13 +98,13 @@ impl<'a> Operation<'a> {
         let is_version = |segment: &str| {
             segment.strip_prefix('v').is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
         };
-        segments(self.route)
+        segments(without_authority(self.route))
             .find(|segment| !is_version(segment) && !matches!(*segment, "api" | "rest") && !segment.contains('{'))
             .map(str::to_owned)
     }
 
     pub(super) fn parts(&self, part: Part) -> Parts {
-        let all = self.schemas.into_iter().flat_map(EndpointSchemas::parts);
+        let all = self.schemas.iter().flat_map(|schemas| schemas.parts());
         all.filter(|(key, _)| key.part == part)
             .map(|(PartKey { status, media, .. }, schema)| ((*status, media.to_string()), schema))
             .collect()
@@ -111,11 +129,10 @@ impl<'a> Operation<'a> {
     pub(super) fn value(
         &self,
         seen: &Seen<'_>,
-        version: Version,
+        style: Style,
         ids: &mut BTreeSet<String>,
         schemes: &mut BTreeMap<String, Value>,
     ) -> Value {
-        let style = version.style();
         let mut value = Map::new();
         value.insert("operationId".into(), json!(self.id(ids)));
         if let Some(tag) = self.tag() {
@@ -140,7 +157,7 @@ impl<'a> Operation<'a> {
     }
 
     fn counts(&self, seen: &Seen<'_>, value: &mut Map<String, Value>) {
-        let row = self.row;
+        let row = &self.row;
         value.insert("x-apiscope-calls".into(), json!(row.calls));
         for (key, time) in [("x-apiscope-first", row.first), ("x-apiscope-last", row.last)] {
             if let Some(time) = time {
@@ -154,8 +171,9 @@ impl<'a> Operation<'a> {
         if let Some(owner) = &row.owner {
             value.insert("x-owner".into(), json!(owner));
         }
-        if let Some(name) = self.name {
-            value.insert(OPERATIONS.into(), json!([{"name": name, "calls": row.calls}]));
+        if !self.names.is_empty() {
+            let names = self.names.iter().map(|(name, calls)| json!({"name": name, "calls": calls}));
+            value.insert("x-apiscope-operations".into(), names.collect());
         }
     }
 
@@ -261,7 +279,7 @@ impl<'a> Operation<'a> {
         let http = |scheme: &str| vec![(scheme.to_owned(), json!({"type": "http", "scheme": scheme}))];
         let keys = |in_query: bool| {
             let all =
-                self.schemas.into_iter().flat_map(EndpointSchemas::keys).filter(move |(query, _)| *query == in_query);
+                self.schemas.iter().flat_map(|schemas| schemas.keys()).filter(move |(query, _)| *query == in_query);
             let place = if in_query { "query" } else { "header" };
             all.map(|(_, name)| {
                 let id: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
@@ -283,22 +301,31 @@ impl<'a> Operation<'a> {
     }
 }
 
-/// Operations beyond the path, by name.
-pub(super) const OPERATIONS: &str = "x-apiscope-operations";
+/// Route, and the name of an operation beyond the path: no path has a `#`. `OpenAPI` knows one operation a path and method, which the
+/// operations of GraphQL and the like share.
+pub(super) fn route(row: &EndpointRow) -> (&str, Option<&str>) {
+    let (route, name) = row.route.split_once('#').map_or((&*row.route, None), |(route, name)| (route, Some(name)));
+    (if route.len() > 1 { route.trim_end_matches('/') } else { route }, name)
+}
 
 /// By media type. A body that is no JSON and no form is text or bytes.
 fn content<'s>(bodies: impl Iterator<Item = (&'s str, &'s Schema)>, style: Style) -> Map<String, Value> {
     bodies
         .filter(|(media, _)| !media.is_empty())
         .map(|(media, schema)| {
-            let is_read = media.ends_with("json") || media == "application/x-www-form-urlencoded";
+            let is_form = matches!(media, "application/x-www-form-urlencoded" | "multipart/form-data");
+            let is_read = is_form || media.ends_with("json");
             let schema = match (is_read, style.modern) {
                 (true, _) => schema.render(style),
                 (false, _) if media.starts_with("text/") => json!({"type": "string"}),
                 (false, true) => json!({}),
                 (false, false) => json!({"type": "string", "format": "binary"}),
             };
-            (media.to_owned(), json!({"schema": schema}))
+            let mut content = json!({"schema": schema});
+            if let Some(content) = content.as_object_mut().filter(|_| is_read && !is_form) {
+                content.insert("example".into(), example(&schema));
+            }
+            (media.to_owned(), content)
         })
         .collect()
 }

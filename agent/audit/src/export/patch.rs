@@ -1,45 +1,45 @@
-//! The document that was given, with what was seen and is not in it. All that is added is marked `x-apiscope-seen`.
+//! A document that was given, with what was seen and is not in it. All that is added is marked `x-apiscope-seen`.
 
 use serde_json::{Value, json};
 
-use super::diff::{Difference, DifferenceKind, Routes, diff, style};
-use super::given::escaped;
+use super::diff::{Difference, DifferenceKind, Learnt, diff, style};
+use super::given::{Given, escaped};
 use super::{Seen, inline};
 
 const MARK: &str = "x-apiscope-seen";
 
-/// Patches an `OpenAPI` 3 document.
-pub fn patched(seen: &Seen<'_>, given: &Value) -> Value {
-    let learnt = inline(seen, style(given));
-    let routes = Routes::of(given);
-    let mut patched = given.clone();
-    for difference in diff(seen, given) {
-        let operation = learnt_operation(&learnt, &routes, &difference);
-        if let Some(operation) = operation {
-            apply(&mut patched, &difference, operation);
+/// Patches one of the documents, an `OpenAPI` 3 one: `original` is its text as it was, and its number says which it is. The second: how many
+/// differences have no place in it, for they are below no base path of it or in a file that it refers to.
+pub fn patched(seen: &Seen<'_>, given: &Given, document: usize, original: &Value) -> (Value, usize) {
+    let learnt = inline(seen, style(original));
+    let mut patched = original.clone();
+    let mut lost = 0;
+    for difference in diff(seen, given).iter().filter(|difference| difference.document == document) {
+        let Some(operation) = difference.learnt.as_ref().and_then(|place| learnt_operation(&learnt, place)) else {
+            continue;
+        };
+        lost += usize::from(difference.place.is_empty() && difference.kind != DifferenceKind::SecurityNotMet);
+        if !difference.place.is_empty() {
+            apply(&mut patched, difference, operation);
         }
     }
     add_schemes(&mut patched, &learnt);
-    patched
+    (patched, lost)
 }
 
-/// The operation as it was learnt.
-fn learnt_operation<'l>(learnt: &'l Value, routes: &Routes, difference: &Difference) -> Option<&'l Value> {
-    let method = difference.method.to_ascii_lowercase();
-    let paths = learnt.get("paths").and_then(Value::as_object)?;
-    let is_it = |path: &str| routes.path(path).unwrap_or_else(|| routes.without_base(path)) == difference.path;
-    paths.iter().filter(|(path, _)| is_it(path)).find_map(|(_, item)| item.get(&method))
+/// The operation as it was learnt; `None` where `OpenAPI` has no word for it.
+fn learnt_operation<'l>(learnt: &'l Value, (method, path): &Learnt) -> Option<&'l Value> {
+    learnt.get("paths")?.get(path)?.get(method)
 }
 
 fn apply(patched: &mut Value, difference: &Difference, operation: &Value) {
-    let method = difference.method.to_ascii_lowercase();
     let what = difference.what.as_str();
     match difference.kind {
         DifferenceKind::OperationUndocumented => {
             let mut operation = operation.clone();
             name_variables(&mut operation, &difference.path);
             mark(&mut operation);
-            put(patched, &format!("/paths/{}/{method}", escaped(&difference.path)), operation);
+            put(patched, &difference.place, operation);
         }
         DifferenceKind::ParameterUndocumented => {
             let parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
@@ -69,9 +69,7 @@ fn apply(patched: &mut Value, difference: &Difference, operation: &Value) {
             }
         }
         DifferenceKind::RequestFieldUndocumented | DifferenceKind::ResponseFieldUndocumented => {
-            if !difference.place.is_empty() {
-                put(patched, &difference.place, json!({MARK: true}));
-            }
+            put(patched, &difference.place, json!({MARK: true}));
         }
         DifferenceKind::OperationUnseen | DifferenceKind::SecurityNotMet => {}
     }

@@ -1,6 +1,7 @@
-//! Schemas of objects that are used more than once move to the components.
+//! Schemas of objects that are used more than once move to the components; kinds that a tag tells apart too, for only of what has a name can
+//! `OpenAPI` say which property is the tag.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -16,12 +17,14 @@ pub(super) fn share(document: &mut Value) {
     for_schemas(document, &mut |schema, hint| count(schema, hint, 0, &mut uses));
     uses.retain(|_, (times, _)| *times > 1);
     let mut names: BTreeMap<String, String> = BTreeMap::new();
-    let mut taken: BTreeMap<String, u32> = BTreeMap::new();
-    for (text, (_, hint)) in &uses {
-        let number = taken.entry(hint.clone()).or_default();
-        *number += 1;
-        let name = if *number == 1 { hint.clone() } else { format!("{hint}{number}") };
-        names.insert(text.clone(), name);
+    let mut taken = BTreeSet::new();
+    for (text, (_, hint)) in uses {
+        let (mut name, mut number) = (hint.clone(), 1);
+        while !taken.insert(name.clone()) {
+            number += 1;
+            name = format!("{hint}{number}");
+        }
+        names.insert(text, name);
     }
     let mut components = Map::new();
     for_schemas(document, &mut |schema, _| replace(schema, 0, &names, &mut components));
@@ -85,6 +88,42 @@ fn children(schema: &mut Value, hint: &str, each: &mut dyn FnMut(&mut Value, &st
     }
 }
 
+/// The tag of kinds of objects, and its value in each kind.
+fn tag(schema: &Value) -> Option<(String, Vec<String>)> {
+    let kinds = schema.get("oneOf")?.as_array()?;
+    let value = |kind: &Value, name: &str| {
+        let values = kind.get("properties")?.get(name)?.get("enum")?.as_array()?;
+        let required = kind.get("required")?.as_array()?.iter().any(|known| known == name);
+        values.first()?.as_str().filter(|_| values.len() == 1 && required).map(str::to_owned)
+    };
+    let names = kinds.first()?.get("properties")?.as_object()?.keys();
+    let mut tags = names.filter_map(|name| {
+        let values: Vec<_> = kinds.iter().map(|kind| value(kind, name)).collect::<Option<_>>()?;
+        let different: BTreeSet<_> = values.iter().collect();
+        (different.len() == values.len()).then(|| (name.clone(), values))
+    });
+    tags.next()
+}
+
+/// Counts each kind often enough to be moved, under a name of its own.
+fn count_kinds(schema: &Value, hint: &str, uses: &mut Uses) {
+    let Some((_, values)) = tag(schema) else { return };
+    let kinds = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+    for (kind, value) in kinds.zip(values) {
+        uses.entry(kind.to_string()).or_insert_with(|| (0, format!("{hint}{}", capital(&value)))).0 += 2;
+    }
+}
+
+/// Says which property is the tag, of kinds that have moved.
+fn discriminate(schema: &mut Value, (name, values): (String, Vec<String>)) {
+    let kinds = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+    let places: Option<Vec<Value>> = kinds.map(|kind| kind.get("$ref").cloned()).collect();
+    if let (Some(places), Some(members)) = (places, schema.as_object_mut()) {
+        let mapping: Map<String, Value> = values.into_iter().zip(places).collect();
+        members.insert("discriminator".into(), json!({"propertyName": name, "mapping": mapping}));
+    }
+}
+
 fn is_object(schema: &Value) -> bool {
     schema.get("properties").and_then(Value::as_object).is_some_and(|properties| properties.len() > 1)
         || schema.get("oneOf").is_some()
@@ -97,6 +136,7 @@ fn count(schema: &mut Value, hint: &str, depth: usize, uses: &mut Uses) {
     if is_object(schema) {
         uses.entry(schema.to_string()).or_insert_with(|| (0, hint.to_owned())).0 += 1;
     }
+    count_kinds(schema, hint, uses);
     children(schema, hint, &mut |child, hint| count(child, hint, depth + 1, uses));
 }
 
@@ -104,9 +144,13 @@ fn replace(schema: &mut Value, depth: usize, names: &BTreeMap<String, String>, c
     if depth > DEPTH_MAX {
         return;
     }
-    let name = if is_object(schema) { names.get(&schema.to_string()) } else { None };
+    let name = names.get(&schema.to_string());
     if name.is_none_or(|name| !components.contains_key(name)) {
+        let tag = tag(schema);
         children(schema, "", &mut |child, _| replace(child, depth + 1, names, components));
+        if let Some(tag) = tag {
+            discriminate(schema, tag);
+        }
     }
     if let Some(name) = name {
         let inner = std::mem::replace(schema, json!({"$ref": format!("#/components/schemas/{name}")}));

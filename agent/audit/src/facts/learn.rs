@@ -4,11 +4,11 @@ use apiscope_wire::http::coding::Decoded;
 use apiscope_wire::{Header, Headers, Message, Start};
 use smol_str::SmolStr;
 
-use crate::schema::{Sample, Schema, Taker, fields};
+use crate::schema::{FIELDS_MAX, Field, Sample, Schema, Taker, fields};
 
 use super::media::{self, Reading};
 use super::target::Target;
-use super::{Facts, MediaKind, names, proof};
+use super::{Facts, MediaKind, multipart, names, proof};
 
 /// Longest media type.
 const MEDIA_MAX: usize = 64;
@@ -51,8 +51,9 @@ fn body(
         Reading::Other(MediaKind::None) => return (None, true),
         Reading::Json => taker.json(plain.data),
         Reading::Form if message.body.is_whole() => form(plain.data, taker),
-        Reading::Form => None,
-        Reading::Coded(_) | Reading::Multipart(_) | Reading::Xml | Reading::Text | Reading::Other(_) => {
+        Reading::Multipart(content_type) if message.body.is_whole() => parts(content_type, plain.data, taker),
+        Reading::Form | Reading::Multipart(_) => None,
+        Reading::Coded(_) | Reading::Xml | Reading::Text | Reading::Other(_) => {
             Some(Schema::opaque(taker.seen))
         }
     };
@@ -61,6 +62,7 @@ fn body(
     let fallback = match reading {
         Reading::Json => "application/json",
         Reading::Form => "application/x-www-form-urlencoded",
+        Reading::Multipart(_) => "multipart/form-data",
         _ => "application/octet-stream",
     };
     (Some((media_type(content_type).unwrap_or(SmolStr::new_static(fallback)), schema)), is_whole)
@@ -68,7 +70,16 @@ fn body(
 
 fn form(text: &[u8], taker: &mut Taker<'_>) -> Option<Schema> {
     let pairs: Vec<_> = fields(text).collect();
-    taker.fields(pairs.iter().map(|(name, value)| (&**name, &**value)))
+    taker.fields(pairs.iter().map(|(name, value)| (&**name, Field::Text(value))), FIELDS_MAX)
+}
+
+/// A multipart form.
+fn parts(content_type: &[u8], body: &[u8], taker: &mut Taker<'_>) -> Option<Schema> {
+    let fields = multipart::parts(content_type, body)?.filter_map(|part| {
+        let (name, is_file) = part.field()?;
+        Some((name, if is_file { Field::File } else { Field::Text(part.content) }))
+    });
+    taker.fields(fields, FIELDS_MAX)
 }
 
 /// Without parameters, in lower case; `None` for what is none.
@@ -92,9 +103,8 @@ fn headers(headers: Headers<'_>, is_request: bool, taker: &mut Taker<'_>) -> Opt
         .iter()
         .map(|Header { name, value }| (name.to_ascii_lowercase(), value.trim_ascii()))
         .filter(|(name, _)| of_note.contains(&&**name) || is_own(name))
-        .take(HEADERS_MAX)
         .collect();
-    taker.fields(named.iter().map(|(name, value)| (name.as_bytes(), *value)))
+    taker.fields(named.iter().map(|(name, value)| (name.as_bytes(), Field::Text(value))), HEADERS_MAX)
 }
 
 const REQUEST: &[&str] = &[

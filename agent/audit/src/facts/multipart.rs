@@ -37,11 +37,14 @@ impl<'a> Part<'a> {
 
     /// The name of a form's field; `None` of a file.
     pub(crate) fn name(&self) -> Option<&'a [u8]> {
+        self.field().filter(|(_, is_file)| !is_file).map(|(name, _)| name)
+    }
+
+    /// The name of a form's field, and whether it is a file.
+    pub(crate) fn field(&self) -> Option<(&'a [u8], bool)> {
         let disposition = self.header(b"content-disposition")?;
-        if parameter(disposition, b"filename").is_some() {
-            return None;
-        }
-        parameter(disposition, b"name")
+        let is_file = [&b"filename"[..], b"filename*"].iter().any(|name| parameter(disposition, name).is_some());
+        Some((parameter(disposition, b"name")?, is_file))
     }
 }
 

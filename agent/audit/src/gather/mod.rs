@@ -372,6 +372,7 @@ impl Pass<'_, '_> {
         if let Some((place, consumer)) = sampled
             && message.complete
             && !self.runs
+            && !self.settings.without_schemas
             && self.sampler.wants(place, taken.names, plain.data.len())
         {
             let by_itself = taken.consumer.map_or_else(|| address(&self.flow.origin), ConsumerId::Credential);

@@ -3,11 +3,15 @@
 //! An agent's counts only grow, from the moment its store was made ([`Life`]); a [`Report`] is all that it knew at one moment. So of each life
 //! the newest report counts and no other: [`Fleet::join`] is a join in a semilattice (commutative, associative, idempotent). What the fleet saw
 //! is the sum over lives ([`Fleet::endpoints`]), and since all that a row counts adds up, it is what one agent that saw all traffic would have
-//! counted; but the most frequent consumers, which are exact only up to their bound.
+//! counted; but the most frequent consumers, which are exact only up to their bound. Schemas are joined ([`Fleet::api`]): they are those of
+//! one agent that took the same samples, within their own bounds. Which words are the API's each agent proves by itself; a field's words are
+//! listed where all that any agent met were proven by one that shares its key.
 //!
 //! Who saw less traffic may have kept a template narrower (`/users/anna` where others have `/users/{name}`). Such an endpoint counts at the
 //! wider template, unless some agent tells the two apart.
 
+#[cfg(test)]
+mod schema_tests;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +23,8 @@ use apiscope_wire::Timestamp;
 use super::profile::PackedProfile;
 use super::{DocumentState, EndpointId, EndpointRow, Security, TemplateState};
 use crate::exchange::{ApiId, Method, Protocol};
+use crate::schema::EndpointSchemas;
+use crate::secret::KeyMark;
 use crate::sketch::Packer;
 
 /// What an agent's counts belong to: its store, from the moment it was made. A restart goes on with the same; a new store begins another.
@@ -30,6 +36,9 @@ pub struct Life(pub u64);
 pub struct Report {
     /// By id.
     rows: Vec<EndpointRow>,
+    schemas: BTreeMap<EndpointId, EndpointSchemas>,
+    /// Of the key that made the hashes in the schemas; `None`: no other agent is known to have it.
+    key: Option<KeyMark>,
 }
 
 impl Report {
@@ -41,7 +50,13 @@ impl Report {
             // What the agent's own document asks for is no count.
             row.security = Security::Unsaid;
         }
-        Self { rows }
+        Self { rows, schemas: BTreeMap::new(), key: None }
+    }
+
+    /// With what its endpoints take and give.
+    #[must_use]
+    pub fn with_schemas(self, schemas: Vec<(EndpointId, EndpointSchemas)>, key: Option<KeyMark>) -> Self {
+        Self { schemas: schemas.into_iter().collect(), key, ..self }
     }
 
     /// Whether it is newer than another of the same life: its last call is later, or it has more calls. The bytes decide between what no
@@ -60,6 +75,11 @@ impl Report {
         for row in &self.rows {
             pack_row(row, &mut packer);
         }
+        for (EndpointId(id), schemas) in &self.schemas {
+            packer.number(*id);
+            packer.bytes(&schemas.pack());
+        }
+        packer.number(self.key.map_or(0, KeyMark::get));
         packer.done()
     }
 }
@@ -99,16 +119,24 @@ impl Fleet {
 
     /// What all saw together: by API, template and method.
     pub fn endpoints(&self) -> Vec<EndpointRow> {
+        self.wholes(None).into_iter().map(|whole| whole.row).collect()
+    }
+
+    /// What all saw of one API, in all environments together, with what its endpoints take and give.
+    pub fn api(&self, api: &ApiId) -> Vec<(EndpointRow, Option<EndpointSchemas>)> {
+        self.wholes(Some(api)).into_iter().map(|whole| (whole.row, self.schemas(&whole.parts))).collect()
+    }
+
+    /// `only`: of this API, the same endpoint of several environments as one.
+    fn wholes(&self, only: Option<&ApiId>) -> Vec<Whole> {
         let mut whole: BTreeMap<Place<'_>, Whole> = BTreeMap::new();
         for (life, report) in &self.reports {
-            for row in &report.rows {
-                let place = Place { api: &row.api, method: &row.method, route: &row.route, id: row.id };
+            for row in report.rows.iter().filter(|row| only.is_none_or(|api| *api == row.api)) {
+                let id = if only.is_some() { EndpointId(0) } else { row.id };
+                let place = Place { api: &row.api, method: &row.method, route: &row.route, id };
                 match whole.get_mut(&place) {
                     Some(known) => known.add(*life, row),
-                    None => drop(whole.insert(
-                        place,
-                        Whole { row: EndpointRow { reason: None, ..row.clone() }, lives: [*life].into() },
-                    )),
+                    None => drop(whole.insert(place, Whole::of(*life, row))),
                 }
             }
         }
@@ -118,24 +146,44 @@ impl Fleet {
         }
         let moves = whole.iter().filter_map(|(place, one)| Some((*place, wider(*place, one, &groups)?)));
         let moves: BTreeMap<_, _> = moves.collect();
-        let mut rows: BTreeMap<Place<'_>, EndpointRow> = whole
-            .iter()
-            .filter(|(place, _)| !moves.contains_key(*place))
-            .map(|(place, one)| (*place, one.row.clone()))
-            .collect();
+        let mut narrows: Vec<(Place<'_>, Whole)> = Vec::new();
         for narrow in moves.keys() {
             // Each step goes to a template that is wider, or first by name among equals: it ends.
             let mut into = *narrow;
             while let Some(next) = moves.get(&into) {
                 into = *next;
             }
-            if let (Some(row), Some(gone)) = (rows.get_mut(&into), whole.get(narrow)) {
-                add(row, &gone.row);
+            narrows.extend(whole.remove(narrow).map(|gone| (into, gone)));
+        }
+        for (into, gone) in narrows {
+            if let Some(wide) = whole.get_mut(&into) {
+                add(&mut wide.row, &gone.row);
+                wide.parts.extend(gone.parts);
             }
         }
-        let mut rows: Vec<_> = rows.into_values().collect();
-        rows.sort_by(|a, b| (&a.api, &a.route, &a.method).cmp(&(&b.api, &b.route, &b.method)));
-        rows
+        let mut wholes: Vec<_> = whole.into_values().collect();
+        wholes.sort_by(|a, b| {
+            (&a.row.api, &a.row.route, &a.row.method).cmp(&(&b.row.api, &b.row.route, &b.row.method))
+        });
+        wholes
+    }
+
+    /// The join over agents. Hashes under different keys cannot be compared: between agents that do not share one, words are compared
+    /// as such where they are known, and what is not known counts as another value.
+    fn schemas(&self, parts: &BTreeSet<(Life, EndpointId)>) -> Option<EndpointSchemas> {
+        let mut by_key: BTreeMap<(Option<KeyMark>, Option<Life>), EndpointSchemas> = BTreeMap::new();
+        for (life, id) in parts {
+            let Some(report) = self.reports.get(life) else { continue };
+            let Some(schemas) = report.schemas.get(id) else { continue };
+            let key = (report.key, report.key.is_none().then_some(*life));
+            by_key.entry(key).or_default().join(schemas.clone());
+        }
+        let is_one = by_key.len() == 1;
+        let unkeyed = |schemas: EndpointSchemas| if is_one { schemas } else { schemas.unkeyed() };
+        by_key.into_values().map(unkeyed).reduce(|mut all, schemas| {
+            all.join(schemas);
+            all
+        })
     }
 
     /// The whole as bytes: the same for the same knowledge.
@@ -161,21 +209,32 @@ struct Place<'a> {
 /// An endpoint as all that know it saw it.
 struct Whole {
     row: EndpointRow,
-    lives: BTreeSet<Life>,
+    /// The rows that it was made of.
+    parts: BTreeSet<(Life, EndpointId)>,
 }
 
 impl Whole {
+    fn of(life: Life, row: &EndpointRow) -> Self {
+        Self { row: EndpointRow { reason: None, ..row.clone() }, parts: [(life, row.id)].into() }
+    }
+
     fn add(&mut self, life: Life, row: &EndpointRow) {
-        self.lives.insert(life);
+        self.parts.insert((life, row.id));
         add(&mut self.row, row);
+    }
+
+    /// Whether one agent knows both.
+    fn is_beside(&self, other: &Self) -> bool {
+        let has = |life| other.parts.range((life, EndpointId(0))..=(life, EndpointId(u64::MAX))).next().is_some();
+        self.parts.iter().any(|(life, _)| has(*life))
     }
 }
 
 /// Endpoints by API and method.
-type Groups<'w> = BTreeMap<(&'w ApiId, &'w Method), Vec<(Place<'w>, &'w Whole)>>;
+type Groups<'r, 'w> = BTreeMap<(&'r ApiId, &'r Method), Vec<(Place<'r>, &'w Whole)>>;
 
 /// The endpoint at which another counts: the widest whose template holds it, if no agent has both.
-fn wider<'w>(narrow: Place<'w>, one: &Whole, groups: &Groups<'w>) -> Option<Place<'w>> {
+fn wider<'r>(narrow: Place<'r>, one: &Whole, groups: &Groups<'r, '_>) -> Option<Place<'r>> {
     if one.row.template == TemplateState::Documented {
         return None;
     }
@@ -189,7 +248,7 @@ fn wider<'w>(narrow: Place<'w>, one: &Whole, groups: &Groups<'w>) -> Option<Plac
     }
     // Whoever calls the variables otherwise tells them apart all the same.
     let told_apart = |wide: &str| {
-        known.iter().any(|(place, other)| is_alike(place.route, wide) && !other.lives.is_disjoint(&one.lives))
+        known.iter().any(|(place, other)| is_alike(place.route, wide) && other.is_beside(one))
     };
     let candidates = gets.iter().chain(known).map(|(wide, _)| *wide).filter(|wide| holds(wide.route, narrow.route));
     candidates
@@ -226,8 +285,8 @@ fn variables(route: &str) -> usize {
     route.split('/').filter(|segment| is_variable(segment)).count()
 }
 
-/// Adds what another agent counted at the same endpoint.
-fn add(row: &mut EndpointRow, other: &EndpointRow) {
+/// Adds what another agent counted at the same endpoint, or what was counted at one that is now the same.
+pub(crate) fn add(row: &mut EndpointRow, other: &EndpointRow) {
     row.template = std::cmp::max_by_key(row.template, other.template, |state| template_rank(*state));
     // Of two agents with documents the one that does not know the endpoint is heard.
     row.document = std::cmp::max_by_key(row.document, other.document, |state| document_rank(*state));

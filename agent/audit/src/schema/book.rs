@@ -143,6 +143,13 @@ impl EndpointSchemas {
         reader.is_empty().then_some(schemas)
     }
 
+    /// Of one part.
+    #[cfg(test)]
+    pub(crate) fn of(part: Part, status: u16, media: &str, schema: &Schema) -> Self {
+        let key = PartKey { part, status, media: media.into() };
+        Self { parts: vec![(key, schema.pack().into())], ..Self::default() }
+    }
+
     /// Takes in what another knows of the same endpoint.
     pub fn join(&mut self, other: Self) -> Added {
         let mut added = Added::default();
@@ -160,6 +167,17 @@ impl EndpointSchemas {
         added
     }
 
+    /// Such that it can be joined with what agents with another key have: see [`Schema::unkeyed`].
+    #[must_use]
+    pub fn unkeyed(mut self) -> Self {
+        for (_, packed) in &mut self.parts {
+            if let Some(schema) = Schema::unpack(packed) {
+                *packed = schema.unkeyed().pack().into();
+            }
+        }
+        self
+    }
+
     fn add(&mut self, key: PartKey, schema: &Schema, added: &mut Added) {
         match self.parts.binary_search_by(|(known, _)| known.cmp(&key)) {
             Ok(at) => {
@@ -172,10 +190,15 @@ impl EndpointSchemas {
                     added.changed = true;
                 }
             }
-            Err(_) if self.parts.len() >= PARTS_MAX => added.dropped += 1,
+            // The first ones stay, so that any order keeps the same.
+            Err(at) if at >= PARTS_MAX => added.dropped += 1,
             Err(at) => {
                 self.parts.insert(at, (key, schema.pack().into()));
                 added.changed = true;
+                if self.parts.len() > PARTS_MAX {
+                    self.parts.truncate(PARTS_MAX);
+                    added.dropped += 1;
+                }
             }
         }
     }

@@ -29,11 +29,13 @@ pub enum Format {
     Hex,
     /// Base64 with padding, 16 characters and more.
     Base64,
+    /// A file of a multipart form.
+    File,
 }
 
 impl Format {
     /// The most telling first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Uuid,
         Self::DateTime,
         Self::Date,
@@ -45,6 +47,7 @@ impl Format {
         Self::Digits,
         Self::Hex,
         Self::Base64,
+        Self::File,
     ];
 
     const fn bit(self) -> u16 {
@@ -64,6 +67,7 @@ impl Format {
             Self::Digits => !text.is_empty() && text.iter().all(u8::is_ascii_digit),
             Self::Hex => text.len() >= 16 && text.len().is_multiple_of(2) && text.iter().all(u8::is_ascii_hexdigit),
             Self::Base64 => is_base64(text),
+            Self::File => false,
         }
     }
 }
@@ -73,6 +77,9 @@ impl Formats {
     pub(crate) const ANY: Self = Self(u16::MAX);
     /// Of a field whose values have none in common.
     pub(crate) const NONE: Self = Self(0);
+
+    /// Of a file of a multipart form.
+    pub(crate) const FILE: Self = Self(Format::File.bit());
 
     /// Those that a value has.
     pub(crate) fn of(text: &[u8]) -> Self {

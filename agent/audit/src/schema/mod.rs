@@ -24,7 +24,7 @@ use smol_str::SmolStr;
 pub use book::{Added, EndpointSchemas, Part, PartKey, SchemaCounters};
 pub use format::Format;
 pub(crate) use node::Evidence;
-pub(crate) use take::{Taker, fields};
+pub(crate) use take::{FIELDS_MAX, Field, Taker, fields};
 
 use node::{Member, Node, Types, Variant};
 
@@ -75,6 +75,14 @@ impl Schema {
         self.cut |= other.cut;
         self.root.join(other.root);
         self.bound();
+    }
+
+    /// With hashes that are the same for all agents in place of the keyed ones, of the words that are known; the others stay as they are,
+    /// equal to no other agent's. Before it is joined with what agents with another key know; nothing more is learnt into it.
+    #[must_use]
+    pub fn unkeyed(mut self) -> Self {
+        self.root.unkey();
+        self
     }
 
     /// Whether the bound of places was reached.

@@ -106,6 +106,25 @@ impl Values {
         known.dedup();
         Some(known)
     }
+
+    /// The word behind a hash, where it is known.
+    fn word(&self, hash: u32) -> Option<&SmolStr> {
+        let at = self.few.binary_search_by_key(&hash, |(hash, _)| *hash).ok()?;
+        self.few.get(at)?.1.as_ref()
+    }
+
+    fn unkey(&mut self) {
+        for (hash, word) in std::mem::take(&mut self.few) {
+            let hash = word.as_deref().map_or(hash, unkeyed);
+            self.join(Self { many: false, few: vec![(hash, word)] });
+        }
+    }
+}
+
+/// A hash of a known word that any agent would give it.
+fn unkeyed(word: &str) -> u32 {
+    // FNV-1a.
+    word.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// Least and most of something, as a rounded code; empty where the least is above the most.
@@ -229,16 +248,7 @@ impl Node {
             (Some(_), None) => {}
         }
         let folded = self.is_folded() || other.variants.iter().any(Variant::is_fold);
-        for variant in other.variants {
-            match self.variants.binary_search_by(|known| known.tag.cmp(&variant.tag)) {
-                Ok(at) => {
-                    if let Some(known) = self.variants.get_mut(at) {
-                        known.join(variant);
-                    }
-                }
-                Err(at) => self.variants.insert(at, variant),
-            }
-        }
+        other.variants.into_iter().for_each(|variant| self.put(variant));
         if folded || self.variants.len() > VARIANTS_MAX {
             self.fold();
         }
@@ -249,6 +259,27 @@ impl Node {
         self.quiet = true;
         (self.length, self.range) = (Range::EMPTY, Range::EMPTY);
         self.values = Values::default();
+    }
+
+    /// See [`super::Schema::unkeyed`].
+    pub(crate) fn unkey(&mut self) {
+        for mut variant in std::mem::take(&mut self.variants) {
+            variant.unkey();
+            self.put(variant);
+        }
+        self.values.unkey();
+        self.for_children(&mut Self::unkey);
+    }
+
+    fn put(&mut self, variant: Variant) {
+        match self.variants.binary_search_by(|known| known.tag.cmp(&variant.tag)) {
+            Ok(at) => {
+                if let Some(known) = self.variants.get_mut(at) {
+                    known.join(variant);
+                }
+            }
+            Err(at) => self.variants.insert(at, variant),
+        }
     }
 
     fn is_folded(&self) -> bool {
@@ -310,6 +341,15 @@ const FOLDED: (SmolStr, u32) = (SmolStr::new_inline(""), 0);
 impl Variant {
     pub(crate) fn is_fold(&self) -> bool {
         self.tag.as_ref() == Some(&FOLDED)
+    }
+
+    /// Its tag's hash, where the word is known.
+    fn unkey(&mut self) {
+        let Some((tag, hash)) = &mut self.tag else { return };
+        let member = self.members.iter().find(|member| member.name == *tag);
+        if let Some(word) = member.and_then(|member| member.node.values.word(*hash)) {
+            *hash = unkeyed(word);
+        }
     }
 
     /// Takes in what another knows of the same kind.

@@ -5,6 +5,7 @@
 //! that something is out of all measure.
 
 use serde_json::{Map, Value, json};
+use smol_str::SmolStr;
 
 use super::Schema;
 use super::format::Format;
@@ -140,6 +141,8 @@ impl Style {
             Format::Uri => "uri",
             Format::Ipv4 => "ipv4",
             Format::Ipv6 => "ipv6",
+            Format::File if self.modern => return set(schema, "contentMediaType", json!("application/octet-stream")),
+            Format::File => "binary",
             Format::Digits => return set(schema, "pattern", json!("^[0-9]+$")),
             Format::Hex => return set(schema, "pattern", json!("^[0-9a-fA-F]+$")),
             Format::Base64 => {
@@ -179,7 +182,10 @@ impl Style {
             Kinds::None => json!({"type": "object"}),
             Kinds::One(variant) => self.variant(&variant),
             Kinds::Told => {
-                let each: Vec<Value> = node.variants.iter().map(|variant| self.variant(variant)).collect();
+                // By the tag's word: the order of the hashes depends on the installation's key.
+                let mut kinds: Vec<_> = node.variants.iter().map(|variant| (word_of(variant), variant)).collect();
+                kinds.sort_by(|(a, _), (b, _)| a.cmp(b));
+                let each: Vec<Value> = kinds.into_iter().map(|(_, variant)| self.variant(variant)).collect();
                 json!({"oneOf": each})
             }
         }
@@ -245,9 +251,14 @@ fn is_alike(a: &Variant, b: &Variant) -> bool {
 
 /// The tag's value is known, so that the kind can be written.
 fn is_told(variant: &Variant) -> bool {
-    let Some((tag, _)) = variant.tag.as_ref().filter(|_| !variant.is_fold()) else { return false };
-    let member = variant.members.iter().find(|member| member.name == *tag);
-    member.is_some_and(|member| member.node.values.known().is_some())
+    word_of(variant).is_some()
+}
+
+/// The tag's value, where it is known.
+fn word_of(variant: &Variant) -> Option<&SmolStr> {
+    let (tag, _) = variant.tag.as_ref().filter(|_| !variant.is_fold())?;
+    let member = variant.members.iter().find(|member| member.name == *tag)?;
+    member.node.values.known()?.first().copied()
 }
 
 fn set(schema: &mut Value, key: &str, value: Value) {

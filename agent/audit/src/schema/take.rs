@@ -19,7 +19,7 @@ const ELEMENTS_MAX: usize = 256;
 /// Members of one object that are looked at.
 const OBJECT_MAX: usize = 4_096;
 /// Parameters of a query or form that are looked at.
-const FIELDS_MAX: usize = 64;
+pub(crate) const FIELDS_MAX: usize = 64;
 
 /// What a sample is taken with.
 pub(crate) struct Taker<'t> {
@@ -43,11 +43,18 @@ impl Taker<'_> {
         walk.root.filter(|_| outcome.whole).map(Schema::of)
     }
 
-    /// Of named values that are text: a query, a form, header fields. A name that comes twice has a list.
-    pub(crate) fn fields<'f>(&mut self, pairs: impl Iterator<Item = (&'f [u8], &'f [u8])>) -> Option<Schema> {
+    /// Of named values that are text: a query, a form, header fields, of which `most` are looked at. A name that comes twice has a list.
+    pub(crate) fn fields<'f>(&mut self, pairs: impl Iterator<Item = (&'f [u8], Field<'f>)>, most: usize) -> Option<Schema> {
         let mut object = Frame::object();
-        for (name, value) in pairs.take(FIELDS_MAX) {
-            let node = self.text(name, value);
+        for (at, (name, value)) in pairs.take(most + 1).enumerate() {
+            if at == most {
+                object.open = true;
+                break;
+            }
+            let node = match value {
+                Field::Text(value) => self.text(name, value),
+                Field::File => file(self.seen),
+            };
             object.push(Key::of(name), node);
         }
         if object.members.is_empty() && object.rest.is_none() {
@@ -89,6 +96,20 @@ impl Taker<'_> {
     fn hash(&self, text: &[u8]) -> u32 {
         (Secret::new(text).fingerprint_in(b"schema", self.key).get() >> 32) as u32
     }
+}
+
+/// A value of a form.
+pub(crate) enum Field<'f> {
+    Text(&'f [u8]),
+    /// Of a multipart form: it is not looked at.
+    File,
+}
+
+fn file(seen: Evidence) -> Node {
+    let mut node = Node::new(Types::STRING, seen);
+    node.formats = Formats::FILE;
+    node.values.many = true;
+    node
 }
 
 /// A value of the path: not even its hash is kept.

@@ -241,7 +241,7 @@ fn a_query_is_typed_by_what_its_text_looks_like() {
             format!("page={at}&tag=a+b&tag=c%20d&flag=true&since=2024-02-29&code=00{at}&ratio=0.5&empty=&x%5By%5D=1");
         let mut taker = Taker { key: &KEY, place: 1, consumer: 1, seen: Evidence::of(at), words: &mut words };
         let pairs: Vec<_> = fields(query.as_bytes()).collect();
-        schema.join(taker.fields(pairs.iter().map(|(name, value)| (&**name, &**value))).unwrap());
+        schema.join(taker.fields(pairs.iter().map(|(name, value)| (&**name, Field::Text(value))), FIELDS_MAX).unwrap());
     }
     let shown = schema.render(render::Style { modern: true, strict: false });
     let expected = json!({

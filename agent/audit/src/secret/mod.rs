@@ -20,6 +20,27 @@ impl FingerprintKey {
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
+
+    /// What tells this key from others, and nothing of it.
+    pub fn mark(&self) -> KeyMark {
+        KeyMark(Secret::new(b"").fingerprint_in(b"mark of the key", self).get())
+    }
+}
+
+/// Tells keys apart: agents with the same mark hash the same value alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyMark(u64);
+
+impl KeyMark {
+    /// The number, for the store.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// Back from the store.
+    pub const fn from_stored(number: u64) -> Self {
+        Self(number)
+    }
 }
 
 impl fmt::Debug for FingerprintKey {
@@ -174,6 +195,8 @@ mod tests {
         assert_ne!(value.fingerprint(&a), value.fingerprint_in(b"user", &a));
         assert_ne!(value.fingerprint_in(b"user", &a), value.fingerprint_in(b"cookie", &a));
         assert_eq!(format!("{a:?}"), "FingerprintKey(..)");
+        assert_eq!(a.mark(), FingerprintKey::new([1; 32]).mark());
+        assert_ne!(a.mark(), b.mark());
     }
 
     #[test]

@@ -148,7 +148,7 @@ proptest! {
     }
 }
 
-fn shuffle<T>(items: &mut [T], mut seed: u64) {
+pub(super) fn shuffle<T>(items: &mut [T], mut seed: u64) {
     for at in (1..items.len()).rev() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         items.swap(at, usize::try_from(seed >> 33).unwrap() % (at + 1));
