@@ -10,7 +10,8 @@ use apiscope_audit::schema::EndpointSchemas;
 use apiscope_audit::secret::FingerprintKey;
 use apiscope_audit::{ApiId, Audit, Change, Gather, Restored, Settings};
 use apiscope_wire::{
-    Body, Content, Coverage, Event, ExchangeId, FlowId, Header, Headers, Hop, Message, Origin, Role, Start, Timestamp, Version,
+    Body, Content, Coverage, Event, ExchangeId, FlowId, Header, Headers, Hop, Message, Origin, Role, Start, Timestamp,
+    Version,
 };
 
 /// One call.

@@ -125,6 +125,8 @@ pub struct Document {
 struct DocumentPart {
     name: Arc<str>,
     authorities: Vec<Authority>,
+    /// Base paths of its servers.
+    bases: Vec<String>,
     matcher: Matcher,
 }
 
@@ -180,6 +182,11 @@ impl Document {
     /// stands before it, as in `//v2.example.com/orders`.
     pub fn route(&self, path: usize) -> Option<&str> {
         self.paths.get(path).map(|path| &*path.route)
+    }
+
+    /// Base paths of the servers of one of the documents, by its number; empty text is the root.
+    pub fn bases(&self, source: usize) -> &[String] {
+        self.parts.get(source).map_or(&[], |part| &part.bases)
     }
 
     /// Whether one of the documents' absolute server URLs names this authority (`host` or `host:port`).

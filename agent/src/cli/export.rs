@@ -106,8 +106,8 @@ impl Known {
         let mut readers = Vec::new();
         if args.stores.is_empty() {
             let dir = &config.store.dir;
-            let reader = Store::read_only(dir)
-                .with_context(|| format!("nothing was seen yet that {} holds", dir.display()))?;
+            let reader =
+                Store::read_only(dir).with_context(|| format!("nothing was seen yet that {} holds", dir.display()))?;
             readers.push((reader, Life(0)));
         }
         for path in &args.stores {
@@ -191,8 +191,14 @@ fn compare(args: &Args, config: &Config, seen: &Seen<'_>, form: DiffForm) -> any
     for path in &documents.paths {
         sources.push(parse_document(path).map_err(anyhow::Error::msg)?);
     }
-    let given = Given::of(&sources.iter().collect::<Vec<_>>())
-        .with_context(|| format!("can't compare with {}", documents.names()))?;
+    let given = Given::of(&sources.iter().collect::<Vec<_>>()).with_context(|| {
+        let is_broken = |source| Given::of(&[source]).is_err();
+        let broken = sources.iter().zip(&documents.paths).find(|(source, _)| is_broken(source));
+        format!(
+            "can't compare with {}",
+            broken.map_or_else(|| documents.names(), |(_, path)| path.display().to_string())
+        )
+    })?;
     if form == DiffForm::Patched {
         return write(&patched(args, &documents, seen, &given)?, args.format);
     }

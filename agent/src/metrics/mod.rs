@@ -27,8 +27,8 @@ use state::State;
 pub use histogram::{DELIVERY_SECONDS, Histogram};
 pub use logs::LogCounter;
 pub use snapshot::{
-    ApiSnapshot, CaptureSnapshot, ConfigSnapshot, ProgramSnapshot, ReceiverSnapshot, RingSnapshot,
-    SchemaSnapshot, SpecSnapshot, WireSnapshot,
+    ApiSnapshot, CaptureSnapshot, ConfigSnapshot, ProgramSnapshot, ReceiverSnapshot, RingSnapshot, SchemaSnapshot,
+    SpecSnapshot, WireSnapshot,
 };
 pub use table::{Metric, MetricKind, TABLE};
 

@@ -48,7 +48,12 @@ fn full() -> Metrics {
         conflicts: 1,
         websocket_errors: 0,
     });
-    metrics.set_schemas(SchemaSnapshot { messages: [4, 3, 2, 1], size_bytes: 1, endpoints_dropped: 1, parts_dropped: 1 });
+    metrics.set_schemas(SchemaSnapshot {
+        messages: [4, 3, 2, 1],
+        size_bytes: 1,
+        endpoints_dropped: 1,
+        parts_dropped: 1,
+    });
     metrics.set_store(StoreStatus { durable: true, last_write: Some(AT), ..StoreStatus::default() });
     let mut delivery = Histogram::new(&DELIVERY_SECONDS);
     delivery.observe(0.7);

@@ -255,7 +255,8 @@ impl Compare<'_> {
     }
 
     fn security(&mut self, operation: &Operation<'_>) {
-        let asked = self.given.pointer(&format!("{}/security", self.found.pointer)).or_else(|| self.given.get("security"));
+        let asked =
+            self.given.pointer(&format!("{}/security", self.found.pointer)).or_else(|| self.given.get("security"));
         let Some(asked) = asked.and_then(Value::as_array).filter(|asked| !asked.is_empty()) else { return };
         if asked.iter().any(|way| way.as_object().is_some_and(serde_json::Map::is_empty)) {
             return;

@@ -37,8 +37,6 @@ pub(super) struct One {
     pub(super) tree: Value,
     /// The path of each path item, by where the item stands: several, where an item is referred to.
     items: BTreeMap<String, Vec<String>>,
-    /// Base paths, the longest first.
-    bases: Vec<String>,
 }
 
 /// An operation in the documents.
@@ -68,10 +66,6 @@ impl Given {
             let Some(one) = documents.get_mut(usize::from(place.source)) else { continue };
             let pointer = in_tree(place.file, &place.pointer);
             swagger::modernise(&mut one.tree, &pointer);
-            one.add_base(compiled.route(operation.path).unwrap_or_default(), &pointer);
-        }
-        for one in &mut documents {
-            one.bases.sort_by_key(|base| std::cmp::Reverse(base.len()));
         }
         Ok(Self { documents, compiled })
     }
@@ -121,11 +115,12 @@ impl Given {
         if let Some(found) = known.and_then(beside).and_then(|operation| self.found(operation)) {
             return (found.document, Some((found.path.clone(), found.item().to_owned())));
         }
-        let below = |one: &One| one.bases.iter().find_map(|base| Some((base.len(), below(route, base)?.to_owned())));
-        let all = self.documents.iter().enumerate().filter_map(|(at, one)| Some((at, below(one)?)));
-        let best = all.max_by_key(|(at, (length, _))| (*length, std::cmp::Reverse(*at)));
-        let new = |path: String| (path.clone(), format!("/paths/{}", escaped(&path)));
-        best.map_or((0, None), |(at, (_, path))| (at, Some(new(Path::of(&path).text))))
+        let bases = (0..self.documents.len()).flat_map(|at| self.compiled.bases(at).iter().map(move |base| (at, base)));
+        let all = bases.filter_map(|(at, base)| Some((base.len(), std::cmp::Reverse(at), below(route, base)?)));
+        let Some((_, std::cmp::Reverse(at), path)) = all.max() else { return (0, None) };
+        let path = Path::of(path).text;
+        let item = format!("/paths/{}", escaped(&path));
+        (at, Some((path, item)))
     }
 }
 
@@ -152,7 +147,7 @@ impl One {
             }
         }
         let name = source.names().next().unwrap_or_default().to_owned();
-        Self { name, tree, items, bases: Vec::new() }
+        Self { name, tree, items }
     }
 
     /// The path under which an operation stands that is at `pointer` and has this route.
@@ -160,15 +155,6 @@ impl One {
         let (item, _) = pointer.rsplit_once('/')?;
         let paths = self.items.get(item)?;
         paths.iter().find(|path| is_below(route, path)).or(paths.first()).map(String::as_str)
-    }
-
-    fn add_base(&mut self, route: &str, pointer: &str) {
-        let Some(path) = self.path(route, pointer) else { return };
-        let (all, own) = (segments(without_authority(route)).collect::<Vec<_>>(), segments(path).count());
-        let base: String = all.iter().take(all.len().saturating_sub(own)).flat_map(|part| ["/", part]).collect();
-        if !self.bases.contains(&base) {
-            self.bases.push(base);
-        }
     }
 }
 

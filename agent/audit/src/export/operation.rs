@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::Seen;
 use super::example::example;
 use super::given::without_authority;
-use super::Seen;
 use crate::facts::AuthKind;
 use crate::inventory::shape::segments;
 use crate::inventory::{DocumentState, EndpointRow, fleet};

@@ -53,9 +53,7 @@ fn body(
         Reading::Form if message.body.is_whole() => form(plain.data, taker),
         Reading::Multipart(content_type) if message.body.is_whole() => parts(content_type, plain.data, taker),
         Reading::Form | Reading::Multipart(_) => None,
-        Reading::Coded(_) | Reading::Xml | Reading::Text | Reading::Other(_) => {
-            Some(Schema::opaque(taker.seen))
-        }
+        Reading::Coded(_) | Reading::Xml | Reading::Text | Reading::Other(_) => Some(Schema::opaque(taker.seen)),
     };
     let is_whole = schema.is_some();
     let schema = schema.unwrap_or(Schema::unknown());

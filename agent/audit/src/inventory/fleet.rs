@@ -162,9 +162,8 @@ impl Fleet {
             }
         }
         let mut wholes: Vec<_> = whole.into_values().collect();
-        wholes.sort_by(|a, b| {
-            (&a.row.api, &a.row.route, &a.row.method).cmp(&(&b.row.api, &b.row.route, &b.row.method))
-        });
+        wholes
+            .sort_by(|a, b| (&a.row.api, &a.row.route, &a.row.method).cmp(&(&b.row.api, &b.row.route, &b.row.method)));
         wholes
     }
 
@@ -247,9 +246,8 @@ fn wider<'r>(narrow: Place<'r>, one: &Whole, groups: &Groups<'r, '_>) -> Option<
         return Some(*place);
     }
     // Whoever calls the variables otherwise tells them apart all the same.
-    let told_apart = |wide: &str| {
-        known.iter().any(|(place, other)| is_alike(place.route, wide) && other.is_beside(one))
-    };
+    let told_apart =
+        |wide: &str| known.iter().any(|(place, other)| is_alike(place.route, wide) && other.is_beside(one));
     let candidates = gets.iter().chain(known).map(|(wide, _)| *wide).filter(|wide| holds(wide.route, narrow.route));
     candidates
         .filter(|wide| is_alike(wide.route, narrow.route) || !told_apart(wide.route))

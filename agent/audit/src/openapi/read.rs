@@ -32,7 +32,8 @@ pub(super) fn read(document: &mut Document, source: &Source, index: u16) -> Resu
     reader.tags();
     reader.paths();
     reader.tell_ties();
-    let Reader { mut faults, part, .. } = reader;
+    let Reader { mut faults, mut part, bases, .. } = reader;
+    part.bases = bases;
     document.parts.push(part);
     // What was found while following references is told there already.
     let known =

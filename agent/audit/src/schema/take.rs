@@ -44,7 +44,11 @@ impl Taker<'_> {
     }
 
     /// Of named values that are text: a query, a form, header fields, of which `most` are looked at. A name that comes twice has a list.
-    pub(crate) fn fields<'f>(&mut self, pairs: impl Iterator<Item = (&'f [u8], Field<'f>)>, most: usize) -> Option<Schema> {
+    pub(crate) fn fields<'f>(
+        &mut self,
+        pairs: impl Iterator<Item = (&'f [u8], Field<'f>)>,
+        most: usize,
+    ) -> Option<Schema> {
         let mut object = Frame::object();
         for (at, (name, value)) in pairs.take(most + 1).enumerate() {
             if at == most {

@@ -76,9 +76,8 @@ fn seen() -> impl Strategy<Value = Seen> {
         ]
     });
     let body = prop::option::of(body);
-    (0_usize..4, prop::sample::select(LINES), any::<u8>(), body.clone(), body).prop_map(
-        |(agent, line, message, request, response)| Seen { agent, line, message, request, response },
-    )
+    (0_usize..4, prop::sample::select(LINES), any::<u8>(), body.clone(), body)
+        .prop_map(|(agent, line, message, request, response)| Seen { agent, line, message, request, response })
 }
 
 /// What an agent knows that sees these calls.
@@ -102,7 +101,9 @@ fn report<'s>(calls: impl Iterator<Item = &'s Seen>) -> Report {
 /// Each agent's last report, and one that it gave on the way.
 fn reports(traffic: &[Seen], agents: usize) -> Vec<(Life, Report)> {
     let of = |agent: usize| traffic.iter().filter(move |seen| seen.agent % agents == agent);
-    let both = |agent| [of(agent).count() / 2, usize::MAX].map(|until| (Life(agent as u64 * 31), report(of(agent).take(until))));
+    let both = |agent| {
+        [of(agent).count() / 2, usize::MAX].map(|until| (Life(agent as u64 * 31), report(of(agent).take(until))))
+    };
     (0..agents).flat_map(both).collect()
 }
 
