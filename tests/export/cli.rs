@@ -64,7 +64,7 @@ impl Place {
 /// Orders and stock, without words and seldom enough that each message is learnt from.
 fn call(at: u32, give: &mut dyn FnMut(&Call<'_>)) {
     let client = u8::try_from(at % 5).expect("small");
-    let order = json!({"id": at, "note": format!("a b {at}"), "on": "2024-02-29", "lines": [{"count": at % 7}], "x": if at % 2 == 0 { Value::Null } else { json!(0.5) }});
+    let order = json!({"id": at, "note": format!("a b {at}"), "on": "2024-02-29", "lines": [{"count": at % 7}], "x": if at.is_multiple_of(2) { Value::Null } else { json!(0.5) }});
     let json = |value: &Value| Some(("application/json", value.to_string()));
     let target = format!("/v1/orders?page={at}");
     give(&Call {
@@ -136,13 +136,13 @@ fn differences_as_text_json_and_patched_document() {
     place.configure(&format!(
         "[[api]]\nname = \"{API}\"\nauthorities = [\"{API}\"]\nopenapi = [\"one.json\", \"two.json\"]\n"
     ));
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         one.json: parameter-undocumented GET /orders: query page (20 calls)
         one.json: response-media-type-undocumented GET /orders: 200 application/json (20 calls)
         one.json: operation-unseen GET /stock
         two.json: operation-undocumented PUT /orders/{id} (20 calls)
         two.json: operation-unseen GET /stock
-    "#]]
+    "]]
     .assert_eq(&place.text(&[API, "--diff", "text"]));
     let only = place.text(&[API, "--diff", "text", "--document", &two]);
     assert_eq!(only.lines().count(), 2, "one of the API's: what concerns it: {only}");

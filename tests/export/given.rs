@@ -82,7 +82,7 @@ fn all_documents_of_an_api_are_compared_with_each_below_its_base_path() {
     let first = document("/v1", &json!({"/orders": {"get": ok()}, "/orders/{id}": {"get": ok()}}));
     let second = document("/v2", &json!({"/orders": {"get": ok()}, "/orders/{number}": {"get": ok(), "put": ok()}}));
     let both = given(&[("one.yaml", &first), ("two.yaml", &second)]);
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         one.yaml: response-field-undocumented GET /orders: 200 /title (20 calls)
         one.yaml: operation-unseen GET /orders/{id}
         one.yaml: operation-undocumented GET /v10/orders (20 calls)
@@ -90,7 +90,7 @@ fn all_documents_of_an_api_are_compared_with_each_below_its_base_path() {
         two.yaml: response-field-undocumented GET /orders/{number}: 200 /title (20 calls)
         two.yaml: operation-unseen PUT /orders/{number}
         two.yaml: operation-undocumented GET /stock (20 calls)
-    "#]]
+    "]]
     .assert_eq(&lines(&talk, &both));
     // Alone it does not know the other's.
     let alone = lines(&talk, &given(&[("two.yaml", &second)]));
@@ -157,9 +157,9 @@ fn forms_and_bodies_of_swagger_are_known() {
     let swagger = json!({"swagger": "2.0", "info": {"title": "a", "version": "1"}, "paths": {
         "/form": {"post": {"consumes": ["application/x-www-form-urlencoded"], "parameters": [{"in": "formData", "name": "name", "type": "string"}], "responses": {"200": {"description": "d"}}}},
         "/body": {"post": {"parameters": [{"in": "body", "name": "b", "schema": {"type": "object", "properties": {"name": {"type": "string"}}}}], "responses": {"200": {"description": "d"}}}}}});
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         request-field-undocumented POST /body: /size (20 calls)
         request-field-undocumented POST /form: /size (20 calls)
-    "#]]
+    "]]
     .assert_eq(&lines(&talk, &given(&[("swagger.json", &swagger)])));
 }

@@ -184,7 +184,7 @@ impl Style {
             Kinds::Told => {
                 // By the tag's word: the order of the hashes depends on the installation's key.
                 let mut kinds: Vec<_> = node.variants.iter().map(|variant| (word_of(variant), variant)).collect();
-                kinds.sort_by(|(a, _), (b, _)| a.cmp(b));
+                kinds.sort_by_key(|(word, _)| *word);
                 let each: Vec<Value> = kinds.into_iter().map(|(_, variant)| self.variant(variant)).collect();
                 json!({"oneOf": each})
             }

@@ -31,21 +31,21 @@ fn taken(body: &Value, message: u8, key: &FingerprintKey, words: &mut Words, con
     taker.json(body.to_string().as_bytes()).expect("whole")
 }
 
-fn sample(body: Option<&Value>, message: u8) -> Option<Box<Sample>> {
+fn sample(body: Option<&Value>, message: u8) -> Box<Sample> {
     let words = &mut Words::default();
     let body = body.map(|body| ("application/json".into(), taken(body, message, &KEY, words, 1)));
     let query = taken(&json!({"page": message}), message, &KEY, words, 1);
-    Some(Box::new(Sample { seen: Evidence::of(message), query: Some(query), headers: None, body }))
+    Box::new(Sample { seen: Evidence::of(message), query: Some(query), headers: None, body })
 }
 
 impl Seen {
     fn call(&self) -> Box<Exchange> {
         let mut call = call(self.line).second(u64::from(self.message)).done();
         if let Some(request) = &mut call.request {
-            request.sample = sample(self.request.as_ref(), self.message);
+            request.sample = Some(sample(self.request.as_ref(), self.message));
         }
         if let Some(response) = &mut call.response {
-            response.sample = sample(self.response.as_ref(), self.message);
+            response.sample = Some(sample(self.response.as_ref(), self.message));
         }
         Box::new(call)
     }
