@@ -7,6 +7,7 @@
 //! It judges nothing and keeps no value from traffic: detectors get a [`Sighting`]. Its one entry is [`Inventory`].
 
 mod book;
+mod census;
 mod entry;
 mod evidence;
 pub mod fleet;
@@ -14,6 +15,7 @@ mod fold;
 mod forms;
 mod link;
 mod operations;
+mod piece;
 mod pins;
 mod profile;
 mod reason;

@@ -28,10 +28,17 @@ impl Book {
     }
 
     pub(super) fn touch(&mut self, id: EndpointId) {
-        if let Some(entry) = self.entries.get_mut(&id).filter(|entry| !entry.dirty) {
+        self.touched(id);
+    }
+
+    /// The endpoint, which is to be told of.
+    pub(super) fn touched(&mut self, id: EndpointId) -> Option<&mut Entry> {
+        let entry = self.entries.get_mut(&id)?;
+        if !entry.dirty {
             entry.dirty = true;
             self.dirty.push(id);
         }
+        Some(entry)
     }
 
     /// Takes note that a call of this endpoint might have been one of another path. Of several the last in order of their templates is

@@ -1,8 +1,11 @@
 //! Hard cases of templates, each with a name: what is called, and which endpoints there are then.
 
-use super::Inventory;
+use super::{Inventory, Pins};
 use crate::detect::sample::call;
+use crate::exchange::Exchange;
+use crate::facts::Outline;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// By shape: a path called once, and its template.
 const SHAPES: &[(&str, &str, &str)] = &[
@@ -85,11 +88,20 @@ const SHAPES: &[(&str, &str, &str)] = &[
     ("encoded slash stays", "/a%2Fb", "/a%2Fb"),
     ("broken encoding", "/100%/x", "/100%/x"),
     ("brace of a client", "/{name}/x", "/%7Bname%7D/x"),
+    ("trailing slash behind an id", "/orders/4711/", "/orders/{id}"),
+    ("doubled slash before an id", "/orders//4711//lines", "/orders/{id}/lines"),
+    ("sha-256", "/layers/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "/layers/{id}"),
+    ("base 62, 8", "/s/aZ3kQ9xB", "/s/{id}"),
+    ("OData key before a name", "/Orders(4711)/Lines", "/Orders({key})/Lines"),
+    ("verb on a uuid", "/jobs/3fa85f64-5717-4562-b3fc-2c963f66afa6:cancel", "/jobs/{id}:cancel"),
+    ("verb behind a version", "/v1/text:translate", "/v1/text:translate"),
+    ("file name with an extension in capitals", "/files/4711.PDF", "/files/{id}.PDF"),
     ("masked secret", "/reset/{secret}", "/reset/{secret}"),
     ("masked secret in part", "/reset/pre{secret}", "/reset/{secret}"),
 ];
 
-/// What comes: a path with `#` for a value of its own each time, how often, and with which methods.
+/// What comes: a path with `#` for a value of its own each time (`<word>`, `<user>`, `<product>`, `<slug>`, `<file>`: such a one), how often,
+/// and with which methods.
 struct Traffic(&'static str, usize, &'static [&'static str]);
 
 const GET: &[&str] = &["GET"];
@@ -197,6 +209,36 @@ const LEARNT: &[(&str, &[Traffic], &[&str])] = &[
         ],
         &["/{id}"],
     ),
+    (
+        "English words are values",
+        &[Traffic("/dictionary/<word>", 80, GET), Traffic("/about", 60, GET)],
+        &["/about", "/dictionary/{name}"],
+    ),
+    (
+        "user names are values",
+        &[Traffic("/users/<user>", 60, CRUD), Traffic("/users/<user>/avatar", 60, GET), Traffic("/about", 60, GET)],
+        &["/about", "/users/{name}", "/users/{name}/avatar"],
+    ),
+    (
+        "product names are values",
+        &[Traffic("/products/<product>", 60, GET), Traffic("/products", 60, GET), Traffic("/cart", 60, GET)],
+        &["/cart", "/products", "/products/{name}"],
+    ),
+    (
+        "slugs are values",
+        &[Traffic("/posts/<slug>", 60, GET), Traffic("/posts/<slug>/comments", 60, GET), Traffic("/feed", 60, GET)],
+        &["/feed", "/posts/{name}", "/posts/{name}/comments"],
+    ),
+    (
+        "file names of several forms are values",
+        &[Traffic("/files/<file>", 80, GET), Traffic("/files", 60, GET), Traffic("/about", 60, GET)],
+        &["/about", "/files", "/files/{name}"],
+    ),
+    (
+        "user names in the second segment, behind a version",
+        &[Traffic("/v2/<user>/repos", 80, GET), Traffic("/v2/<user>/gists", 80, GET), Traffic("/v2/zen", 60, GET)],
+        &["/v2/zen", "/v2/{name}/gists", "/v2/{name}/repos"],
+    ),
     ("dates and ids at one place", &[Traffic("/x/2026-11-24", 1, GET), Traffic("/x/4711", 1, GET)], &["/x/{id}"]),
 ];
 
@@ -207,12 +249,54 @@ fn word(n: usize) -> String {
     [n, n / 16, n / 256].iter().map(|n| SYLLABLES[n % 16]).collect()
 }
 
+/// A value of a kind for a number.
+fn value(kind: &str, n: usize) -> String {
+    const WORDS: [&str; 24] = [
+        "apple", "basket", "copper", "dinner", "engine", "forest", "guitar", "harbor", "island", "jacket", "kettle",
+        "lemon", "magnet", "needle", "orange", "pencil", "queen", "rabbit", "silver", "tomato", "umbrella", "velvet",
+        "window", "yellow",
+    ];
+    const NAMES: [&str; 10] = ["ann", "bob", "carla", "david", "emma", "felix", "grace", "henry", "irene", "jack"];
+    let word = |n: usize| WORDS[n % WORDS.len()];
+    let (one, two) = (word(n), word(n / WORDS.len() + n * 5));
+    match kind {
+        "word" => word(n * 7).to_owned(),
+        "user" => [format!("{}.{one}", NAMES[n % 10]), format!("{}_{one}", NAMES[n % 10]), format!("{one}{two}")]
+            [n % 3]
+            .clone(),
+        "product" => [format!("{}{one}", one[..1].to_uppercase()), format!("{two}%20{one}"), format!("{one}-{two}")]
+            [n % 3]
+            .clone(),
+        "slug" => format!("{one}-of-the-{two}"),
+        _ => format!("{one}-{two}.{}", ["pdf", "jpg", "txt", "csv"][n % 4]),
+    }
+}
+
+/// The path with a value in each place of one.
+fn filled(path: &str, n: &mut usize) -> String {
+    let mut path = path.to_owned();
+    while path.contains('#') {
+        *n += 1;
+        let value = if path.contains("4#") { (1_000 + *n).to_string() } else { word(*n * 7) };
+        path = path.replacen('#', &value, 1);
+    }
+    while let Some((before, (kind, after))) = path.split_once('<').and_then(|(a, b)| Some((a, b.split_once('>')?))) {
+        *n += 1;
+        path = format!("{before}{}{after}", value(kind, *n));
+    }
+    path
+}
+
 fn routes(lines: &[String]) -> BTreeSet<String> {
-    let mut inventory = Inventory::new("test", &BTreeMap::new(), Vec::new());
+    let calls: Vec<_> = lines.iter().map(|line| call(line).done()).collect();
+    routes_of(Inventory::new("test", &BTreeMap::new(), Vec::new()), &calls)
+}
+
+fn routes_of(mut inventory: Inventory, calls: &[Exchange]) -> BTreeSet<String> {
     // Twice: a value that turned out to be a name becomes one when it comes again.
     for _ in 0..2 {
-        for line in lines {
-            inventory.observe(&call(line).done());
+        for call in calls {
+            inventory.observe(call);
         }
         inventory.settle();
     }
@@ -246,13 +330,7 @@ fn by_what_is_seen() {
         for Traffic(path, times, methods) in *traffic {
             for round in 0..*times {
                 for method in *methods {
-                    let mut path = (*path).to_owned();
-                    while path.contains('#') {
-                        n += 1;
-                        let value = if path.contains("4#") { (1_000 + n).to_string() } else { word(n * 7) };
-                        path = path.replacen('#', &value, 1);
-                    }
-                    lines.push((round, format!("{method} {path} 200")));
+                    lines.push((round, format!("{method} {} 200", filled(path, &mut n))));
                 }
             }
         }
@@ -265,6 +343,138 @@ fn by_what_is_seen() {
             if found.iter().ne(*expected) {
                 wrong.push(format!("{name}, {order}: {found:?}, not {expected:?}"));
             }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Path, calls and what each is answered.
+type Answered = (&'static str, usize, &'static str);
+
+const USER: &str = r#"{"id":1,"login":"x","mail":"x","since":"x","plan":"x"}"#;
+
+/// By the form of the answers, which decides where the calls alone leave it open.
+const ANSWERED: &[(&str, &[Answered], &[&str])] = &[
+    (
+        "what is answered in another form than its siblings stays a name",
+        &[
+            ("/users/<user>", 60, USER),
+            ("/users/stats", 3, r#"{"total":1,"active":1,"invited":1,"growth":1}"#),
+            ("/about", 60, "{}"),
+        ],
+        &["/about", "/users/stats", "/users/{name}"],
+    ),
+    (
+        "a few words that are all answered in one form of their own are values",
+        &[
+            ("/plans/free", 9, USER),
+            ("/plans/team", 9, USER),
+            ("/plans/pro", 9, USER),
+            ("/plans/edu", 9, USER),
+            ("/about", 60, r#"{"name":1,"version":1,"build":1}"#),
+            ("/health", 60, r#"{"ok":1,"uptime":1,"load":1}"#),
+            ("/stats", 60, r#"{"total":1,"active":1,"growth":1}"#),
+        ],
+        &["/about", "/health", "/plans/{name}", "/stats"],
+    ),
+    (
+        "names of resources that are answered in forms of their own stay",
+        &[
+            ("/plans/free", 9, r#"{"price":1,"seats":1,"trial":1}"#),
+            ("/plans/team", 9, r#"{"members":1,"owner":1,"rate":1}"#),
+            ("/plans/pro", 9, r#"{"quota":1,"limit":1,"sla":1}"#),
+            ("/plans/edu", 9, r#"{"school":1,"proof":1,"until":1}"#),
+            ("/about", 60, r#"{"name":1,"version":1,"build":1}"#),
+        ],
+        &["/about", "/plans/edu", "/plans/free", "/plans/pro", "/plans/team"],
+    ),
+    (
+        "optional members make no other form",
+        &[
+            ("/users/<user>", 40, USER),
+            ("/users/<user>", 40, r#"{"id":1,"login":"x","mail":"x","plan":"x","company":"x"}"#),
+            ("/about", 60, "{}"),
+        ],
+        &["/about", "/users/{name}"],
+    ),
+];
+
+#[test]
+fn by_the_form_of_the_answers() {
+    let mut wrong = Vec::new();
+    for (name, traffic, expected) in ANSWERED {
+        let (mut calls, mut n) = (Vec::new(), 0);
+        for (path, times, body) in *traffic {
+            for round in 0..*times {
+                let mut exchange = call(&format!("GET {} 200", filled(path, &mut n))).done();
+                exchange.response.as_mut().unwrap().outline = Outline::of(body.as_bytes());
+                calls.push((round, exchange));
+            }
+        }
+        let in_order: Vec<Exchange> = calls.iter().map(|(_, call)| call.clone()).collect();
+        calls.sort_by_key(|(round, _)| *round);
+        let interleaved: Vec<Exchange> = calls.into_iter().map(|(_, call)| call).collect();
+        for (order, calls) in [("in order", in_order), ("interleaved", interleaved)] {
+            let found = routes_of(Inventory::new("test", &BTreeMap::new(), Vec::new()), &calls);
+            if found.iter().ne(*expected) {
+                wrong.push(format!("{name}, {order}: {found:?}, not {expected:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What the user pins, the paths that are called, and the templates then.
+type PinnedCase = (&'static str, &'static [&'static str], &'static [Traffic], &'static [&'static str]);
+
+/// A pin or a ban outranks shape and learning.
+const PINNED: &[PinnedCase] = &[
+    ("a word that is pinned as a value", &["/tags/{tag}"], &[Traffic("/tags/red", 1, GET)], &["/tags/{tag}"]),
+    ("a name beside a pinned value", &["/tags/{tag}", "/tags/all"], &[Traffic("/tags/all", 1, GET)], &["/tags/all"]),
+    ("a number that is pinned as a name", &["/codes/404"], &[Traffic("/codes/404", 9, GET)], &["/codes/404"]),
+    (
+        "a ban: whatever stands there is a name",
+        &["/org/*"],
+        &[Traffic("/org/#", 30, GET), Traffic("/about", 60, GET)],
+        &["/about", "/org/*"],
+    ),
+    ("a ban: numbers are names, too", &["/codes/*"], &[Traffic("/codes/404", 3, GET)], &["/codes/404"]),
+    (
+        "a pinned value right behind a version",
+        &["/v1/{tenant}"],
+        &[Traffic("/v1/acme/orders", 3, GET), Traffic("/v1/umbrella/orders", 3, GET)],
+        &["/v1/{tenant}/orders"],
+    ),
+    (
+        "a pinned name among learnt values",
+        &["/users/search"],
+        &[Traffic("/users/search", 2, GET), Traffic("/users/#", 60, GET), Traffic("/about", 60, GET)],
+        &["/about", "/users/search", "/users/{name}"],
+    ),
+];
+
+#[test]
+fn by_what_the_user_pins() {
+    let mut wrong = Vec::new();
+    for (name, patterns, traffic, expected) in PINNED {
+        let (mut calls, mut n, mut pins) = (Vec::new(), 0, Pins::default());
+        assert!(patterns.iter().all(|pattern| pins.add(pattern)), "{name}");
+        for Traffic(path, times, methods) in *traffic {
+            for _ in 0..*times {
+                let path = filled(path, &mut n);
+                calls.extend(methods.iter().map(|method| call(&format!("{method} {path} 200")).done()));
+            }
+        }
+        let mut inventory = Inventory::new("test", &BTreeMap::new(), Vec::new());
+        inventory.pin(&[("orders".into(), Arc::new(pins))].into());
+        // What is banned stands for itself: each such name in the place of its pattern.
+        let banned = |route: String| match expected.iter().find_map(|expected| expected.strip_suffix('*')) {
+            Some(place) if route.starts_with(place) && !route.contains('{') => format!("{place}*"),
+            Some(_) | None => route,
+        };
+        let found: BTreeSet<String> = routes_of(inventory, &calls).into_iter().map(banned).collect();
+        if found.iter().ne(*expected) {
+            wrong.push(format!("{name}: {found:?}, not {expected:?}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::fold::Target;
 use super::pins::Pinned;
@@ -27,8 +27,6 @@ use super::weight::{Evidence, NOVEL_CHILDREN_MIN, count};
 const VERSIONS_MAX: usize = 5;
 /// A constant small number is a version after so many calls.
 const CONSTANT_CALLS_MIN: u32 = 40;
-/// A leaf weighs no more than this in what is typical, so that one busy endpoint does not make all others quiet.
-const WEIGHT_MAX: u32 = 64;
 /// Rounds of one review: what is merged may make more mergeable.
 const ROUNDS_MAX: usize = 4;
 /// Ways to divide a place's children into busy and quiet ones that are tried.
@@ -78,7 +76,9 @@ impl Tree {
     fn tell_renamed(&mut self, endpoints: &mut dyn Endpoints) -> bool {
         let renamed = std::mem::take(&mut self.renamed);
         for at in &renamed {
-            self.retell(*at, endpoints);
+            if self.retell(*at, endpoints) {
+                self.census = None;
+            }
         }
         !renamed.is_empty()
     }
@@ -98,6 +98,9 @@ impl Tree {
         if self.pins.is_decided(self.node(at).and_then(|node| node.pin)) {
             return false;
         }
+        if self.census.is_none() {
+            self.census = Some(Box::new(self.counted()));
+        }
         self.split(at);
         if self.is_constant(at) {
             if let Some(place) = self.make_literal(at) {
@@ -108,9 +111,8 @@ impl Tree {
         let mut has_moved = false;
         for _ in 0..ROUNDS_MAX {
             let Some((group, target)) = self.surplus(at) else { break };
-            let Some(place) = self.fold_into(at, &group, &target) else { break };
+            let Some(place) = self.merge(at, &group, &target, endpoints) else { break };
             has_moved = true;
-            self.retell(place, endpoints);
             let below: Vec<u32> = self.node(place).into_iter().flat_map(Node::children).collect();
             for at in std::iter::once(place).chain(below) {
                 if self.node(at).is_some_and(|node| !node.words.is_empty()) {
@@ -120,6 +122,24 @@ impl Tree {
         }
         self.mark_candidates(at);
         has_moved
+    }
+
+    /// Children become values; gives where they are now.
+    fn merge(&mut self, at: u32, group: &[u32], into: &Target, endpoints: &mut dyn Endpoints) -> Option<u32> {
+        let known = match (into, self.node(at)?) {
+            (Target::Variable { .. }, node) => node.variable,
+            (Target::Pattern(pattern), node) => node.words.get(&**pattern).copied().filter(|at| !group.contains(at)),
+        };
+        let is_counted = self.census_without(at, group.iter().copied().chain(known));
+        let Some(place) = self.fold_into(at, group, into) else {
+            self.census = None;
+            return None;
+        };
+        self.retell(place, endpoints);
+        if is_counted {
+            self.census_with(place);
+        }
+        Some(place)
     }
 
     /// The children that are alike and rather new, rather quiet or answered in one form of their own, but too few to decide.
@@ -133,7 +153,7 @@ impl Tree {
         if group.len() < CANDIDATES_MIN {
             return Vec::new();
         }
-        let evidence = self.evidence(&group);
+        let evidence = self.evidence(at, &group);
         let is_near = evidence.is_rather_new(self.is_prefix(at)) || evidence.is_rather_quiet();
         if is_near || self.is_of_own_form(&group) { group.iter().map(|item| item.at).collect() } else { Vec::new() }
     }
@@ -342,7 +362,7 @@ impl Tree {
         if group.len() < if learnt.is_some() { 1 } else { 2 } {
             return None;
         }
-        let evidence = self.evidence(&group);
+        let evidence = self.evidence(parent, &group);
         let is_prefix = self.is_prefix(parent);
         let is_after = self.node(parent).is_some_and(|node| node.values.is_some());
         let least = match (learnt, variable) {
@@ -403,7 +423,7 @@ impl Tree {
         items.iter().enumerate().filter(is_alike).map(|(_, item)| *item).collect()
     }
 
-    fn evidence(&self, group: &[Item]) -> Evidence {
+    fn evidence(&self, parent: u32, group: &[Item]) -> Evidence {
         let size = count(group.len());
         let novelty = |seen: &[u32]| {
             let at_calls = |calls: u32| count(seen.iter().filter(|seen| **seen == calls).count());
@@ -415,7 +435,7 @@ impl Tree {
         let (unrepeated, kinds_unrepeated) = novelty(&group.iter().map(|item| self.peak(item.at)).collect::<Vec<_>>());
         let calls: f64 = group.iter().map(|item| f64::from(item.calls)).sum();
         let leaves = count(group.iter().map(|item| self.leaves(item.at)).sum::<usize>().max(1));
-        let skip: FxHashSet<u32> = group.iter().map(|item| item.at).collect();
+        let places: Vec<u32> = group.iter().map(|item| item.at).collect();
         Evidence {
             size: group.len(),
             once,
@@ -425,38 +445,9 @@ impl Tree {
             calls_each: calls / size,
             calls_max: group.last().map_or(0, |item| item.calls),
             calls_leaf: calls / leaves,
-            typical: self.typical(&skip).unwrap_or_default(),
+            typical: self.typical(parent, &places).unwrap_or_default(),
             names: self.shared_names(group),
         }
-    }
-
-    /// Calls of a typical endpoint that is not below these: such that a fifth of the calls, each endpoint's weight bounded, are of
-    /// endpoints that are called as often. Endpoints below a variable of which little is known do not count.
-    fn typical(&self, skip: &FxHashSet<u32>) -> Option<f64> {
-        let mut calls: Vec<u32> = Vec::new();
-        let mut open = vec![Self::ROOT];
-        while let Some(at) = open.pop() {
-            let Some(node) = self.node(at).filter(|_| !skip.contains(&at)) else { continue };
-            let is_known = |at: &u32| {
-                let variable = self.node(*at).and_then(|node| node.values.as_ref());
-                variable.is_none_or(|variable| !variable.is_learnt || variable.sample.news >= 2 * SURE_VALUES_MIN)
-            };
-            calls.extend(node.leaves.iter().map(|leaf| leaf.calls));
-            open.extend(node.words.values().copied().chain(node.variable.filter(is_known)));
-        }
-        calls.sort_unstable();
-        let weight = |calls: &u32| u64::from((*calls).min(WEIGHT_MAX));
-        let total: u64 = calls.iter().map(weight).sum();
-        if total < 16 {
-            return None;
-        }
-        let mut below = 0;
-        let typical = calls.iter().find(|calls| {
-            below += weight(calls);
-            below * 10 >= total * 8
-        })?;
-        // Of one or two endpoints one cannot know what is typical.
-        Some(if calls.len() < 3 { f64::from(*typical) / 2.0 } else { f64::from(*typical) })
     }
 
     /// Names that come below half of the children at least.

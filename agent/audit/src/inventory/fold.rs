@@ -24,6 +24,7 @@ impl Tree {
     pub(super) fn unfold(&mut self, parent: u32, segment: &str) -> Option<u32> {
         let variable = self.node(parent)?.variable?;
         let child = self.add_word(parent, &key(segment))?;
+        self.census = None;
         let node = self.node_mut(variable)?;
         let (calls, own) = node.values.as_mut()?.sample.take(hash(segment));
         node.calls = node.calls.saturating_sub(calls);
@@ -141,6 +142,7 @@ impl Tree {
     /// value that is to be a name becomes one when it is called next. What is pinned no longer is learnt again.
     pub(crate) fn pin(&mut self, pins: &Arc<Pins>, endpoints: &mut dyn Endpoints) {
         self.pins = Arc::clone(pins);
+        self.census = None;
         for node in &mut self.nodes {
             if node.pin.take().is_some() {
                 node.reviewed = (0, 0);

@@ -31,6 +31,7 @@ impl Inventory {
                 self.link(&id, document, entries);
             }
         }
+        self.measure();
     }
 
     /// (Re)builds an API from its document and the endpoints known so far.
@@ -69,6 +70,7 @@ impl Inventory {
             entry.row.api = into.clone();
             self.adopt(into, entry);
         }
+        self.measure();
     }
 
     /// Gives an endpoint that was known before its place beside the present document.

@@ -153,6 +153,7 @@ impl Inventory {
         let (id, api) = (row.id, self.apis.get_mut(call.api)?);
         api.found += 1;
         api.operations.insert(key(operation), id);
+        self.size_about.1 += 1;
         self.book.insert(Entry::new(row));
         Some(id)
     }

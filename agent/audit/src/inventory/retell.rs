@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::EndpointId;
+use super::piece::Piece;
 use super::reason::Why;
 use super::shape::{Class, LEARNT, Shape, is_operation, route_segments, shape};
 use super::tree::{Endpoints, Leaf, SEGMENTS_MAX, SURE_VALUES_MIN, Tree, Way};
@@ -24,6 +25,7 @@ impl Tree {
             return false;
         }
         let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+        self.census = None;
         let (mut way, mut at) = (Way::new(), Self::ROOT);
         for segment in path {
             let Some(child) = self.restore_step(at, segment, calls) else { return false };
@@ -44,7 +46,7 @@ impl Tree {
 
     fn restore_step(&mut self, at: u32, segment: &str, calls: u32) -> Option<u32> {
         if is_operation(segment) {
-            return self.step(at, segment);
+            return self.step(at, &Piece::new(segment));
         }
         let is_variable = segment.starts_with('{') && segment.ends_with('}') && segment.matches('{').count() == 1;
         if !is_variable {
@@ -72,19 +74,22 @@ impl Tree {
         Some(child)
     }
 
-    /// Tells the inventory of every endpoint at and below a place under its template as it is now.
-    pub(super) fn retell(&mut self, at: u32, endpoints: &mut dyn Endpoints) {
-        let mut open = vec![at];
+    /// Tells the inventory of every endpoint at and below a place under its template as it is now. Gives whether some became one.
+    pub(super) fn retell(&mut self, at: u32, endpoints: &mut dyn Endpoints) -> bool {
+        let (mut is_joined, mut open) = (false, vec![at]);
         while let Some(at) = open.pop() {
             let way = self.way(at);
             let route = self.route(&way);
             let Some(node) = self.node_mut(at) else { continue };
+            let before = node.leaves.len();
             node.leaves = retold(std::mem::take(&mut node.leaves), &route, endpoints);
+            is_joined |= node.leaves.len() != before;
             let mut children: Vec<(&str, u32)> = node.words.iter().map(|(key, child)| (&**key, *child)).collect();
             // The same order on every run: what is told first may matter to who listens.
             children.sort_unstable();
             open.extend(children.into_iter().map(|(_, child)| child).chain(node.variable));
         }
+        is_joined
     }
 }
 

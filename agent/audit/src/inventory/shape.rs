@@ -98,17 +98,17 @@ pub(crate) fn is_operation(segment: &str) -> bool {
 
 /// A segment as it stands in a template where it is a name: with values inside it replaced, and its percent-encoding made one.
 pub(crate) fn key(segment: &str) -> Cow<'_, str> {
-    let (mut has_digit, mut has_dash, mut has_other) = (false, false, false);
-    for byte in segment.bytes() {
-        has_digit |= byte.is_ascii_digit();
-        has_dash |= byte == b'-';
-        has_other |= !byte.is_ascii_alphanumeric() && byte != b'-' && byte != b'_';
-    }
-    let is_name = !has_other && (!has_digit || !has_dash);
-    if is_name {
-        return Cow::Borrowed(segment);
-    }
-    if is_operation(segment) {
+    key_of(segment, Look::at(segment.as_bytes()))
+}
+
+/// Both of a segment, which is looked at once.
+pub(crate) fn shape_and_key(segment: &str) -> (Shape, Cow<'_, str>) {
+    let look = Look::at(segment.as_bytes());
+    (shape_of(segment, look), key_of(segment, look))
+}
+
+fn key_of(segment: &str, look: Look) -> Cow<'_, str> {
+    if look.is_simple() && !look.is_two_numbers(segment.len()) || is_operation(segment) {
         return Cow::Borrowed(segment);
     }
     if let Some(pattern) = pattern(segment) {
@@ -132,19 +132,21 @@ pub(crate) fn template(path: &str) -> String {
 
 /// The shape of a segment.
 pub(crate) fn shape(segment: &str) -> Shape {
+    shape_of(segment, Look::at(segment.as_bytes()))
+}
+
+fn shape_of(segment: &str, look: Look) -> Shape {
     let bytes = segment.as_bytes();
-    if is_operation(segment) {
-        return Shape::Operation;
-    }
-    let look = Look::at(bytes);
-    if look.has_brace && segment.contains(SECRET) {
-        return Shape::Value(Class::Secret);
-    }
-    if matches!(segment, "true" | "false") {
-        return Shape::Value(Class::Flag);
-    }
-    if look.has_at && is_email(segment) {
-        return Shape::Value(Class::Email);
+    if look.others > 0 {
+        if is_operation(segment) {
+            return Shape::Operation;
+        }
+        if segment.contains(SECRET) {
+            return Shape::Value(Class::Secret);
+        }
+        if is_email(segment) {
+            return Shape::Value(Class::Email);
+        }
     }
     if bytes.len() > LITERAL_MAX {
         return Shape::Value(Class::Value);
@@ -152,10 +154,13 @@ pub(crate) fn shape(segment: &str) -> Shape {
     if look.digits > 0 {
         return numbered(bytes, look);
     }
+    if matches!(segment, "true" | "false") {
+        return Shape::Value(Class::Flag);
+    }
     if is_locale(bytes) {
         return Shape::Value(Class::Locale);
     }
-    if look.is_plain && (is_odd_case(bytes) || behind_prefix(bytes).is_some_and(is_odd_case)) {
+    if look.others == 0 && look.upper >= 3 && (is_odd_case(bytes) || behind_prefix(bytes).is_some_and(is_odd_case)) {
         return Shape::Value(Class::Id);
     }
     Shape::Word
@@ -169,7 +174,7 @@ fn numbered(bytes: &[u8], look: Look) -> Shape {
     if is_date(bytes) {
         return if bytes.len() == 10 { Shape::Small(Class::Date) } else { Shape::Value(Class::Date) };
     }
-    if is_integer(bytes) {
+    if look.digits == bytes.len() || is_integer(bytes) {
         return if bytes.len() <= 2 { Shape::Small(Class::Id) } else { Shape::Value(Class::Id) };
     }
     if is_decimal(bytes) {
@@ -181,7 +186,7 @@ fn numbered(bytes: &[u8], look: Look) -> Shape {
     {
         return Shape::Value(Class::Phone);
     }
-    let is_id = look.is_plain
+    let is_id = look.others == 0
         && (is_uuid(bytes)
             || is_ulid(bytes)
             || is_hex_id(bytes, look.digits)
@@ -352,34 +357,74 @@ fn unescaped(segment: &str) -> String {
     text
 }
 
-/// What one pass over a segment tells: nearly every segment of a path is decided by it.
+/// What one pass over a segment tells, counts of bytes: nearly every segment of a path is decided by it.
 #[derive(Clone, Copy)]
 struct Look {
     digits: usize,
-    has_brace: bool,
-    /// An at sign, plain or percent-encoded.
-    has_at: bool,
-    /// No byte but letters, digits, `-`, `_` and `=`.
-    is_plain: bool,
+    upper: usize,
+    dashes: usize,
+    equals: usize,
+    /// Neither letters nor digits nor `-`, `_`, `=`.
+    others: usize,
 }
 
 impl Look {
     fn at(bytes: &[u8]) -> Self {
-        let mut look = Self { digits: 0, has_brace: false, has_at: false, is_plain: true };
-        for byte in bytes {
-            match byte {
-                b'0'..=b'9' => look.digits += 1,
-                b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' | b'=' => {}
-                _ => {
-                    look.is_plain = false;
-                    look.has_brace |= matches!(byte, b'{' | b'}');
-                    look.has_at |= matches!(byte, b'@' | b'%');
-                }
-            }
+        // Eight bits each count at most 255.
+        const PART: usize = 255;
+        let mut look = Self { digits: 0, upper: 0, dashes: 0, equals: 0, others: 0 };
+        for part in bytes.chunks(PART) {
+            let sum = part.iter().map(|byte| KINDS.get(usize::from(*byte)).copied().unwrap_or_default()).sum::<u64>();
+            let of = |kind: u32| usize::from(sum.to_le_bytes().get(kind as usize).copied().unwrap_or_default());
+            look.digits += of(DIGIT);
+            look.upper += of(UPPER);
+            look.dashes += of(DASH);
+            look.equals += of(EQUALS);
+            look.others += of(OTHER);
         }
         look
     }
+
+    /// Nothing but letters, digits, `-` and `_`.
+    const fn is_simple(self) -> bool {
+        self.others == 0 && self.equals == 0
+    }
+
+    /// Nothing but digits and one `-`.
+    const fn is_two_numbers(self, len: usize) -> bool {
+        self.dashes == 1 && self.digits + 1 == len
+    }
 }
+
+const DIGIT: u32 = 0;
+const UPPER: u32 = 1;
+const DASH: u32 = 2;
+const EQUALS: u32 = 3;
+const OTHER: u32 = 4;
+
+/// For each byte a one in the place of what it is; nothing for small letters and `_`.
+const KINDS: [u64; 256] = {
+    let mut kinds = [1 << (8 * OTHER); 256];
+    let mut byte = 0_u8;
+    loop {
+        let kind = match byte {
+            b'0'..=b'9' => Some(DIGIT),
+            b'A'..=b'Z' => Some(UPPER),
+            b'-' => Some(DASH),
+            b'=' => Some(EQUALS),
+            b'a'..=b'z' | b'_' => None,
+            _ => Some(OTHER),
+        };
+        kinds[byte as usize] = match kind {
+            Some(kind) => 1 << (8 * kind),
+            None => 0,
+        };
+        if byte == u8::MAX {
+            break kinds;
+        }
+        byte += 1;
+    }
+};
 
 fn is_integer(bytes: &[u8]) -> bool {
     let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);

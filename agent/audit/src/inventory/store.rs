@@ -12,6 +12,7 @@ use super::book::{Book, Gone, Mover, template_state};
 use super::entry::Entry;
 use super::link::undocumented;
 use super::operations::OperationKey;
+use super::piece::{Path, Piece};
 use super::shape::segments;
 use super::tree::{Answer, METHODS_MAX, SEGMENTS_MAX, Tree, Way};
 use super::{
@@ -32,14 +33,13 @@ const ENDPOINTS_MAX: usize = 10_000;
 const QUIET_CALLS_MAX: u64 = 3;
 /// At most so often an API makes room.
 const EVICT_EVERY: Duration = Duration::from_secs(1);
+/// So near to a bound it is looked at exactly.
+const NEAR: usize = 1_000;
 /// Nodes of all trees.
 pub(super) const NODES_MAX: usize = 65_536;
 
 /// The endpoints of one path, by method.
 pub(super) type Leaves = SmallVec<[(Method, EndpointId); 2]>;
-/// A path, split.
-pub(super) type Path<'a> = SmallVec<[&'a str; 12]>;
-
 /// A call that is to be found an endpoint: an exchange, or an operation of one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call<'a> {
@@ -79,7 +79,7 @@ impl<'a> Call<'a> {
 
     /// The path, split, with the operation behind it.
     pub(super) fn segments(&self) -> Path<'a> {
-        segments(self.path).take(SEGMENTS_MAX + 1).chain(self.operation).collect()
+        segments(self.path).take(SEGMENTS_MAX + 1).chain(self.operation).map(Piece::new).collect()
     }
 }
 
@@ -94,6 +94,8 @@ pub(crate) struct Inventory {
     pub(super) pins: BTreeMap<Box<str>, Arc<Pins>>,
     /// When an API last had to make room.
     evicted: Timestamp,
+    /// Nodes and endpoints that no document names, about; see [`Inventory::size`].
+    pub(super) size_about: (usize, usize),
 }
 
 /// One API: who its endpoints are.
@@ -131,6 +133,7 @@ impl Inventory {
         for (api, entries) in by_api {
             inventory.link(&api, documents.get(api.as_str()).cloned(), entries);
         }
+        inventory.measure();
         inventory
     }
 
@@ -156,19 +159,16 @@ impl Inventory {
             None => self.locate(&Call::of(exchange)?)?,
             Some(operations) => self.locate_operations(exchange, operations)?,
         };
-        let entry = self.book.entries.get_mut(&id)?;
+        let entry = self.book.touched(id)?;
         let is_new = entry.begin();
         entry.count(exchange);
-        self.book.touch(id);
-        let entry = self.book.entries.get(&id)?;
         Some(Sighting { exchange, endpoint: &entry.row, is_new })
     }
 
     /// Adds what only the end of a call tells, which was counted at its endpoint while it ran.
     pub(crate) fn finish<'a>(&'a mut self, id: EndpointId, exchange: &'a Exchange) -> Option<Sighting<'a>> {
-        self.book.entries.get_mut(&id)?.finish(exchange);
-        self.book.touch(id);
-        let entry = self.book.entries.get(&id)?;
+        let entry = self.book.touched(id)?;
+        entry.finish(exchange);
         Some(Sighting { exchange, endpoint: &entry.row, is_new: false })
     }
 
@@ -257,11 +257,11 @@ impl Inventory {
         });
         if let Some((way, method)) = known {
             // What is not found there is no evidence of what belongs there.
-            return if proves {
-                self.visit(call.api, &path, &way, method, answer)
-            } else {
-                api.tree.endpoint(&way, method)
-            };
+            if !proves {
+                return api.tree.endpoint(&way, method);
+            }
+            let mut mover = Mover::new(&self.environment, call.api, &mut self.book, &mut api.found);
+            return visit(&mut api.tree, &mut mover, &path, &way, method, answer);
         }
         if !proves || (answer.is_refused && api.tree.is_open() && api.tree.place(&path).is_none()) {
             self.counters.probed += 1;
@@ -271,7 +271,7 @@ impl Inventory {
     }
 
     /// The endpoint of a path in which every segment is a name.
-    fn locate_named(&mut self, id: &ApiId, method: &Method, path: &[&str], proves: bool) -> Option<EndpointId> {
+    fn locate_named(&mut self, id: &ApiId, method: &Method, path: &[Piece<'_>], proves: bool) -> Option<EndpointId> {
         let api = self.apis.get_mut(id)?;
         let known = api.tree.find_named(path).and_then(|way| Some((api.tree.endpoint(&way, method.as_str())?, way)));
         if let Some((endpoint, way)) = known {
@@ -284,18 +284,6 @@ impl Inventory {
             self.counters.probed += 1;
             None
         }
-    }
-
-    /// Counts a call of a known path in the tree, and looks again at what it makes due. Gives the endpoint, which may be another then.
-    fn visit(&mut self, id: &ApiId, path: &[&str], way: &Way, method: &str, answer: Answer) -> Option<EndpointId> {
-        let api = self.apis.get_mut(id)?;
-        api.tree.count(way, path, method, answer);
-        let mut mover = Mover { environment: &self.environment, api: id, book: &mut self.book, found: &mut api.found };
-        if api.tree.review(way, &mut mover) {
-            let way = api.tree.find(path, &[method])?;
-            return api.tree.endpoint(&way, method);
-        }
-        api.tree.endpoint(way, method)
     }
 
     /// Whether there is room for a new API, which this exchange proves.
@@ -367,6 +355,7 @@ impl Inventory {
             row.document = DocumentState::Removed;
         }
         api.found += 1;
+        self.size_about.1 += 1;
         let id = row.id;
         api.documented.get_mut(path)?.push((method.clone(), id));
         self.book.insert(Entry::new(row));
@@ -378,15 +367,15 @@ impl Inventory {
         &mut self,
         api_id: &ApiId,
         method: &Method,
-        path: &[&str],
+        path: &[Piece<'_>],
         answer: Answer,
         is_named: bool,
     ) -> Option<EndpointId> {
-        let nodes: usize = self.apis.values().map(|api| api.tree.len()).sum();
-        let endpoints: usize = self.apis.values().map(|api| api.found).sum();
+        let (nodes, endpoints) = self.size();
         let api = self.apis.get_mut(api_id)?;
         let has_room = api.found < API_ENDPOINTS_MAX && endpoints < ENDPOINTS_MAX;
         let room = if has_room { NODES_MAX.saturating_sub(nodes) } else { 0 };
+        self.size_about = (nodes + path.len(), endpoints + 1);
         let place = if is_named {
             api.tree.insert_named(path, room)
         } else {
@@ -399,7 +388,8 @@ impl Inventory {
         if let Some(id) = api.tree.endpoint(&way, method.as_str()) {
             // The path is a value of a variable after all.
             self.book.touch(id);
-            return self.visit(api_id, path, &way, method.as_str(), answer);
+            let mut mover = Mover::new(&self.environment, api_id, &mut self.book, &mut api.found);
+            return visit(&mut api.tree, &mut mover, path, &way, method.as_str(), answer);
         }
         let route = api.tree.route(&way);
         let mut row = EndpointRow::new(&self.environment, api_id, method, &route);
@@ -427,11 +417,28 @@ impl Inventory {
             api.tree.count(&way, path, method.as_str(), Answer::default());
             return Some(id);
         }
-        self.visit(api_id, path, &way, method.as_str(), answer)
+        let mut mover = Mover::new(&self.environment, api_id, &mut self.book, &mut api.found);
+        visit(&mut api.tree, &mut mover, path, &way, method.as_str(), answer)
+    }
+
+    /// Nodes and endpoints in all that no document names: about, and exactly near the bounds. Adding up all APIs at each new path would
+    /// make the work for it grow with their number.
+    fn size(&mut self) -> (usize, usize) {
+        let (nodes, endpoints) = self.size_about;
+        if nodes + NEAR > NODES_MAX || endpoints + NEAR > ENDPOINTS_MAX {
+            self.measure();
+        }
+        self.size_about
+    }
+
+    pub(super) fn measure(&mut self) {
+        let sizes = self.apis.values().map(|api| (api.tree.len(), api.found));
+        self.size_about = sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
     }
 
     /// Brings every template up to all that was seen, whatever the order in which it came.
     pub(crate) fn settle(&mut self) {
+        self.measure();
         for (id, api) in &mut self.apis {
             let mut mover =
                 Mover { environment: &self.environment, api: id, book: &mut self.book, found: &mut api.found };
@@ -452,6 +459,23 @@ impl Api {
     pub(super) fn owner(&self) -> Option<Box<str>> {
         self.document.as_ref()?.owner.clone()
     }
+}
+
+/// Counts a call of a known path in the tree, and looks again at what it makes due. Gives the endpoint, which may be another then.
+fn visit(
+    tree: &mut Tree,
+    mover: &mut Mover<'_>,
+    path: &[Piece<'_>],
+    way: &Way,
+    method: &str,
+    answer: Answer,
+) -> Option<EndpointId> {
+    tree.count(way, path, method, answer);
+    if tree.review(way, mover) {
+        let way = tree.find(path, &[method])?;
+        return tree.endpoint(&way, method);
+    }
+    tree.endpoint(way, method)
 }
 
 /// What the tree learns from an exchange's response.

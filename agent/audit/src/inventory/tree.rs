@@ -10,12 +10,12 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::EndpointId;
+use super::census::Census;
+use super::piece::Piece;
 use super::pins::{Pinned, Pins};
 use super::reason::Why;
-use super::shape::{
-    Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, is_operation, key, mould, shape, suffix,
-};
-use super::values::{Values, bit, hash};
+use super::shape::{Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, is_operation, mould, shape, suffix};
+use super::values::{Values, bit};
 use crate::exchange::Method;
 use crate::facts::Outline;
 
@@ -127,7 +127,10 @@ impl Variable {
 
     /// A call with a value that is one by its shape.
     fn cast(&mut self, segment: &str) {
-        if let Some((mould, true)) = mould(segment) {
+        // Nothing is odd without a capital.
+        if let Some((mould, true)) =
+            Some(segment).filter(|text| text.bytes().any(|byte| byte.is_ascii_uppercase())).and_then(mould)
+        {
             let [once, often] = &mut self.moulds;
             *often |= *once & mould;
             *once |= mould;
@@ -167,6 +170,8 @@ pub(crate) struct Tree {
     /// Variables that have another name now, and nobody was told.
     pub(super) renamed: Vec<u32>,
     pub(super) pins: Arc<Pins>,
+    /// `None`: it has to be taken anew.
+    pub(super) census: Option<Box<Census>>,
 }
 
 impl Default for Tree {
@@ -177,6 +182,7 @@ impl Default for Tree {
             is_open: false,
             renamed: Vec::new(),
             pins: Arc::default(),
+            census: None,
         }
     }
 }
@@ -190,22 +196,22 @@ impl Tree {
     }
 
     /// The way to the place of a path that has one of the methods; literals before patterns before the variable.
-    pub(crate) fn find(&self, path: &[&str], methods: &[&str]) -> Option<Way> {
+    pub(crate) fn find(&self, path: &[Piece<'_>], methods: &[&str]) -> Option<Way> {
         let has = |node: &Node| node.leaves.iter().any(|leaf| methods.contains(&leaf.method.as_str()));
         let mut way = Way::new();
         self.walk(Self::ROOT, path, &has, &mut way).then_some(way)
     }
 
     /// The way to the place of a path, whatever its methods.
-    pub(crate) fn place(&self, path: &[&str]) -> Option<Way> {
+    pub(crate) fn place(&self, path: &[Piece<'_>]) -> Option<Way> {
         let mut way = Way::new();
         self.walk(Self::ROOT, path, &|node| !node.leaves.is_empty(), &mut way).then_some(way)
     }
 
     /// Depth is bounded by the path's length, which [`SEGMENTS_MAX`] bounds, and each level has at most three ways on.
-    fn walk(&self, at: u32, path: &[&str], is_end: &dyn Fn(&Node) -> bool, way: &mut Way) -> bool {
+    fn walk(&self, at: u32, path: &[Piece<'_>], is_end: &dyn Fn(&Node) -> bool, way: &mut Way) -> bool {
         let Some(node) = self.node(at) else { return false };
-        let Some((segment, rest)) = path.split_first() else { return is_end(node) };
+        let Some((piece, rest)) = path.split_first() else { return is_end(node) };
         let mut step = |child: Option<u32>| {
             let Some(child) = child else { return false };
             way.push(child);
@@ -215,26 +221,29 @@ impl Tree {
             }
             found
         };
-        if is_operation(segment) {
-            return step(node.operation(segment));
+        if piece.shape == Shape::Operation {
+            return step(node.operation(piece.text));
         }
-        let key = key(segment);
-        match self.pins.of(node.pin, &key) {
+        match self.pins.of(node.pin, &piece.key) {
             Pinned::Free => {}
-            Pinned::Name(_) => return step(node.words.get(&*key).copied()),
+            Pinned::Name(_) => return step(node.words.get(&*piece.key).copied()),
             Pinned::Value(..) => return step(node.variable),
         }
-        step(node.words.get(&*key).copied())
-            || (node.patterns > 0 && step(node.pattern(segment)))
-            || step(self.variable_of(node, segment))
+        step(node.words.get(&*piece.key).copied())
+            || (node.patterns > 0 && step(node.pattern(piece.text)))
+            || step(self.variable_of(node, piece))
     }
 
     /// The place's variable, if the segment is one of its values.
-    fn variable_of(&self, node: &Node, segment: &str) -> Option<u32> {
+    fn variable_of(&self, node: &Node, piece: &Piece<'_>) -> Option<u32> {
         let child = node.variable?;
         let variable = self.node(child)?.values.as_ref()?;
-        let is_value = variable.accepts(segment, shape(segment));
-        (is_value && (node.names.is_empty() || !node.names.contains(&hash(segment)))).then_some(child)
+        // What is a value by its shape is one, however often it comes.
+        let is_shaped = matches!(piece.shape, Shape::Value(_) | Shape::Small(_));
+        let is_value = is_shaped
+            || (variable.accepts(piece.text, piece.shape)
+                && (node.names.is_empty() || !node.names.contains(&piece.hash)));
+        is_value.then_some(child)
     }
 
     /// The endpoint of a method at a place.
@@ -266,88 +275,83 @@ impl Tree {
 
     /// Makes the place of a path that proved to be an endpoint. `None` where `nodes_left` does not allow it, or a place has too many
     /// children.
-    pub(crate) fn insert(&mut self, path: &[&str], nodes_left: usize) -> Option<Way> {
+    pub(crate) fn insert(&mut self, path: &[Piece<'_>], nodes_left: usize) -> Option<Way> {
         if path.len() > SEGMENTS_MAX || path.len() > nodes_left {
             return None;
         }
         let (mut way, mut at) = (Way::new(), Self::ROOT);
-        for segment in path {
-            at = self.step(at, segment)?;
+        for piece in path {
+            at = self.step(at, piece)?;
             way.push(at);
         }
         Some(way)
     }
 
     /// The way to the place of a path in which every segment is a name.
-    pub(crate) fn find_named(&self, path: &[&str]) -> Option<Way> {
+    pub(crate) fn find_named(&self, path: &[Piece<'_>]) -> Option<Way> {
         let mut at = Self::ROOT;
         path.iter()
-            .map(|segment| {
-                at = *self.node(at)?.words.get(*segment)?;
+            .map(|piece| {
+                at = *self.node(at)?.words.get(piece.text)?;
                 Some(at)
             })
             .collect()
     }
 
     /// Makes the place of a path in which every segment is a name, whatever stands beside it.
-    pub(crate) fn insert_named(&mut self, path: &[&str], nodes_left: usize) -> Option<Way> {
+    pub(crate) fn insert_named(&mut self, path: &[Piece<'_>], nodes_left: usize) -> Option<Way> {
         if path.len() > SEGMENTS_MAX || path.len() > nodes_left {
             return None;
         }
         let (mut way, mut at) = (Way::new(), Self::ROOT);
-        for segment in path {
+        for piece in path {
             let node = self.node_mut(at)?;
-            let name = hash(segment);
-            if !node.names.contains(&name) && node.names.len() < CHILDREN_MAX {
-                node.names.push(name);
+            if !node.names.contains(&piece.hash) && node.names.len() < CHILDREN_MAX {
+                node.names.push(piece.hash);
             }
-            let known = node.words.get(*segment).copied();
-            at = known.or_else(|| self.add_word(at, segment))?;
+            let known = node.words.get(piece.text).copied();
+            at = known.or_else(|| self.add_word(at, piece.text))?;
             way.push(at);
         }
         Some(way)
     }
 
-    pub(super) fn step(&mut self, at: u32, segment: &str) -> Option<u32> {
-        if is_operation(segment) {
-            return self.node(at)?.operation(segment).or_else(|| self.add_operation(at, segment));
+    pub(super) fn step(&mut self, at: u32, piece: &Piece<'_>) -> Option<u32> {
+        if piece.shape == Shape::Operation {
+            return self.node(at)?.operation(piece.text).or_else(|| self.add_operation(at, piece.text));
         }
-        let (node, text) = (self.node(at)?, key(segment));
-        match self.pins.of(node.pin, &text) {
+        let (node, key) = (self.node(at)?, &*piece.key);
+        match self.pins.of(node.pin, key) {
             Pinned::Free => {}
             Pinned::Value(..) => return node.variable.or_else(|| self.add_variable(at)),
             Pinned::Name(_) => {
-                let known = node.words.get(&*text).copied();
-                return known.or_else(|| self.unfold(at, segment)).or_else(|| self.add_word(at, &text));
+                let known = node.words.get(key).copied();
+                return known.or_else(|| self.unfold(at, piece.text)).or_else(|| self.add_word(at, key));
             }
         }
-        let shape = shape(segment);
-        let is_value = match shape {
+        let is_value = match piece.shape {
             Shape::Value(_) => true,
             // A version of the API, until there are several.
-            Shape::Small(class) => {
-                self.node(at)?.variable.is_some() || (!self.is_prefix(at) && (class != Class::Value))
-            }
+            Shape::Small(class) => node.variable.is_some() || (!self.is_prefix(at) && (class != Class::Value)),
             Shape::Word | Shape::Version | Shape::Operation => false,
         };
-        if let Shape::Value(class) | Shape::Small(class) = shape
+        if let Shape::Value(class) | Shape::Small(class) = piece.shape
             && is_value
         {
-            let child = self.node(at)?.variable.or_else(|| self.add_variable(at))?;
+            let child = node.variable.or_else(|| self.add_variable(at))?;
             self.classify(child, class);
             return Some(child);
         }
-        let node = self.node(at)?;
-        if !node.names.is_empty() && node.names.contains(&hash(segment)) && !node.words.contains_key(&*key(segment)) {
-            return self.unfold(at, segment);
+        if !node.names.is_empty() && node.names.contains(&piece.hash) && !node.words.contains_key(key) {
+            return self.unfold(at, piece.text);
         }
-        let is_sure = node.variable.is_some_and(|variable| self.is_sure(variable)) && !has_verb(segment);
-        let known = node.words.get(&*key(segment)).copied().or_else(|| node.pattern(segment));
+        let is_sure = node.variable.is_some_and(|variable| self.is_sure(variable)) && !has_verb(piece.text);
+        let known = node.words.get(key).copied().or_else(|| node.pattern(piece.text));
         let is_quiet = |child: u32| self.node(child).is_some_and(|child| child.calls <= 2);
         match known {
             Some(child) if !(is_sure && is_quiet(child)) => Some(child),
             _ if is_sure => node.variable,
-            Some(_) | None => self.add_word(at, &key(segment)),
+            Some(_) | None => self.add_word(at, key),
         }
     }
 
@@ -371,6 +375,7 @@ impl Tree {
     pub(crate) fn add_leaf(&mut self, way: &[u32], method: &Method, id: EndpointId, is_refused: bool) -> bool {
         self.is_open |= !is_refused;
         let end = way.last().copied().unwrap_or(Self::ROOT);
+        let is_hidden = self.is_hidden(end);
         let Some(node) = self.node_mut(end).filter(|node| node.leaves.len() < METHODS_MAX) else { return false };
         node.leaves.push(Leaf {
             method: method.clone(),
@@ -380,6 +385,9 @@ impl Tree {
             outline: Outline::default(),
             outlined: 0,
         });
+        if let Some(census) = self.census.as_mut().filter(|_| !is_hidden) {
+            census.add(0);
+        }
         true
     }
 
@@ -389,6 +397,7 @@ impl Tree {
         if let Some(node) = self.node_mut(end) {
             node.leaves.retain(|leaf| leaf.method.as_str() != method);
         }
+        self.census = None;
     }
 
     /// Whether anything here was answered otherwise than "forbidden".
@@ -409,40 +418,64 @@ impl Tree {
                 });
             }
         }
+        if !taken.is_empty() {
+            self.census = None;
+        }
         taken
     }
 
     /// Counts a call of an endpoint.
-    pub(crate) fn count(&mut self, way: &[u32], path: &[&str], method: &str, answer: Answer) {
+    pub(crate) fn count(&mut self, way: &[u32], path: &[Piece<'_>], method: &str, answer: Answer) {
         self.is_open |= !answer.is_refused;
         if let Some(root) = self.nodes.first_mut() {
             root.calls = root.calls.saturating_add(1);
         }
-        for (depth, (at, segment)) in way.iter().zip(path).enumerate() {
-            let next = way.get(depth + 1).and_then(|next| self.node(*next)).map_or_else(|| bit(method), Node::bit);
+        // The first place of which little was known before this call: what is below it is not in the census.
+        let mut hidden = None;
+        for (depth, (at, piece)) in way.iter().zip(path).enumerate() {
             let Some(node) = self.node_mut(*at) else { return };
             node.calls = node.calls.saturating_add(1);
-            if let Some(variable) = &mut node.values {
-                variable.sample.count(hash(segment), 1, next);
-                let shape = shape(segment);
-                if variable.sample.news > 1 || variable.is_learnt {
-                    variable.only = None;
-                } else if variable.only.is_none() && matches!(shape, Shape::Small(_)) {
-                    variable.only = Some((*segment).into());
-                }
-                if let Shape::Value(class) | Shape::Small(class) = shape {
-                    variable.cast(segment);
-                    self.classify(*at, class);
+            if node.values.is_some() {
+                let is_vague = node.is_vague();
+                let next = way.get(depth + 1).and_then(|next| self.node(*next));
+                let next = next.map_or_else(|| bit(method), Node::bit);
+                self.count_value(*at, piece, next);
+                if is_vague && hidden.is_none() {
+                    hidden = Some(*at);
                 }
             }
         }
-        if let Some(leaf) = self.leaf_mut(way, method) {
-            leaf.calls = leaf.calls.saturating_add(1);
-            leaf.is_refused &= answer.is_refused;
-            if let Some(outline) = answer.outline {
-                leaf.outline = leaf.outline.or(outline);
-                leaf.outlined = leaf.outlined.saturating_add(1);
+        let Some(leaf) = self.leaf_mut(way, method) else { return };
+        let calls = leaf.calls;
+        leaf.calls = leaf.calls.saturating_add(1);
+        leaf.is_refused &= answer.is_refused;
+        if let Some(outline) = answer.outline {
+            leaf.outline = leaf.outline.or(outline);
+            leaf.outlined = leaf.outlined.saturating_add(1);
+        }
+        match hidden {
+            None => {
+                if let Some(census) = &mut self.census {
+                    census.raise(calls);
+                }
             }
+            // Enough is known of it now.
+            Some(at) if !self.node(at).is_some_and(Node::is_vague) => self.census_with(at),
+            Some(_) => {}
+        }
+    }
+
+    fn count_value(&mut self, at: u32, piece: &Piece<'_>, next: u64) {
+        let Some(variable) = self.node_mut(at).and_then(|node| node.values.as_mut()) else { return };
+        variable.sample.count(piece.hash, 1, next);
+        if variable.sample.news > 1 || variable.is_learnt {
+            variable.only = None;
+        } else if variable.only.is_none() && matches!(piece.shape, Shape::Small(_)) {
+            variable.only = Some(piece.text.into());
+        }
+        if let Shape::Value(class) | Shape::Small(class) = piece.shape {
+            variable.cast(piece.text);
+            self.classify(at, class);
         }
     }
 

@@ -37,6 +37,8 @@ pub(super) struct Values {
 struct Value {
     hash: u64,
     calls: u32,
+    /// How many came before it.
+    since: u32,
     /// What came below it: methods and children, by [`bit`].
     below: u64,
 }
@@ -49,15 +51,16 @@ impl Values {
             value.below |= below;
             return;
         }
+        let value = Value { hash, calls, since: self.news, below };
         self.news = self.news.saturating_add(1);
-        if self.kept.len() >= VALUES_MAX {
-            // The least called goes, and of several the one that has been there longest: a value that comes often stays.
-            let least = self.kept.iter().enumerate().min_by_key(|(_, value)| value.calls).map(|(index, _)| index);
-            if let Some(least) = least {
-                self.gone |= self.kept.remove(least).below;
-            }
+        if self.kept.len() < VALUES_MAX {
+            return self.kept.push(value);
         }
-        self.kept.push(Value { hash, calls, below });
+        // The least called goes, and of several the one that has been there longest: a value that comes often stays.
+        if let Some(least) = self.kept.iter_mut().min_by_key(|value| (value.calls, value.since)) {
+            self.gone |= least.below;
+            *least = value;
+        }
     }
 
     /// Takes in another sample.
