@@ -358,8 +358,8 @@ const ANSWERED: &[(&str, &[Answered], &[&str])] = &[
     (
         "what is answered in another form than its siblings stays a name",
         &[
-            ("/users/<user>", 60, USER),
             ("/users/stats", 3, r#"{"total":1,"active":1,"invited":1,"growth":1}"#),
+            ("/users/<user>", 60, USER),
             ("/about", 60, "{}"),
         ],
         &["/about", "/users/stats", "/users/{name}"],

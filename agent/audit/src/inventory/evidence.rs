@@ -257,7 +257,9 @@ impl Tree {
                 (is_made_so || is_mixed(key)) && self.is_within(item.at, at)
             }
         };
-        let group: Vec<u32> = items.iter().filter(is_value).map(|item| item.at).collect();
+        let group: Vec<Item> = items.iter().filter(is_value).copied().collect();
+        let group = self.of_one_form(group, Some(at));
+        let group: Vec<u32> = group.iter().map(|item| item.at).collect();
         (!group.is_empty()).then_some((group, Target::Variable { is_learnt: false, why: Why::Shape }))
     }
 

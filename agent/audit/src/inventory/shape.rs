@@ -101,14 +101,9 @@ pub(crate) fn key(segment: &str) -> Cow<'_, str> {
     key_of(segment, Look::at(segment.as_bytes()))
 }
 
-/// Both of a segment, which is looked at once.
-pub(crate) fn shape_and_key(segment: &str) -> (Shape, Cow<'_, str>) {
-    let look = Look::at(segment.as_bytes());
-    (shape_of(segment, look), key_of(segment, look))
-}
-
-fn key_of(segment: &str, look: Look) -> Cow<'_, str> {
-    if look.is_simple() && !look.is_two_numbers(segment.len()) || is_operation(segment) {
+/// The same of a segment that was looked at.
+pub(super) fn key_of(segment: &str, look: Look) -> Cow<'_, str> {
+    if look.is_simple() && !look.is_two_numbers() || is_operation(segment) {
         return Cow::Borrowed(segment);
     }
     if let Some(pattern) = pattern(segment) {
@@ -135,9 +130,10 @@ pub(crate) fn shape(segment: &str) -> Shape {
     shape_of(segment, Look::at(segment.as_bytes()))
 }
 
-fn shape_of(segment: &str, look: Look) -> Shape {
+/// The same of a segment that was looked at.
+pub(super) fn shape_of(segment: &str, look: Look) -> Shape {
     let bytes = segment.as_bytes();
-    if look.others > 0 {
+    if look.others() > 0 {
         if is_operation(segment) {
             return Shape::Operation;
         }
@@ -151,7 +147,7 @@ fn shape_of(segment: &str, look: Look) -> Shape {
     if bytes.len() > LITERAL_MAX {
         return Shape::Value(Class::Value);
     }
-    if look.digits > 0 {
+    if look.digits() > 0 {
         return numbered(bytes, look);
     }
     if matches!(segment, "true" | "false") {
@@ -160,7 +156,10 @@ fn shape_of(segment: &str, look: Look) -> Shape {
     if is_locale(bytes) {
         return Shape::Value(Class::Locale);
     }
-    if look.others == 0 && look.upper >= 3 && (is_odd_case(bytes) || behind_prefix(bytes).is_some_and(is_odd_case)) {
+    if look.others() == 0
+        && look.count(UPPER) >= 3
+        && (is_odd_case(bytes) || behind_prefix(bytes).is_some_and(is_odd_case))
+    {
         return Shape::Value(Class::Id);
     }
     Shape::Word
@@ -174,7 +173,7 @@ fn numbered(bytes: &[u8], look: Look) -> Shape {
     if is_date(bytes) {
         return if bytes.len() == 10 { Shape::Small(Class::Date) } else { Shape::Value(Class::Date) };
     }
-    if look.digits == bytes.len() || is_integer(bytes) {
+    if look.digits() == bytes.len() || is_integer(bytes) {
         return if bytes.len() <= 2 { Shape::Small(Class::Id) } else { Shape::Value(Class::Id) };
     }
     if is_decimal(bytes) {
@@ -186,10 +185,10 @@ fn numbered(bytes: &[u8], look: Look) -> Shape {
     {
         return Shape::Value(Class::Phone);
     }
-    let is_id = look.others == 0
+    let is_id = look.others() == 0
         && (is_uuid(bytes)
             || is_ulid(bytes)
-            || is_hex_id(bytes, look.digits)
+            || is_hex_id(bytes, look.digits())
             || is_numbered_key(bytes)
             || is_random(bytes)
             || is_odd_case(bytes)
@@ -358,44 +357,54 @@ fn unescaped(segment: &str) -> String {
 }
 
 /// What one pass over a segment tells, counts of bytes: nearly every segment of a path is decided by it.
-#[derive(Clone, Copy)]
-struct Look {
-    digits: usize,
-    upper: usize,
-    dashes: usize,
-    equals: usize,
-    /// Neither letters nor digits nor `-`, `_`, `=`.
-    others: usize,
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Look {
+    /// Twelve bits each; see [`KINDS`].
+    sum: u64,
+    /// Of what does not fit there: only whether there are any is asked of a segment so long.
+    len: u32,
 }
 
 impl Look {
-    fn at(bytes: &[u8]) -> Self {
-        // Eight bits each count at most 255.
-        const PART: usize = 255;
-        let mut look = Self { digits: 0, upper: 0, dashes: 0, equals: 0, others: 0 };
-        for part in bytes.chunks(PART) {
-            let sum = part.iter().map(|byte| KINDS.get(usize::from(*byte)).copied().unwrap_or_default()).sum::<u64>();
-            let of = |kind: u32| usize::from(sum.to_le_bytes().get(kind as usize).copied().unwrap_or_default());
-            look.digits += of(DIGIT);
-            look.upper += of(UPPER);
-            look.dashes += of(DASH);
-            look.equals += of(EQUALS);
-            look.others += of(OTHER);
-        }
+    pub(super) fn at(bytes: &[u8]) -> Self {
+        let mut look = Self::default();
+        bytes.iter().for_each(|byte| look.add(*byte));
         look
+    }
+
+    pub(super) fn add(&mut self, byte: u8) {
+        let kind = KINDS.get(usize::from(byte)).copied().unwrap_or_default();
+        self.len = self.len.saturating_add(1);
+        // Past its bits a kind would count as the next.
+        self.sum = if self.len < 1 << BITS { self.sum + kind } else { self.sum | kind };
+    }
+
+    const fn count(self, kind: u32) -> usize {
+        ((self.sum >> (BITS * kind)) & ((1 << BITS) - 1)) as usize
+    }
+
+    const fn digits(self) -> usize {
+        self.count(DIGIT)
+    }
+
+    /// Neither letters nor digits nor `-`, `_`, `=`.
+    const fn others(self) -> usize {
+        self.count(OTHER)
     }
 
     /// Nothing but letters, digits, `-` and `_`.
     const fn is_simple(self) -> bool {
-        self.others == 0 && self.equals == 0
+        self.others() == 0 && self.count(EQUALS) == 0
     }
 
     /// Nothing but digits and one `-`.
-    const fn is_two_numbers(self, len: usize) -> bool {
-        self.dashes == 1 && self.digits + 1 == len
+    const fn is_two_numbers(self) -> bool {
+        self.count(DASH) == 1 && self.digits() + 1 == self.len as usize
     }
 }
 
+/// Bits of a count.
+const BITS: u32 = 12;
 const DIGIT: u32 = 0;
 const UPPER: u32 = 1;
 const DASH: u32 = 2;
@@ -404,7 +413,7 @@ const OTHER: u32 = 4;
 
 /// For each byte a one in the place of what it is; nothing for small letters and `_`.
 const KINDS: [u64; 256] = {
-    let mut kinds = [1 << (8 * OTHER); 256];
+    let mut kinds = [1 << (BITS * OTHER); 256];
     let mut byte = 0_u8;
     loop {
         let kind = match byte {
@@ -416,7 +425,7 @@ const KINDS: [u64; 256] = {
             _ => Some(OTHER),
         };
         kinds[byte as usize] = match kind {
-            Some(kind) => 1 << (8 * kind),
+            Some(kind) => 1 << (BITS * kind),
             None => 0,
         };
         if byte == u8::MAX {

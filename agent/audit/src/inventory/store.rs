@@ -12,9 +12,8 @@ use super::book::{Book, Gone, Mover, template_state};
 use super::entry::Entry;
 use super::link::undocumented;
 use super::operations::OperationKey;
-use super::piece::{Path, Piece};
-use super::shape::segments;
-use super::tree::{Answer, METHODS_MAX, SEGMENTS_MAX, Tree, Way};
+use super::piece::{Path, Piece, split};
+use super::tree::{Answer, METHODS_MAX, Tree, Way};
 use super::{
     DocumentState, EndpointId, EndpointRow, InventoryCounters, Pins, Sighting, TemplateReason, TemplateState, Why,
     status_proves_endpoint,
@@ -79,7 +78,10 @@ impl<'a> Call<'a> {
 
     /// The path, split, with the operation behind it.
     pub(super) fn segments(&self) -> Path<'a> {
-        segments(self.path).take(SEGMENTS_MAX + 1).chain(self.operation).map(Piece::new).collect()
+        let mut path = Path::new();
+        split(self.path, &mut path);
+        path.extend(self.operation.map(Piece::new));
+        path
     }
 }
 
@@ -228,10 +230,15 @@ impl Inventory {
     /// The endpoint of a call, which is made where the call proves it.
     pub(super) fn locate(&mut self, call: &Call<'_>) -> Option<EndpointId> {
         let Call { method, proves, .. } = *call;
-        if !self.apis.contains_key(call.api) && !self.admit_api(call) {
-            return None;
-        }
-        let api = self.apis.get_mut(call.api)?;
+        let api = match self.apis.get_mut(call.api) {
+            Some(api) => api,
+            None => {
+                if !self.admit_api(call) {
+                    return None;
+                }
+                self.apis.get_mut(call.api)?
+            }
+        };
         (api.calls, api.last) = (api.calls + 1, api.last.max(call.ended));
         let found = api.said_of(call);
         if let Some(path) = found.path() {
@@ -470,12 +477,12 @@ fn visit(
     method: &str,
     answer: Answer,
 ) -> Option<EndpointId> {
-    tree.count(way, path, method, answer);
+    let id = tree.count(way, path, method, answer);
     if tree.review(way, mover) {
         let way = tree.find(path, &[method])?;
         return tree.endpoint(&way, method);
     }
-    tree.endpoint(way, method)
+    id
 }
 
 /// What the tree learns from an exchange's response.

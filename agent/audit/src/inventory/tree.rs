@@ -221,15 +221,15 @@ impl Tree {
             }
             found
         };
-        if piece.shape == Shape::Operation {
+        if piece.is_operation() {
             return step(node.operation(piece.text));
         }
-        match self.pins.of(node.pin, &piece.key) {
+        match self.pins.of(node.pin, piece.key()) {
             Pinned::Free => {}
-            Pinned::Name(_) => return step(node.words.get(&*piece.key).copied()),
+            Pinned::Name(_) => return step(node.words.get(piece.key()).copied()),
             Pinned::Value(..) => return step(node.variable),
         }
-        step(node.words.get(&*piece.key).copied())
+        step(node.words.get(piece.key()).copied())
             || (node.patterns > 0 && step(node.pattern(piece.text)))
             || step(self.variable_of(node, piece))
     }
@@ -239,10 +239,10 @@ impl Tree {
         let child = node.variable?;
         let variable = self.node(child)?.values.as_ref()?;
         // What is a value by its shape is one, however often it comes.
-        let is_shaped = matches!(piece.shape, Shape::Value(_) | Shape::Small(_));
+        let is_shaped = matches!(piece.shape(), Shape::Value(_) | Shape::Small(_));
         let is_value = is_shaped
-            || (variable.accepts(piece.text, piece.shape)
-                && (node.names.is_empty() || !node.names.contains(&piece.hash)));
+            || (variable.accepts(piece.text, piece.shape())
+                && (node.names.is_empty() || !node.names.contains(&piece.hash())));
         is_value.then_some(child)
     }
 
@@ -306,8 +306,8 @@ impl Tree {
         let (mut way, mut at) = (Way::new(), Self::ROOT);
         for piece in path {
             let node = self.node_mut(at)?;
-            if !node.names.contains(&piece.hash) && node.names.len() < CHILDREN_MAX {
-                node.names.push(piece.hash);
+            if !node.names.contains(&piece.hash()) && node.names.len() < CHILDREN_MAX {
+                node.names.push(piece.hash());
             }
             let known = node.words.get(piece.text).copied();
             at = known.or_else(|| self.add_word(at, piece.text))?;
@@ -317,10 +317,10 @@ impl Tree {
     }
 
     pub(super) fn step(&mut self, at: u32, piece: &Piece<'_>) -> Option<u32> {
-        if piece.shape == Shape::Operation {
+        if piece.is_operation() {
             return self.node(at)?.operation(piece.text).or_else(|| self.add_operation(at, piece.text));
         }
-        let (node, key) = (self.node(at)?, &*piece.key);
+        let (node, key) = (self.node(at)?, piece.key());
         match self.pins.of(node.pin, key) {
             Pinned::Free => {}
             Pinned::Value(..) => return node.variable.or_else(|| self.add_variable(at)),
@@ -329,20 +329,20 @@ impl Tree {
                 return known.or_else(|| self.unfold(at, piece.text)).or_else(|| self.add_word(at, key));
             }
         }
-        let is_value = match piece.shape {
+        let is_value = match piece.shape() {
             Shape::Value(_) => true,
             // A version of the API, until there are several.
             Shape::Small(class) => node.variable.is_some() || (!self.is_prefix(at) && (class != Class::Value)),
             Shape::Word | Shape::Version | Shape::Operation => false,
         };
-        if let Shape::Value(class) | Shape::Small(class) = piece.shape
+        if let Shape::Value(class) | Shape::Small(class) = piece.shape()
             && is_value
         {
             let child = node.variable.or_else(|| self.add_variable(at))?;
             self.classify(child, class);
             return Some(child);
         }
-        if !node.names.is_empty() && node.names.contains(&piece.hash) && !node.words.contains_key(key) {
+        if !node.names.is_empty() && node.names.contains(&piece.hash()) && !node.words.contains_key(key) {
             return self.unfold(at, piece.text);
         }
         let is_sure = node.variable.is_some_and(|variable| self.is_sure(variable)) && !has_verb(piece.text);
@@ -424,8 +424,14 @@ impl Tree {
         taken
     }
 
-    /// Counts a call of an endpoint.
-    pub(crate) fn count(&mut self, way: &[u32], path: &[Piece<'_>], method: &str, answer: Answer) {
+    /// Counts a call of an endpoint, and gives the endpoint.
+    pub(crate) fn count(
+        &mut self,
+        way: &[u32],
+        path: &[Piece<'_>],
+        method: &str,
+        answer: Answer,
+    ) -> Option<EndpointId> {
         self.is_open |= !answer.is_refused;
         if let Some(root) = self.nodes.first_mut() {
             root.calls = root.calls.saturating_add(1);
@@ -433,7 +439,7 @@ impl Tree {
         // The first place of which little was known before this call: what is below it is not in the census.
         let mut hidden = None;
         for (depth, (at, piece)) in way.iter().zip(path).enumerate() {
-            let Some(node) = self.node_mut(*at) else { return };
+            let node = self.node_mut(*at)?;
             node.calls = node.calls.saturating_add(1);
             if node.values.is_some() {
                 let is_vague = node.is_vague();
@@ -445,8 +451,8 @@ impl Tree {
                 }
             }
         }
-        let Some(leaf) = self.leaf_mut(way, method) else { return };
-        let calls = leaf.calls;
+        let leaf = self.leaf_mut(way, method)?;
+        let (id, calls) = (leaf.id, leaf.calls);
         leaf.calls = leaf.calls.saturating_add(1);
         leaf.is_refused &= answer.is_refused;
         if let Some(outline) = answer.outline {
@@ -463,17 +469,18 @@ impl Tree {
             Some(at) if !self.node(at).is_some_and(Node::is_vague) => self.census_with(at),
             Some(_) => {}
         }
+        Some(id)
     }
 
     fn count_value(&mut self, at: u32, piece: &Piece<'_>, next: u64) {
         let Some(variable) = self.node_mut(at).and_then(|node| node.values.as_mut()) else { return };
-        variable.sample.count(piece.hash, 1, next);
+        variable.sample.count(piece.hash(), 1, next);
         if variable.sample.news > 1 || variable.is_learnt {
             variable.only = None;
-        } else if variable.only.is_none() && matches!(piece.shape, Shape::Small(_)) {
+        } else if variable.only.is_none() && matches!(piece.shape(), Shape::Small(_)) {
             variable.only = Some(piece.text.into());
         }
-        if let Shape::Value(class) | Shape::Small(class) = piece.shape {
+        if let Shape::Value(class) | Shape::Small(class) = piece.shape() {
             variable.cast(piece.text);
             self.classify(at, class);
         }

@@ -29,6 +29,8 @@ pub(super) struct Values {
     kept: Vec<Value>,
     /// Times that a value came that was not in the sample: at least the number of values.
     pub(super) news: u32,
+    /// Where the next is looked for that makes room.
+    turn: u32,
     /// What the values had that are no longer in the sample.
     gone: u64,
 }
@@ -37,8 +39,6 @@ pub(super) struct Values {
 struct Value {
     hash: u64,
     calls: u32,
-    /// How many came before it.
-    since: u32,
     /// What came below it: methods and children, by [`bit`].
     below: u64,
 }
@@ -51,16 +51,20 @@ impl Values {
             value.below |= below;
             return;
         }
-        let value = Value { hash, calls, since: self.news, below };
+        let value = Value { hash, calls, below };
         self.news = self.news.saturating_add(1);
         if self.kept.len() < VALUES_MAX {
             return self.kept.push(value);
         }
-        // The least called goes, and of several the one that has been there longest: a value that comes often stays.
-        if let Some(least) = self.kept.iter_mut().min_by_key(|value| (value.calls, value.since)) {
-            self.gone |= least.below;
-            *least = value;
-        }
+        // The least called goes: a value that comes often stays. Of those that came once, each in its turn.
+        let calls = |at: &usize| self.kept.get(*at).map(|kept| kept.calls);
+        let turn = self.turn as usize % VALUES_MAX;
+        let once = (turn..VALUES_MAX).chain(0..turn).find(|at| calls(at) <= Some(1));
+        let least = || (0..VALUES_MAX).min_by_key(calls);
+        let Some((at, kept)) = once.or_else(least).and_then(|at| Some((at, self.kept.get_mut(at)?))) else { return };
+        self.gone |= kept.below;
+        *kept = value;
+        self.turn = u32::try_from(at + 1).unwrap_or_default();
     }
 
     /// Takes in another sample.
