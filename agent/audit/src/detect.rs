@@ -72,6 +72,20 @@ pub(crate) trait Detector: Send + std::fmt::Debug {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding));
 }
 
+/// A kind's detector: its settings, and what it remembers from one case to the next. Each kind names its own by
+/// `type Judge = super::Judge<Config, State>` and implements [`Detector`] for it.
+#[derive(Debug, Default)]
+pub(crate) struct Judge<C, S = ()> {
+    config: C,
+    state: S,
+}
+
+impl<C, S: Default> Judge<C, S> {
+    pub(crate) fn new(config: C) -> Self {
+        Self { config, state: S::default() }
+    }
+}
+
 macro_rules! detectors {
     ($($kind:ident),+ $(,)?) => {
         /// All detectors' settings, by kind.

@@ -30,8 +30,6 @@ pub static KIND: Kind = Kind {
 settings! {
     /// When it speaks; one step milder on loopback and where the server is not this host's.
     pub struct Config {
-        /// Look for this kind at all.
-        enabled: bool = true,
         /// Days before the end from which on it is a finding.
         soon_days: u64 = 14,
         /// Severity until two days before the end.
@@ -46,16 +44,7 @@ const NOW: Duration = Duration::from_hours(48);
 const DAY_SECONDS: i64 = 86_400;
 
 /// The detector.
-#[derive(Debug)]
-pub(crate) struct Judge {
-    config: Config,
-}
-
-impl Judge {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config }
-    }
-}
+pub(crate) type Judge = super::Judge<Config>;
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {
@@ -98,7 +87,7 @@ mod tests {
     }
 
     fn judge(hellos: &[HelloFacts]) -> String {
-        judged(&mut Judge::new(Config::default()), "10.0.4.9", Role::Served, hellos)
+        judged(&mut Judge::default(), "10.0.4.9", Role::Served, hellos)
     }
 
     #[test]

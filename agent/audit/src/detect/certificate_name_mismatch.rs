@@ -30,24 +30,13 @@ pub static KIND: Kind = Kind {
 settings! {
     /// Severity; one step milder on loopback and where the server is not this host's.
     pub struct Config {
-        /// Look for this kind at all.
-        enabled: bool = true,
         /// Severity.
         severity: Option<Severity> = Some(Severity::Medium),
     }
 }
 
 /// The detector.
-#[derive(Debug)]
-pub(crate) struct Judge {
-    config: Config,
-}
-
-impl Judge {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config }
-    }
-}
+pub(crate) type Judge = super::Judge<Config>;
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {
@@ -105,7 +94,7 @@ mod tests {
     }
 
     fn judge(hellos: &[HelloFacts]) -> String {
-        judged(&mut Judge::new(Config::default()), "10.0.4.9", Role::Served, hellos)
+        judged(&mut Judge::default(), "10.0.4.9", Role::Served, hellos)
     }
 
     #[test]

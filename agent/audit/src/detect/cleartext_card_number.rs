@@ -33,8 +33,6 @@ pub static KIND: Kind = Kind {
 settings! {
     /// Severity by the hop that the bytes took.
     pub struct Config {
-        /// Look for this kind at all.
-        enabled: bool = true,
         /// Severity where at least one of the two addresses is public.
         public: Option<Severity> = Some(Severity::Critical),
         /// Severity between private addresses, container networks among them.
@@ -45,17 +43,7 @@ settings! {
 }
 
 /// The detector.
-#[derive(Debug)]
-pub(crate) struct Judge {
-    config: Config,
-    fields: Fields,
-}
-
-impl Judge {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config, fields: Fields::default() }
-    }
-}
+pub(crate) type Judge = super::Judge<Config, Fields>;
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {
@@ -76,7 +64,7 @@ impl Detector for Judge {
             if !matches!(exposure.what, What::Data(DataClass::Card, _)) {
                 continue;
             }
-            let Some(grade) = self.fields.grade(sighting.endpoint.id, exposure) else { continue };
+            let Some(grade) = self.state.grade(sighting.endpoint.id, exposure) else { continue };
             let what = format!(
                 "{} of {} values of {} in the {side} are card numbers, grade {}, {}",
                 grouped(u64::from(exposure.count)),
@@ -97,22 +85,17 @@ impl Detector for Judge {
 
 #[cfg(test)]
 mod tests {
-    use expect_test::{Expect, expect};
+    use expect_test::expect;
 
     use super::*;
-    use crate::detect::sample::{call, judge};
+    use crate::detect::sample::{call, check};
     use crate::facts::Grade;
-
-    #[expect(clippy::needless_pass_by_value, reason = "expect! is written in place")]
-    fn check(transcript: &[crate::Exchange], expected: Expect) {
-        expected.assert_eq(&judge(&mut Judge::new(Config::default()), transcript));
-    }
 
     const CARD: What = What::Data(DataClass::Card, "card number");
 
     #[test]
     fn fires_by_hop_in_both_directions() {
-        check(
+        check::<Judge>(
             &[
                 call("POST /pay 200").from("203.0.113.9").asks(CARD, Grade::A, "/card").done(),
                 call("GET /cards 200")
@@ -135,7 +118,7 @@ mod tests {
 
     #[test]
     fn silent_when_encrypted_or_not_proven() {
-        check(
+        check::<Judge>(
             &[
                 call("POST /pay 200").from("203.0.113.9").encrypted().asks(CARD, Grade::A, "/card").done(),
                 call("GET /orders 200").from("203.0.113.9").gives_unproven(CARD, "/-/id", 3).done(),

@@ -38,8 +38,6 @@ pub static KIND: Kind = Kind {
 settings! {
     /// Severity by the hop that the bytes took.
     pub struct Config {
-        /// Look for this kind at all.
-        enabled: bool = true,
         /// Severity where at least one of the two addresses is public.
         public: Option<Severity> = Some(Severity::Critical),
         /// Severity between private addresses, container networks among them.
@@ -50,17 +48,9 @@ settings! {
 }
 
 /// The detector.
-#[derive(Debug)]
-pub(crate) struct Judge {
-    config: Config,
-    said: Said,
-}
+pub(crate) type Judge = super::Judge<Config, Said>;
 
 impl Judge {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config, said: Said::default() }
-    }
-
     fn severity(&self, hop: Hop) -> Option<Severity> {
         match hop {
             Hop::Public => self.config.public,
@@ -81,7 +71,7 @@ impl Detector for Judge {
         }
         let Some(severity) = self.severity(exchange.origin.hop) else { return };
         let refused = exchange.status.filter(|status| matches!(status, 401 | 403));
-        let (because, what) = self.said.texts(&exchange.origin, first, more.len(), refused);
+        let (because, what) = self.state.texts(&exchange.origin, first, more.len(), refused);
         found(sighting.finding(&KIND, severity, because, what));
     }
 }
@@ -169,19 +159,14 @@ fn reason(origin: &Origin) -> String {
 
 #[cfg(test)]
 mod tests {
-    use expect_test::{Expect, expect};
+    use expect_test::expect;
 
     use super::*;
-    use crate::detect::sample::{basic, call, judge, password};
-
-    #[expect(clippy::needless_pass_by_value, reason = "expect! is written in place")]
-    fn check(transcript: &[crate::Exchange], expected: Expect) {
-        expected.assert_eq(&judge(&mut Judge::new(Config::default()), transcript));
-    }
+    use crate::detect::sample::{basic, call, check, judge, password};
 
     #[test]
     fn fires_by_hop() {
-        check(
+        check::<Judge>(
             &[
                 call("POST /login 200").from("10.0.4.7").interface("eth0").credential(basic()).done(),
                 call("POST /login 401").from("203.0.113.9").credential(password()).credential(basic()).done(),
@@ -200,7 +185,7 @@ mod tests {
 
     #[test]
     fn silent_without_credential_or_when_encrypted() {
-        check(
+        check::<Judge>(
             &[
                 call("GET /orders 200").from("10.0.4.7").done(),
                 call("POST /login 200").from("203.0.113.9").credential(basic()).encrypted().done(),

@@ -30,8 +30,6 @@ pub static KIND: Kind = Kind {
 settings! {
     /// Severity by what the URL holds.
     pub struct Config {
-        /// Look for this kind at all.
-        enabled: bool = true,
         /// Severity of passwords.
         password: Option<Severity> = Some(Severity::High),
         /// Severity of keys and tokens.
@@ -40,16 +38,9 @@ settings! {
 }
 
 /// The detector.
-#[derive(Debug)]
-pub(crate) struct Judge {
-    config: Config,
-}
+pub(crate) type Judge = super::Judge<Config>;
 
 impl Judge {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config }
-    }
-
     fn severity(&self, kind: CredentialKind) -> Option<Severity> {
         match kind {
             CredentialKind::Password | CredentialKind::Basic => self.config.password,
@@ -94,19 +85,14 @@ impl Detector for Judge {
 
 #[cfg(test)]
 mod tests {
-    use expect_test::{Expect, expect};
+    use expect_test::expect;
 
     use super::*;
-    use crate::detect::sample::{basic, call, in_query, judge, password};
-
-    #[expect(clippy::needless_pass_by_value, reason = "expect! is written in place")]
-    fn check(transcript: &[crate::Exchange], expected: Expect) {
-        expected.assert_eq(&judge(&mut Judge::new(Config::default()), transcript));
-    }
+    use crate::detect::sample::{basic, call, check, in_query, password};
 
     #[test]
     fn fires_on_query_and_path() {
-        check(
+        check::<Judge>(
             &[
                 call("GET /a 200").credential(in_query(CredentialKind::ApiKey, "api_key")).done(),
                 call("GET /a 401")
@@ -128,7 +114,7 @@ mod tests {
 
     #[test]
     fn silent_on_headers_and_bodies() {
-        check(
+        check::<Judge>(
             &[
                 call("GET /a 200").credential(basic()).done(),
                 call("POST /login 200")

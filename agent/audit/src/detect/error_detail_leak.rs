@@ -29,8 +29,6 @@ pub static KIND: Kind = Kind {
 settings! {
     /// Severity by what is shown.
     pub struct Config {
-        /// Look for this kind at all.
-        enabled: bool = true,
         /// Severity of a framework's debug page.
         debug_page: Option<Severity> = Some(Severity::High),
         /// Severity of a database's error: what reaches the database unchecked shows so first.
@@ -43,16 +41,9 @@ settings! {
 }
 
 /// The detector.
-#[derive(Debug)]
-pub(crate) struct Judge {
-    config: Config,
-}
+pub(crate) type Judge = super::Judge<Config>;
 
 impl Judge {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config }
-    }
-
     /// The severity, what it is, and of which program.
     fn grade(&self, detail: Detail) -> (Option<Severity>, &'static str, &'static str) {
         match detail {
@@ -104,7 +95,7 @@ mod tests {
             low GET /files: the server lists its files
                  directory listing of Python in the body of a 200
         "]]
-        .assert_eq(&judge(&mut Judge::new(Config::default()), &calls));
+        .assert_eq(&judge(&mut Judge::default(), &calls));
     }
 
     #[test]

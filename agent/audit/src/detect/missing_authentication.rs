@@ -36,8 +36,6 @@ pub static KIND: Kind = Kind {
 settings! {
     /// Severity by proof.
     pub struct Config {
-        /// Look for this kind at all.
-        enabled: bool = true,
         /// Severity where the API's document says that a credential is needed.
         documented: Option<Severity> = Some(Severity::High),
         /// Severity where the other calls or endpoints carry one and the response holds personal data or a secret.
@@ -60,24 +58,22 @@ struct Tally {
 }
 
 /// The detector.
-#[derive(Debug)]
-pub(crate) struct Judge {
-    config: Config,
-    tallies: FxHashMap<ApiId, FxHashMap<EndpointId, Tally>>,
+pub(crate) type Judge = super::Judge<Config, Tallies>;
+
+/// Calls of endpoints, by API.
+#[derive(Debug, Default)]
+pub(crate) struct Tallies {
+    apis: FxHashMap<ApiId, FxHashMap<EndpointId, Tally>>,
     kept: usize,
 }
 
-impl Judge {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config, tallies: FxHashMap::default(), kept: 0 }
-    }
-
+impl Tallies {
     fn count(&mut self, endpoint: &EndpointRow, with: bool) {
         if self.kept >= ENDPOINTS_MAX {
-            self.tallies.clear();
+            self.apis.clear();
             self.kept = 0;
         }
-        let of_api = self.tallies.entry(endpoint.api.clone()).or_default();
+        let of_api = self.apis.entry(endpoint.api.clone()).or_default();
         let before = of_api.len();
         let tally = of_api.entry(endpoint.id).or_default();
         tally.all += 1;
@@ -86,9 +82,9 @@ impl Judge {
     }
 
     /// Why a credential should have been there, where the others tell.
-    fn unlike_others(&self, endpoint: &EndpointRow) -> Option<String> {
-        let of_api = self.tallies.get(&endpoint.api)?;
-        let is_most = |with: u64, all: u64| with >= self.config.least_others && with * 100 >= all * SHARE;
+    fn unlike(&self, endpoint: &EndpointRow, least_others: u64) -> Option<String> {
+        let of_api = self.apis.get(&endpoint.api)?;
+        let is_most = |with: u64, all: u64| with >= least_others && with * 100 >= all * SHARE;
         if let Some(own) = of_api.get(&endpoint.id).filter(|own| is_most(own.with, own.all)) {
             return Some(format!("{} of its {} calls carry a credential", grouped(own.with), grouped(own.all)));
         }
@@ -113,7 +109,7 @@ impl Detector for Judge {
         let with = !request.auth.is_empty();
         // A log-in brings its credential in the body: no evidence either way.
         if with || request.credentials.is_empty() {
-            self.count(endpoint, with);
+            self.state.count(endpoint, with);
         }
         if !request.bare || !request.credentials.is_empty() {
             return;
@@ -122,7 +118,7 @@ impl Detector for Judge {
             let what = "nothing in the request could be a credential, and it succeeded".to_owned();
             (self.config.documented, "the API's document says that a credential is needed".to_owned(), what)
         } else if let Some(exposure) = proven(exchange).filter(|_| endpoint.security == Security::Unsaid)
-            && let Some(because) = self.unlike_others(endpoint)
+            && let Some(because) = self.state.unlike(endpoint, self.config.least_others)
         {
             let what = format!("without a credential it gave {} in {}", exposure.what.name(), place(&exposure.place));
             (self.config.unlike_others, because, what)
@@ -155,7 +151,7 @@ mod tests {
     const EMAIL: What = What::Data(DataClass::Email, "e-mail address");
 
     fn judged(transcript: &[Exchange]) -> String {
-        judge(&mut Judge::new(Config::default()), transcript)
+        judge(&mut Judge::default(), transcript)
     }
 
     fn guarded(count: usize) -> Vec<Exchange> {
@@ -221,10 +217,10 @@ mod tests {
 
     #[test]
     fn counting_is_bounded() {
-        let mut judge_ = Judge::new(Config::default());
+        let mut judge_ = Judge::default();
         for number in 0..2 * ENDPOINTS_MAX {
             judge(&mut judge_, &[call(&format!("GET /a-b{number}-c 200")).api(&format!("api-{}", number % 50)).done()]);
-            assert!(judge_.kept <= ENDPOINTS_MAX && judge_.tallies.len() <= 50);
+            assert!(judge_.state.kept <= ENDPOINTS_MAX && judge_.state.apis.len() <= 50);
         }
     }
 }

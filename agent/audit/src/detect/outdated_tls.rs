@@ -29,8 +29,6 @@ pub static KIND: Kind = Kind {
 settings! {
     /// Severity by weakness; one step milder on loopback and where the server is not this host's.
     pub struct Config {
-        /// Look for this kind at all.
-        enabled: bool = true,
         /// Severity of what gives no secrecy or no proof of the server: SSL, null, export and anonymous suites.
         broken: Option<Severity> = Some(Severity::High),
         /// Severity of TLS 1.0 and 1.1, RC4, RC2, DES, 3DES and IDEA.
@@ -39,16 +37,7 @@ settings! {
 }
 
 /// The detector.
-#[derive(Debug)]
-pub(crate) struct Judge {
-    config: Config,
-}
-
-impl Judge {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config }
-    }
-}
+pub(crate) type Judge = super::Judge<Config>;
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {
@@ -85,7 +74,7 @@ mod tests {
     use crate::tls::HelloFacts;
 
     fn judge(client: &str, role: Role, hellos: &[HelloFacts]) -> String {
-        judged(&mut Judge::new(Config::default()), client, role, hellos)
+        judged(&mut Judge::default(), client, role, hellos)
     }
 
     #[test]

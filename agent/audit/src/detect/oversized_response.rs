@@ -30,8 +30,6 @@ pub static KIND: Kind = Kind {
 settings! {
     /// Absolute limits. A response exceeds a limit when it is larger, not when it is equal.
     pub struct Config {
-        /// Look for this kind at all.
-        enabled: bool = true,
         /// Largest response body of any media type, in bytes as sent.
         max_bytes: u64 = 100 * 1024 * 1024,
         /// Largest JSON response body, in bytes as sent.
@@ -45,16 +43,9 @@ settings! {
 const HIGH_FACTOR: u64 = 10;
 
 /// The detector.
-#[derive(Debug)]
-pub(crate) struct Judge {
-    config: Config,
-}
+pub(crate) type Judge = super::Judge<Config>;
 
 impl Judge {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config }
-    }
-
     /// What is exceeded first in this order: records, bytes of JSON, bytes of anything.
     fn excess(&self, facts: &Facts) -> Option<Excess> {
         let bytes = facts.body.total.unwrap_or(facts.body.scanned);
@@ -116,19 +107,14 @@ impl Excess {
 
 #[cfg(test)]
 mod tests {
-    use expect_test::{Expect, expect};
+    use expect_test::expect;
 
     use super::*;
-    use crate::detect::sample::{call, judge};
-
-    #[expect(clippy::needless_pass_by_value, reason = "expect! is written in place")]
-    fn check(transcript: &[crate::Exchange], expected: Expect) {
-        expected.assert_eq(&judge(&mut Judge::new(Config::default()), transcript));
-    }
+    use crate::detect::sample::{call, check};
 
     #[test]
     fn fires_above_each_limit() {
-        check(
+        check::<Judge>(
             &[
                 call("GET /orders 200").json(1_048_577, None).done(),
                 call("GET /orders 200").json(200_000, Some(12_000)).done(),
@@ -150,7 +136,7 @@ mod tests {
 
     #[test]
     fn silent_up_to_the_limit() {
-        check(
+        check::<Judge>(
             &[
                 call("GET /orders 200").json(1_048_576, Some(1_000)).done(),
                 call("GET /logo 200").other(Some(50 << 20)).done(),

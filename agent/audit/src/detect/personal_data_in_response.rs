@@ -32,8 +32,6 @@ pub static KIND: Kind = Kind {
 settings! {
     /// Severity by class, number and who may call.
     pub struct Config {
-        /// Look for this kind at all.
-        enabled: bool = true,
         /// Severity of cards, bank accounts, national ids and health.
         grave: Option<Severity> = Some(Severity::Medium),
         /// Severity of names, addresses, e-mail, telephone and dates of birth.
@@ -44,17 +42,9 @@ settings! {
 }
 
 /// The detector.
-#[derive(Debug)]
-pub(crate) struct Judge {
-    config: Config,
-    fields: Fields,
-}
+pub(crate) type Judge = super::Judge<Config, Fields>;
 
 impl Judge {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config, fields: Fields::default() }
-    }
-
     fn severity(&self, class: DataClass, exposure: &Exposure, open: bool) -> Option<Severity> {
         let base = if is_grave(class) { self.config.grave } else { self.config.common }?;
         let steps = u8::from(u64::from(exposure.count) >= self.config.many) + u8::from(open);
@@ -96,7 +86,7 @@ impl Detector for Judge {
         let mut classes: Vec<DataClass> = Vec::new();
         for exposure in exposures {
             let What::Data(class, _) = exposure.what else { continue };
-            let Some(grade) = self.fields.grade(sighting.endpoint.id, exposure) else { continue };
+            let Some(grade) = self.state.grade(sighting.endpoint.id, exposure) else { continue };
             let Some(severity) = self.severity(class, exposure, open) else { continue };
             if let Err(at) = classes.binary_search(&class) {
                 classes.insert(at, class);
@@ -127,22 +117,17 @@ impl Detector for Judge {
 
 #[cfg(test)]
 mod tests {
-    use expect_test::{Expect, expect};
+    use expect_test::expect;
 
     use super::*;
-    use crate::detect::sample::{basic, call, judge};
-
-    #[expect(clippy::needless_pass_by_value, reason = "expect! is written in place")]
-    fn check(transcript: &[crate::Exchange], expected: Expect) {
-        expected.assert_eq(&judge(&mut Judge::new(Config::default()), transcript));
-    }
+    use crate::detect::sample::{basic, call, check};
 
     const EMAIL: What = What::Data(DataClass::Email, "e-mail address");
     const CARD: What = What::Data(DataClass::Card, "card number");
 
     #[test]
     fn fires_by_class_number_and_caller() {
-        check(
+        check::<Judge>(
             &[
                 call("GET /me 200").credential(basic()).gives(EMAIL, Grade::A, "/email").done(),
                 call("GET /users 200").credential(basic()).gives_many(EMAIL, Grade::A, "/-/email", 250).done(),
@@ -171,7 +156,7 @@ mod tests {
 
     #[test]
     fn silent_on_guesses_secrets_and_requests() {
-        check(
+        check::<Judge>(
             &[
                 call("GET /shops 200").gives(What::Data(DataClass::Location, "position"), Grade::C, "/lat").done(),
                 call("GET /x 200").gives(What::Secret("private key"), Grade::A, "/key").done(),

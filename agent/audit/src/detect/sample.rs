@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use apiscope_wire::{ExchangeId, FlowId, Origin, Role, Timestamp, Version};
+use expect_test::Expect;
 
 use super::{Case, Detector};
 use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Stage};
@@ -240,6 +241,12 @@ impl Sample {
         self.document = DocumentState::Undocumented;
         self
     }
+}
+
+/// A kind with its defaults finds in a transcript what is expected.
+#[expect(clippy::needless_pass_by_value, reason = "expect! is written in place")]
+pub(crate) fn check<J: Detector + Default>(transcript: &[Exchange], expected: Expect) {
+    expected.assert_eq(&judge(&mut J::default(), transcript));
 }
 
 /// What a detector finds in a transcript, as text.

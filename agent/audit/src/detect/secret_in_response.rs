@@ -33,8 +33,6 @@ pub static KIND: Kind = Kind {
 settings! {
     /// Severity by who may call.
     pub struct Config {
-        /// Look for this kind at all.
-        enabled: bool = true,
         /// Severity where the call carried a credential.
         authenticated: Option<Severity> = Some(Severity::High),
         /// Severity where a call without any credential succeeded.
@@ -49,17 +47,7 @@ const OFTEN_PUBLIC: &[&str] =
     &["Google API key", "JSON Web Token", "Slack webhook", "Zapier webhook", "Mapbox secret token"];
 
 /// The detector.
-#[derive(Debug)]
-pub(crate) struct Judge {
-    config: Config,
-    fields: Fields,
-}
-
-impl Judge {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config, fields: Fields::default() }
-    }
-}
+pub(crate) type Judge = super::Judge<Config, Fields>;
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {
@@ -73,7 +61,7 @@ impl Detector for Judge {
         let mut more = 0;
         for exposure in exposures {
             let What::Secret(name) = exposure.what else { continue };
-            let Some(grade) = self.fields.grade(sighting.endpoint.id, exposure) else { continue };
+            let Some(grade) = self.state.grade(sighting.endpoint.id, exposure) else { continue };
             let severity = if OFTEN_PUBLIC.contains(&name) {
                 self.config.often_public
             } else if open {
@@ -99,22 +87,17 @@ impl Detector for Judge {
 
 #[cfg(test)]
 mod tests {
-    use expect_test::{Expect, expect};
+    use expect_test::expect;
 
     use super::*;
-    use crate::detect::sample::{basic, call, judge};
+    use crate::detect::sample::{basic, call, check};
     use crate::facts::{DataClass, Grade};
-
-    #[expect(clippy::needless_pass_by_value, reason = "expect! is written in place")]
-    fn check(transcript: &[crate::Exchange], expected: Expect) {
-        expected.assert_eq(&judge(&mut Judge::new(Config::default()), transcript));
-    }
 
     const GITHUB: What = What::Secret("GitHub personal access token");
 
     #[test]
     fn fires_on_proven_secrets() {
-        check(
+        check::<Judge>(
             &[
                 call("GET /config 200").gives(GITHUB, Grade::A, "/token").done(),
                 call("GET /config 200")
@@ -137,7 +120,7 @@ mod tests {
 
     #[test]
     fn silent_on_guesses_personal_data_and_requests() {
-        check(
+        check::<Judge>(
             &[
                 call("GET /config 200").gives(What::Secret("password"), Grade::C, "/password").done(),
                 call("GET /me 200").gives(What::Data(DataClass::Email, "e-mail address"), Grade::A, "/email").done(),

@@ -102,9 +102,21 @@ impl Setting for Option<Severity> {
     }
 }
 
-/// Declares a kind's `Config`: each field's doc comment is the key's documentation, each default stands beside it once.
+/// Declares a kind's `Config`: each field's doc comment is the key's documentation, each default stands beside it once. Every kind has
+/// `enabled` as its first key.
 macro_rules! settings {
-    ($(#[doc = $about:expr])* pub struct Config { $($(#[doc = $doc:expr])+ $key:ident: $type:ty = $default:expr),+ $(,)? }) => {
+    ($(#[doc = $about:expr])* pub struct Config { $($keys:tt)* }) => {
+        $crate::detect::setting::settings! {
+            @with
+            $(#[doc = $about])*
+            pub struct Config {
+                #[doc = "Look for this kind at all."]
+                enabled: bool = true,
+                $($keys)*
+            }
+        }
+    };
+    (@with $(#[doc = $about:expr])* pub struct Config { $($(#[doc = $doc:expr])+ $key:ident: $type:ty = $default:expr),+ $(,)? }) => {
         $(#[doc = $about])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct Config {

@@ -31,8 +31,6 @@ pub static KIND: Kind = Kind {
 settings! {
     /// What counts.
     pub struct Config {
-        /// Look for this kind at all.
-        enabled: bool = true,
         /// Leave out files such as scripts, styles, images and fonts.
         ignore_static: bool = true,
         /// Severity where an answer shows that there is a handler behind the path.
@@ -71,16 +69,7 @@ const STATIC: [&str; 22] = [
 ];
 
 /// The detector.
-#[derive(Debug)]
-pub(crate) struct Judge {
-    config: Config,
-}
-
-impl Judge {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config }
-    }
-}
+pub(crate) type Judge = super::Judge<Config>;
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {
@@ -121,19 +110,14 @@ fn is_static(route: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use expect_test::{Expect, expect};
+    use expect_test::expect;
 
     use super::*;
-    use crate::detect::sample::{call, judge};
-
-    #[expect(clippy::needless_pass_by_value, reason = "expect! is written in place")]
-    fn check(transcript: &[crate::Exchange], expected: Expect) {
-        expected.assert_eq(&judge(&mut Judge::new(Config::default()), transcript));
-    }
+    use crate::detect::sample::{call, check};
 
     #[test]
     fn fires_on_what_the_document_does_not_know() {
-        check(
+        check::<Judge>(
             &[
                 call("GET /debug/vars 200").undocumented().done(),
                 call("DELETE /orders/7 403").undocumented().done(),
@@ -155,7 +139,7 @@ mod tests {
 
     #[test]
     fn silent_on_documented_unanswered_static_and_without_document() {
-        check(
+        check::<Judge>(
             &[
                 call("GET /orders 200").documented().done(),
                 call("GET /orders 200").done(),

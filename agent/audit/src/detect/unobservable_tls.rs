@@ -29,24 +29,13 @@ pub static KIND: Kind = Kind {
 settings! {
     /// Severity.
     pub struct Config {
-        /// Look for this kind at all.
-        enabled: bool = true,
         /// Severity.
         severity: Option<Severity> = Some(Severity::Info),
     }
 }
 
 /// The detector.
-#[derive(Debug)]
-pub(crate) struct Judge {
-    config: Config,
-}
-
-impl Judge {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config }
-    }
-}
+pub(crate) type Judge = super::Judge<Config>;
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {
@@ -66,7 +55,7 @@ mod tests {
 
     #[test]
     fn fires_on_what_this_host_serves_and_on_nothing_else() {
-        let judge = |role, hello| judged(&mut Judge::new(Config::default()), "10.0.4.9", role, &[hello]);
+        let judge = |role, hello| judged(&mut Judge::default(), "10.0.4.9", role, &[hello]);
         let good = || hello(0x0304, 0x1301);
         assert!(judge(Role::Served, good()).starts_with("info TLS shop.test:80: only the handshake is in clear\n"));
         assert_eq!(judge(Role::Called, good()) + &judge(Role::Unknown, good()), "");

@@ -34,8 +34,6 @@ pub static KIND: Kind = Kind {
 settings! {
     /// Severity.
     pub struct Config {
-        /// Look for this kind at all.
-        enabled: bool = true,
         /// Severity.
         severity: Option<Severity> = Some(Severity::Info),
     }
@@ -47,17 +45,7 @@ const AGAIN: Duration = Duration::from_mins(10);
 const APIS_MAX: usize = 1024;
 
 /// The detector.
-#[derive(Debug)]
-pub(crate) struct Judge {
-    config: Config,
-    told: FxHashMap<ApiId, Timestamp>,
-}
-
-impl Judge {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config, told: FxHashMap::default() }
-    }
-}
+pub(crate) type Judge = super::Judge<Config, FxHashMap<ApiId, Timestamp>>;
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {
@@ -65,13 +53,13 @@ impl Detector for Judge {
         let versions = sighting.exchange.response.as_ref().map_or(&[][..], |facts| &facts.versions);
         let Some(severity) = self.config.severity.filter(|_| !versions.is_empty()) else { return };
         let (api, now) = (&sighting.endpoint.api, sighting.exchange.ended);
-        if self.told.get(api).is_some_and(|told| now.since(*told) < AGAIN) {
+        if self.state.get(api).is_some_and(|told| now.since(*told) < AGAIN) {
             return;
         }
-        if self.told.len() >= APIS_MAX {
-            self.told.clear();
+        if self.state.len() >= APIS_MAX {
+            self.state.clear();
         }
-        self.told.insert(api.clone(), now);
+        self.state.insert(api.clone(), now);
         let named: Vec<String> = versions.iter().map(|one| format!("{} {}", one.program, one.version)).collect();
         let what = format!("the head names {}", named.join(", "));
         found(sighting.finding_of_api(
@@ -100,17 +88,17 @@ mod tests {
             info * *: every answer may carry it
                  the head names nginx 1.22.1
         "]]
-        .assert_eq(&judge(&mut Judge::new(Config::default()), &calls));
+        .assert_eq(&judge(&mut Judge::default(), &calls));
     }
 
     #[test]
     fn silent_without_a_version_and_bounded() {
-        let mut judge_ = Judge::new(Config::default());
+        let mut judge_ = Judge::default();
         assert_eq!(judge(&mut judge_, &[call("GET /a 200").done()]), "");
         for number in 0..3 * APIS_MAX {
             let call = call("GET /a 200").api(&format!("api-{number}")).runs_on("nginx", "1.22.1").done();
             judge(&mut judge_, &[call]);
-            assert!(judge_.told.len() <= APIS_MAX);
+            assert!(judge_.state.len() <= APIS_MAX);
         }
     }
 }
