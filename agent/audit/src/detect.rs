@@ -12,6 +12,7 @@ pub mod credential_in_url;
 pub mod error_detail_leak;
 mod fields;
 mod greeting;
+mod guard;
 mod kind;
 pub mod missing_authentication;
 pub mod outdated_tls;
@@ -19,9 +20,11 @@ pub mod oversized_response;
 pub mod personal_data_in_response;
 pub mod secret_in_response;
 pub mod setting;
+mod told;
 pub mod undocumented_endpoint;
 pub mod unobservable_tls;
 pub mod version_disclosure;
+pub mod weak_token;
 
 #[cfg(test)]
 pub(crate) mod sample;
@@ -144,6 +147,7 @@ detectors![
     undocumented_endpoint,
     unobservable_tls,
     version_disclosure,
+    weak_token,
 ];
 
 /// The kind of this name.

@@ -46,21 +46,9 @@ pub(crate) type Judge = super::Judge<Config, Fields>;
 
 impl Judge {
     fn severity(&self, class: DataClass, exposure: &Exposure, open: bool) -> Option<Severity> {
-        let base = if is_grave(class) { self.config.grave } else { self.config.common }?;
+        let base = if class.is_grave() { self.config.grave } else { self.config.common }?;
         let steps = u8::from(u64::from(exposure.count) >= self.config.many) + u8::from(open);
         Some((0..steps).fold(base, |severity, _| higher(severity)))
-    }
-}
-
-fn is_grave(class: DataClass) -> bool {
-    match class {
-        DataClass::Card | DataClass::BankAccount | DataClass::NationalId | DataClass::Health => true,
-        DataClass::Email
-        | DataClass::Phone
-        | DataClass::PersonName
-        | DataClass::BirthDate
-        | DataClass::Address
-        | DataClass::Location => false,
     }
 }
 

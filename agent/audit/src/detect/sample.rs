@@ -10,11 +10,11 @@ use expect_test::Expect;
 use super::{Case, Detector};
 use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Stage};
 use crate::facts::{
-    AuthKind, BodySize, Credential, CredentialKind, Detail, Exposure, Facts, Grade, MediaKind, Place, ProgramVersion,
-    What,
+    AuthKind, BasicFacts, BodySize, Credential, CredentialKind, Detail, Exposure, Facts, Grade, MediaKind, Place,
+    ProgramVersion, Token, TokenFacts, What,
 };
 use crate::inventory::{DocumentState, EndpointRow, Security, Sighting, shape};
-use crate::secret::{FingerprintKey, Masked, Secret};
+use crate::secret::{FingerprintKey, Masked, Secret, password};
 
 /// Stands for the host where the document needs a credential; see [`Sample::done`].
 const REQUIRED: &str = "required";
@@ -221,6 +221,49 @@ impl Sample {
         self
     }
 
+    /// A JWT in Authorization, beside which nothing could be a credential. `of` names the token.
+    pub(crate) fn token(mut self, of: &str, token: TokenFacts) -> Self {
+        let fingerprint = Secret::new(of.as_bytes()).fingerprint(&FingerprintKey::new([7; 32]));
+        self.exchange.consumer = ConsumerId::Credential(fingerprint);
+        let place = Place::Header("authorization".into());
+        let facts = self.request();
+        facts.auth = vec![AuthKind::Bearer];
+        facts.alone = true;
+        facts.credentials.push(Credential {
+            kind: CredentialKind::Bearer,
+            place: place.clone(),
+            fingerprint,
+            masked: Masked::vouched("Bearer ****, a JWT"),
+        });
+        facts.tokens.push(Token { place, fingerprint, facts: Arc::new(token) });
+        self
+    }
+
+    /// ... and something beside it could be the credential.
+    pub(crate) fn not_alone(mut self) -> Self {
+        self.request().alone = false;
+        self
+    }
+
+    /// Basic credentials.
+    pub(crate) fn user(mut self, user: &str, password: &str) -> Self {
+        let key = FingerprintKey::new([7; 32]);
+        let fingerprint = |text: &str| Secret::new(text.as_bytes()).fingerprint(&key);
+        self.exchange.consumer = ConsumerId::Credential(fingerprint(user));
+        self.request().basic = Some(BasicFacts {
+            user: fingerprint(user),
+            password: fingerprint(password),
+            weakness: password::weakness(user.as_bytes(), password.as_bytes()),
+        });
+        self.credential(basic())
+    }
+
+    /// Several Authorization fields that differ.
+    pub(crate) fn rivals(mut self) -> Self {
+        self.request().rivals = true;
+        self
+    }
+
     /// The request holds nothing that could be a credential.
     pub(crate) fn bare(mut self) -> Self {
         self.request().bare = true;
@@ -263,7 +306,7 @@ pub(crate) fn judge(detector: &mut dyn Detector, transcript: &[Exchange]) -> Str
     text
 }
 
-fn endpoint_of(exchange: &Exchange) -> EndpointRow {
+pub(crate) fn endpoint_of(exchange: &Exchange) -> EndpointRow {
     let method = exchange.method.clone().unwrap();
     let mut row = EndpointRow::new("test", &exchange.api, &method, &shape::template(exchange.path.as_str()));
     if exchange.host.as_ref().is_some_and(|host| host.as_str() == REQUIRED) {

@@ -3,14 +3,9 @@
 //! One finding for an API: all its endpoints have the same head. It is no weakness by itself, and for the record only; it tells an attacker
 //! which published weaknesses to try, and the operator which programs want an update.
 
-use std::time::Duration;
-
-use apiscope_wire::Timestamp;
-use rustc_hash::FxHashMap;
-
 use super::setting::settings;
+use super::told::Told;
 use super::{Case, Containment, Detector, Kind};
-use crate::exchange::ApiId;
 use crate::finding::{Finding, Severity};
 use crate::secret::Masked;
 
@@ -39,27 +34,17 @@ settings! {
     }
 }
 
-/// An API is told again so often, although every answer has the version.
-const AGAIN: Duration = Duration::from_mins(10);
-/// APIs remembered; past it memory starts anew, and some are told sooner.
-const APIS_MAX: usize = 1024;
-
 /// The detector.
-pub(crate) type Judge = super::Judge<Config, FxHashMap<ApiId, Timestamp>>;
+pub(crate) type Judge = super::Judge<Config, Told>;
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {
         let Case::Call(sighting) = case else { return };
         let versions = sighting.exchange.response.as_ref().map_or(&[][..], |facts| &facts.versions);
         let Some(severity) = self.config.severity.filter(|_| !versions.is_empty()) else { return };
-        let (api, now) = (&sighting.endpoint.api, sighting.exchange.ended);
-        if self.state.get(api).is_some_and(|told| now.since(*told) < AGAIN) {
+        if !self.state.is_due(&sighting.endpoint.api, sighting.exchange.ended) {
             return;
         }
-        if self.state.len() >= APIS_MAX {
-            self.state.clear();
-        }
-        self.state.insert(api.clone(), now);
         let named: Vec<String> = versions.iter().map(|one| format!("{} {}", one.program, one.version)).collect();
         let what = format!("the head names {}", named.join(", "));
         found(sighting.finding_of_api(
@@ -92,13 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn silent_without_a_version_and_bounded() {
-        let mut judge_ = Judge::default();
-        assert_eq!(judge(&mut judge_, &[call("GET /a 200").done()]), "");
-        for number in 0..3 * APIS_MAX {
-            let call = call("GET /a 200").api(&format!("api-{number}")).runs_on("nginx", "1.22.1").done();
-            judge(&mut judge_, &[call]);
-            assert!(judge_.state.len() <= APIS_MAX);
-        }
+    fn silent_without_a_version() {
+        assert_eq!(judge(&mut Judge::default(), &[call("GET /a 200").done()]), "");
     }
 }

@@ -100,6 +100,17 @@ pub(super) fn is_bare(headers: Headers<'_>, target: &Target<'_>) -> bool {
         && !target.query.split(|byte| *byte == b'&').any(|pair| may_be_key(pair.rsplit(|byte| *byte == b'=').next()))
 }
 
+/// Whether at most one value in the head could be a credential: then what the server took is known to be that one.
+pub(super) fn is_alone(headers: Headers<'_>, target: &Target<'_>) -> bool {
+    let fields = headers.iter().filter(|header| !is_plain(header.name)).flat_map(|header| {
+        let separator = if header.name.eq_ignore_ascii_case("cookie") { b';' } else { 0 };
+        header.value.split(move |byte| *byte == separator)
+    });
+    let parameters =
+        target.query.split(|byte| *byte == b'&').filter_map(|pair| pair.rsplit(|byte| *byte == b'=').next());
+    fields.chain(parameters).filter(|value| may_be_key(Some(value))).take(2).count() < 2
+}
+
 /// HTTP/2's names are lower case already; the longest name here has 30 characters.
 fn is_plain(name: &str) -> bool {
     let mut lower = [0_u8; 32];
@@ -130,6 +141,20 @@ mod tests {
     #[test]
     fn the_list_is_sorted() {
         assert!(PLAIN.is_sorted() && PLAIN.iter().all(|name| name.len() <= 32));
+    }
+
+    #[test]
+    fn alone_is_what_has_no_other_beside_it() {
+        let alone = |path: &str, fields: &[(&str, &str)]| {
+            let headers: Vec<_> = fields.iter().map(|(name, value)| Header { name, value: value.as_bytes() }).collect();
+            is_alone(Headers(&headers), &target::split("GET", path.as_bytes()))
+        };
+        let token = ("Authorization", "Bearer eyJhbGciOiJub25lIn0.e30.");
+        assert!(alone("/a?page=2", &[token, ("User-Agent", "curl/8.5.0 with 12 more"), ("X-Tenant", "shop-7")]));
+        assert!(alone("/a", &[("Cookie", "theme=dark; session=eyJhbGciOiJub25lIn0.e30.")]));
+        assert!(!alone("/a", &[token, ("Cookie", "theme=dark; sid=8f3a91c2d4e5f6")]));
+        assert!(!alone("/a", &[token, ("X-Session", "8f3a91c2d4e5f6")]));
+        assert!(!alone("/a?sig=8f3a91c2d4e5f6", &[token]));
     }
 
     #[test]

@@ -57,6 +57,9 @@ pub(super) fn query(query: &[u8], found: &mut Found<'_, '_>) {
         if declared || matches!(kind, Some(CredentialKind::ApiKey | CredentialKind::Bearer)) {
             credentials.auth(AuthKind::ApiKeyQuery);
             let bearer = kind == Some(CredentialKind::Bearer);
+            if bearer {
+                credentials.token(place, fingerprint, &value);
+            }
             credentials.consumer(if bearer { Rank::Bearer } else { Rank::ApiKey }, fingerprint);
         }
     }

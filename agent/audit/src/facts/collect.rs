@@ -5,7 +5,8 @@ use smallvec::SmallVec;
 use crate::secret::{Fingerprint, FingerprintKey, Masked, Secret, mask};
 
 use super::names::Promise;
-use super::{AuthKind, Credential, CredentialKind, Facts, Place, proof};
+use super::token::Reader;
+use super::{AuthKind, BasicFacts, Credential, CredentialKind, Facts, Place, proof};
 
 /// How well a credential tells one consumer from another; the strongest of a request names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,13 +42,26 @@ pub(crate) struct Collector<'k> {
     /// Values found, also those of which no credential is kept (a Basic password).
     pub(super) known: KnownValues,
     pub(super) consumer: Option<(Rank, Fingerprint)>,
+    /// User and password of the request's Basic credentials.
+    pub(super) basic: Option<BasicFacts>,
+    /// Looks at the tokens of a head; `None` where nobody asks for them.
+    pub(super) reader: Option<Reader<'k>>,
     /// Credentials past [`Facts::CREDENTIALS_MAX`].
     pub(super) dropped: u64,
 }
 
 impl<'k> Collector<'k> {
-    pub(super) fn new(key: &'k FingerprintKey) -> Self {
-        Self { key, auth: SmallVec::new(), credentials: Vec::new(), known: SmallVec::new(), consumer: None, dropped: 0 }
+    pub(super) fn new(key: &'k FingerprintKey, reader: Option<Reader<'k>>) -> Self {
+        Self {
+            key,
+            auth: SmallVec::new(),
+            credentials: Vec::new(),
+            known: SmallVec::new(),
+            consumer: None,
+            basic: None,
+            reader,
+            dropped: 0,
+        }
     }
 
     /// A way of authentication is present.
@@ -65,6 +79,11 @@ impl<'k> Collector<'k> {
             self.known.push(known);
         }
         fingerprint
+    }
+
+    /// Whether the request authenticates by a token.
+    pub(super) fn has_tokens(&self) -> bool {
+        self.reader.as_ref().is_some_and(|reader| !reader.found.is_empty())
     }
 
     /// A proven credential.
@@ -92,9 +111,24 @@ impl<'k> Collector<'k> {
         }
     }
 
-    /// A user that tells who calls, whatever the password.
-    pub(super) fn user(&mut self, user: &[u8]) {
-        self.consumer(Rank::User, Secret::new(user).fingerprint_in(USERS, self.key));
+    /// A user that tells who calls, whatever the password. Gives the fingerprint.
+    pub(super) fn user(&mut self, user: &[u8]) -> Fingerprint {
+        let fingerprint = Secret::new(user).fingerprint_in(USERS, self.key);
+        self.consumer(Rank::User, fingerprint);
+        fingerprint
+    }
+
+    /// A value by which the request authenticates and that may be a JWT: then it is looked at. Gives the algorithm of one.
+    pub(super) fn token(
+        &mut self,
+        place: impl FnOnce() -> Place,
+        fingerprint: Fingerprint,
+        value: &[u8],
+    ) -> Option<&'static str> {
+        match &mut self.reader {
+            Some(reader) => reader.take(place, fingerprint, value, self.key),
+            None => proof::jwt(value),
+        }
     }
 
     /// The value of a field whose name promises something: a credential only where the value keeps the promise. Gives the kind and

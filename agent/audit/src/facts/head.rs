@@ -4,10 +4,11 @@ use apiscope_wire::{Header, Headers};
 use zeroize::Zeroizing;
 
 use crate::secret::mask;
+use crate::secret::password::weakness;
 
 use super::collect::{Collector, Rank};
 use super::disclosure::{self, ProgramVersion};
-use super::{AuthKind, CredentialKind, Place, names, proof};
+use super::{AuthKind, BasicFacts, CredentialKind, Place, names, proof};
 
 /// Cookies of one field that are looked at.
 const COOKIES_MAX: usize = 128;
@@ -21,6 +22,8 @@ const CONFIGURED_KEY_MIN: usize = 8;
 pub(super) struct Head<'a> {
     /// The first Content-Type.
     pub content_type: &'a [u8],
+    /// Of a request: it has several Authorization fields, and they differ.
+    pub has_rivals: bool,
     /// The first `grpc-status`.
     pub grpc_status: Option<&'a [u8]>,
     /// Of a response: the programs that name their versions.
@@ -30,13 +33,17 @@ pub(super) struct Head<'a> {
 /// Takes in a request's head. `configured` are further names of key headers, lower case.
 pub(super) fn request<'a>(headers: Headers<'a>, configured: &[Box<str>], found: &mut Collector<'_>) -> Head<'a> {
     let mut head = Head::default();
+    let mut authorized: Option<&[u8]> = None;
     for &Header { name, value } in headers.iter() {
         // The length tells most names apart.
         let is = |known: &str| name.eq_ignore_ascii_case(known);
         match name.len() {
             6 if is("cookie") => cookies(value, found),
             12 if is("content-type") => head.add_type(value),
-            13 if is("authorization") => authorization(value, true, found),
+            13 if is("authorization") => {
+                head.has_rivals |= *authorized.get_or_insert(value) != value;
+                authorization(value, true, found);
+            }
             // It opens the proxy, not the API: a credential, and no way in which the API authenticates.
             19 if is("proxy-authorization") => authorization(value, false, found),
             _ if names::is_api_key_header(name) => api_key(name, value, proof::is_token(value), found),
@@ -117,20 +124,24 @@ fn basic(coded: &[u8], api: bool, place: impl FnOnce() -> Place, found: &mut Col
     {
         let fingerprint = found.know(&decoded);
         found.credential(CredentialKind::Basic, place, fingerprint, mask::basic(user));
-        found.know(if password.is_empty() { user } else { password });
+        let secret = found.know(if password.is_empty() { user } else { password });
         if api && !user.is_empty() {
-            found.user(user);
+            let by = found.user(user);
+            // Some put their key in the user's place, and a word that is always the same in the password's.
+            if !password.is_empty() && !proof::is_token(user) {
+                found.basic = Some(BasicFacts { user: by, password: secret, weakness: weakness(user, password) });
+            }
         }
     }
     Some(AuthKind::Basic)
 }
 
-fn bearer(token: &[u8], api: bool, place: impl FnOnce() -> Place, found: &mut Collector<'_>) -> Option<AuthKind> {
+fn bearer(token: &[u8], api: bool, place: impl Fn() -> Place, found: &mut Collector<'_>) -> Option<AuthKind> {
     if proof::is_placeholder(token) {
         return None;
     }
     let fingerprint = found.know(token);
-    let jwt = proof::jwt(token);
+    let jwt = if api { found.token(&place, fingerprint, token) } else { proof::jwt(token) };
     if jwt.is_some() || proof::is_token68(token) {
         found.credential(CredentialKind::Bearer, place, fingerprint, mask::bearer(jwt));
     }
@@ -156,7 +167,7 @@ fn other(
     scheme: &[u8],
     rest: &[u8],
     api: bool,
-    place: impl FnOnce() -> Place,
+    place: impl Fn() -> Place,
     found: &mut Collector<'_>,
 ) -> Option<AuthKind> {
     if rest.is_empty() {
@@ -167,6 +178,7 @@ fn other(
         let fingerprint = found.know(scheme);
         found.credential(CredentialKind::Bearer, place, fingerprint, mask::bearer(Some(jwt)));
         if api {
+            found.token(&place, fingerprint, scheme);
             found.consumer(Rank::Bearer, fingerprint);
         }
         return Some(AuthKind::OtherScheme);
@@ -204,6 +216,7 @@ fn cookies(value: &[u8], found: &mut Collector<'_>) {
         if session || proof::jwt(value).is_some() {
             found.auth(AuthKind::SessionCookie);
             let fingerprint = found.know(value);
+            found.token(|| header("cookie"), fingerprint, value);
             found.consumer(Rank::Session, fingerprint);
         }
     }

@@ -21,20 +21,23 @@ pub(crate) mod proof;
 pub(crate) mod redact;
 pub(crate) mod scan;
 pub(crate) mod target;
+mod token;
 mod xml;
 
 use std::fmt::{self, Write as _};
 
 use apiscope_wire::http::coding::{Decoded, Outcome};
-use apiscope_wire::{Content, Grpc, Message, Start};
+use apiscope_wire::{Content, Grpc, Message, Start, Timestamp};
 
 use crate::operation::{self, Operations, Request, Response};
 use crate::schema::Sample;
-use crate::secret::{Fingerprint, FingerprintKey, Masked};
+use crate::secret::{Fingerprint, FingerprintKey, Masked, PasswordWeakness};
 
 pub use self::data::{DataClass, Exposure, Grade, What};
 pub use self::disclosure::{Detail, ProgramVersion};
 pub use self::outline::Outline;
+pub(crate) use self::token::Tokens;
+pub use self::token::{Expiry, Signature, Token, TokenCounters, TokenFacts};
 
 use self::body::Found;
 use self::collect::{Collector, KnownValues};
@@ -42,6 +45,7 @@ use self::data::Finder;
 use self::media::Reading;
 use self::redact::Known;
 use self::target::Target;
+use self::token::Reader;
 
 /// How a request authenticates. Several may be present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -131,6 +135,17 @@ pub struct Credential {
     pub masked: Masked,
 }
 
+/// What is kept of Basic credentials besides their mask: nothing that could be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BasicFacts {
+    /// Who.
+    pub user: Fingerprint,
+    /// The password's keyed hash, so that two users with one password are known as such.
+    pub password: Fingerprint,
+    /// Why the password is weak, if it is.
+    pub weakness: Option<PasswordWeakness>,
+}
+
 /// How much of the body there was, and how much was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BodySize {
@@ -167,6 +182,14 @@ pub struct Facts {
     pub auth: Vec<AuthKind>,
     /// Credentials present, at most [`Facts::CREDENTIALS_MAX`].
     pub credentials: Vec<Credential>,
+    /// Of a request: JSON Web Tokens by which it authenticates, at most four.
+    pub tokens: Vec<Token>,
+    /// Of a request with tokens: nothing else in its head could be a credential, known or unknown.
+    pub alone: bool,
+    /// Of a request: user and password, where it authenticates by Basic.
+    pub basic: Option<BasicFacts>,
+    /// Of a request: it has several Authorization fields, and they differ.
+    pub rivals: bool,
     /// Of a request: nothing in its head could be a credential, known or unknown ([`bare`]).
     pub bare: bool,
     /// Secrets and personal data, at most [`Facts::EXPOSURES_MAX`]: of a request also in its path and query. What a request's field is
@@ -214,7 +237,8 @@ pub(crate) struct Taken {
 }
 
 /// Takes a message's facts. `plain` is its body with the content coding undone, `target` is the request's, split; `key_headers` are
-/// further names of headers that carry API keys. `operations` are found in a request, and their answers in its response.
+/// further names of headers that carry API keys. `operations` are found in a request, and their answers in its response. `tokens` is
+/// what is known of tokens.
 pub(crate) fn take(
     message: &Message<'_>,
     plain: Decoded<'_>,
@@ -222,19 +246,24 @@ pub(crate) fn take(
     key: &FingerprintKey,
     key_headers: &[Box<str>],
     operations: &mut Option<Box<Operations>>,
+    tokens: &mut Tokens,
 ) -> Taken {
-    let (mut credentials, mut data, mut names) = (Collector::new(key), Finder::new(key), 0);
-    let (mut is_bare, mut details, mut versions) = (false, Vec::new(), Vec::new());
+    let reader = Reader { tokens, now: message.ended, found: Vec::new() };
+    let (mut credentials, mut data, mut names) = (Collector::new(key, Some(reader)), Finder::new(key), 0);
+    let (mut is_bare, mut is_alone, mut rivals) = (false, false, false);
+    let (mut details, mut versions) = (Vec::new(), Vec::new());
     let whole = is_whole(message, plain);
     let (reading, outcome, grpc) = match message.start {
         Start::Request { method, .. } => {
             let head = head::request(message.headers, key_headers, &mut credentials);
+            rivals = head.has_rivals;
             is_bare = credentials.auth.is_empty() && bare::is_bare(message.headers, target);
             let mut found = Found { credentials: Some(&mut credentials), data: &mut data, names: &mut names };
             body::path(target.path, &mut found);
             body::query(target.query, &mut found);
             let reading = media::reading(head.content_type, &message.body, plain);
             let outcome = body(reading, whole, plain, &mut found);
+            is_alone = credentials.has_tokens() && bare::is_alone(message.headers, target);
             let known = Known { key, values: &credentials.known };
             let (headers, content_type, body) = (message.headers, head.content_type, readable(plain));
             *operations = operation::find(&Request { method, target, headers, content_type, body, whole, known });
@@ -255,7 +284,7 @@ pub(crate) fn take(
     let read = outcome.read;
     let is_response = matches!(message.start, Start::Response { .. });
     let records = outcome.records.filter(|_| is_response);
-    let Collector { auth, credentials, known, consumer, dropped, .. } = credentials;
+    let Collector { auth, credentials, known, consumer, basic, reader, dropped, .. } = credentials;
     let dropped = dropped + data.dropped;
     // Bytes as sent, also where more came out of a content coding: a lower bound of the size has to be one.
     let sent = message.body.data.len();
@@ -266,6 +295,10 @@ pub(crate) fn take(
         media: reading.kind(),
         auth: auth.to_vec(),
         credentials,
+        tokens: reader.map(|reader| reader.found).unwrap_or_default(),
+        alone: is_alone,
+        basic,
+        rivals,
         bare: is_bare,
         details,
         versions,

@@ -203,9 +203,17 @@ impl<'a> json::Visit<'a> for Algorithm {
             && place.depth() == 1
             && place.key() == b"alg"
         {
-            self.0 = Some(ALGORITHMS.iter().copied().find(|known| known.as_bytes() == name).unwrap_or(""));
+            self.0 = Some(algorithm(name));
         }
     }
+}
+
+/// Names are case-sensitive; but some servers took `None` and `nOnE` for none, and who tries that means none.
+fn algorithm(name: &[u8]) -> &'static str {
+    if name.eq_ignore_ascii_case(b"none") {
+        return "none";
+    }
+    ALGORITHMS.iter().copied().find(|known| known.as_bytes() == name).unwrap_or("")
 }
 
 /// RFC 7518 §3.1 and §4.1, RFC 8037.

@@ -23,7 +23,15 @@ fn taken(sample: &Sample) -> Taken {
             Start::Request { method, target } => target::split(method, target),
             Start::Response { .. } => Target::default(),
         };
-        take(message, Decoder::default().decode(message.headers, message.body), &target, &key, &headers, &mut None)
+        take(
+            message,
+            Decoder::default().decode(message.headers, message.body),
+            &target,
+            &key,
+            &headers,
+            &mut None,
+            &mut Tokens::default(),
+        )
     })
 }
 

@@ -18,7 +18,7 @@ use apiscope_wire::{Event, FlowId, Message, Origin, Start, Timestamp, Version};
 use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Record, Stage};
 use crate::facts::redact::{self, Known};
 use crate::facts::target::{self, Target};
-use crate::facts::{self, Taken};
+use crate::facts::{self, Taken, TokenCounters, Tokens};
 use crate::operation::Operations;
 use crate::schema::Taker;
 use crate::secret::{FingerprintKey, Masked};
@@ -42,6 +42,7 @@ pub struct Gather {
     namer: Namer,
     decoder: Decoder,
     sampler: Sampler,
+    tokens: Tokens,
     counters: GatherCounters,
 }
 
@@ -68,6 +69,8 @@ pub struct GatherCounters {
     pub credentials_dropped: u64,
     /// Samples for the schemas.
     pub samples: SampleCounters,
+    /// What is known of tokens.
+    pub tokens: TokenCounters,
 }
 
 impl Gather {
@@ -81,6 +84,7 @@ impl Gather {
             namer: Namer::default(),
             decoder: Decoder::default(),
             sampler: Sampler::default(),
+            tokens: Tokens::default(),
             counters: GatherCounters::default(),
         }
     }
@@ -98,6 +102,7 @@ impl Gather {
             waiting: self.flows.waiting(),
             names_overflow: self.namer.overflow(),
             samples: self.sampler.counters(),
+            tokens: self.tokens.counters(),
             ..self.counters
         }
     }
@@ -136,7 +141,7 @@ impl Gather {
     fn message(&mut self, message: &Message<'_>, runs: bool, emit: &mut dyn FnMut(Record)) {
         let id = message.exchange;
         self.make_room(id.flow, emit);
-        let Self { key, settings, flows, namer, decoder, sampler, counters } = self;
+        let Self { key, settings, flows, namer, decoder, sampler, tokens, counters } = self;
         let (flow, waiting) = flows.enter(id.flow, message.origin);
         flow.last = message.ended;
         let is_request = matches!(message.start, Start::Request { .. });
@@ -160,7 +165,7 @@ impl Gather {
         if let Some(other) = half.take_if(seen) {
             give(counters, other, emit);
         }
-        let mut pass = Pass { key, settings, namer, decoder, sampler, counters, flow, message, runs };
+        let mut pass = Pass { key, settings, namer, decoder, sampler, tokens, counters, flow, message, runs };
         let mut exchange = match message.start {
             Start::Request { method, target } => pass.request(method, target, half),
             Start::Response { status } => pass.response(status, half),
@@ -303,6 +308,7 @@ struct Pass<'g, 'm> {
     namer: &'g mut Namer,
     decoder: &'g mut Decoder,
     sampler: &'g mut Sampler,
+    tokens: &'g mut Tokens,
     counters: &'g mut GatherCounters,
     flow: &'g mut Flow,
     message: &'g Message<'m>,
@@ -367,7 +373,7 @@ impl Pass<'_, '_> {
         let message = self.message;
         let plain = self.decoder.decode(message.headers, message.body);
         let key_headers = &self.settings.api_key_headers;
-        let mut taken = facts::take(message, plain, target, self.key, key_headers, operations);
+        let mut taken = facts::take(message, plain, target, self.key, key_headers, operations, self.tokens);
         self.counters.credentials_dropped += taken.dropped;
         if let Some((place, consumer)) = sampled
             && message.complete

@@ -5,11 +5,15 @@
 
 pub(crate) mod format;
 pub(crate) mod mask;
+pub(crate) mod password;
+pub(crate) mod signing;
 
 use std::fmt;
 
 use smol_str::SmolStr;
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+pub use self::password::PasswordWeakness;
 
 /// The installation's key for fingerprints. Made once by the agent; never shown.
 #[derive(Zeroize, ZeroizeOnDrop)]

@@ -81,6 +81,14 @@ impl DataClass {
         }
     }
 
+    /// Whether a person comes to harm where others get it.
+    pub const fn is_grave(self) -> bool {
+        match self {
+            Self::Card | Self::BankAccount | Self::NationalId | Self::Health => true,
+            Self::Email | Self::Phone | Self::PersonName | Self::BirthDate | Self::Address | Self::Location => false,
+        }
+    }
+
     /// From its name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.name() == name)
