@@ -4,6 +4,7 @@
 //! ledger and no clock, and remembers nothing of a secret. Adding a kind is one file, its `mod` line and its name in the list below;
 //! configuration, reference and `explain` are made from that list.
 
+pub mod authentication_failures;
 pub mod certificate_expiring;
 pub mod certificate_name_mismatch;
 pub mod cleartext_card_number;
@@ -133,6 +134,7 @@ macro_rules! detectors {
 }
 
 detectors![
+    authentication_failures,
     certificate_expiring,
     certificate_name_mismatch,
     cleartext_card_number,

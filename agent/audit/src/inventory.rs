@@ -90,6 +90,8 @@ pub enum Security {
     Open,
     /// One is needed.
     Required,
+    /// One is needed, and a client's certificate is enough, of which HTTP shows nothing.
+    Certificate,
 }
 
 /// What makes a template's variables variables.

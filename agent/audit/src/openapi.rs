@@ -48,6 +48,8 @@ pub struct Operation {
     /// Security requirements, one of which must be met: each is a set of scheme names that go together, and an empty set means that no
     /// credential is needed. `None`: the document says nothing.
     pub security: Option<Vec<Vec<Box<str>>>>,
+    /// One of these ways shows nothing in HTTP: a client's certificate (`mutualTLS`) is enough.
+    pub by_certificate: bool,
     /// Where it stands.
     pub place: Place,
 }

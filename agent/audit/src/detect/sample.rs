@@ -10,11 +10,11 @@ use expect_test::Expect;
 use super::{Case, Detector};
 use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Stage};
 use crate::facts::{
-    AuthKind, BasicFacts, BodySize, Credential, CredentialKind, Detail, Exposure, Facts, Grade, MediaKind, Place,
-    ProgramVersion, Token, TokenFacts, What,
+    AuthKind, BasicFacts, BodySize, Credential, CredentialKind, Detail, Exposure, Facts, Grade, LogIn, MediaKind,
+    Place, ProgramVersion, Token, TokenFacts, What,
 };
 use crate::inventory::{DocumentState, EndpointRow, Security, Sighting, shape};
-use crate::secret::{FingerprintKey, Masked, Secret, password};
+use crate::secret::{Fingerprint, FingerprintKey, Masked, Secret, password};
 
 /// Stands for the host where the document needs a credential; see [`Sample::done`].
 const REQUIRED: &str = "required";
@@ -82,9 +82,12 @@ pub(crate) fn password() -> Credential {
     credential(CredentialKind::Password, Place::Json("/password".into()), "****")
 }
 
+fn fingerprint(value: &str) -> Fingerprint {
+    Secret::new(value.as_bytes()).fingerprint(&FingerprintKey::new([7; 32]))
+}
+
 fn credential(kind: CredentialKind, place: Place, masked: &str) -> Credential {
-    let fingerprint = Secret::new(b"sample").fingerprint(&FingerprintKey::new([7; 32]));
-    Credential { kind, place, fingerprint, masked: Masked::vouched(masked) }
+    Credential { kind, place, fingerprint: fingerprint("sample"), masked: Masked::vouched(masked) }
 }
 
 /// A credential in the query.
@@ -93,8 +96,8 @@ pub(crate) fn in_query(kind: CredentialKind, name: &str) -> Credential {
 }
 
 fn exposure(what: What, grade: Grade, place: Place, count: u32) -> Exposure {
-    let sample = Secret::new(b"sample").fingerprint(&FingerprintKey::new([7; 32]));
-    Exposure { what, grade, place, count, seen: count, need: 0, samples: [sample].into_iter().collect() }
+    let samples = [fingerprint("sample")].into_iter().collect();
+    Exposure { what, grade, place, count, seen: count, need: 0, samples }
 }
 
 impl Sample {
@@ -222,33 +225,21 @@ impl Sample {
     }
 
     /// A JWT in Authorization, beside which nothing could be a credential. `of` names the token.
-    pub(crate) fn token(mut self, of: &str, token: TokenFacts) -> Self {
-        let fingerprint = Secret::new(of.as_bytes()).fingerprint(&FingerprintKey::new([7; 32]));
-        self.exchange.consumer = ConsumerId::Credential(fingerprint);
+    pub(crate) fn token(self, of: &str, token: TokenFacts) -> Self {
+        let (mut sample, fingerprint) = (self.bearer(of), fingerprint(of));
         let place = Place::Header("authorization".into());
-        let facts = self.request();
-        facts.auth = vec![AuthKind::Bearer];
-        facts.alone = true;
-        facts.credentials.push(Credential {
-            kind: CredentialKind::Bearer,
-            place: place.clone(),
-            fingerprint,
-            masked: Masked::vouched("Bearer ****, a JWT"),
-        });
-        facts.tokens.push(Token { place, fingerprint, facts: Arc::new(token) });
-        self
+        sample.request().tokens.push(Token { place, fingerprint, alone: true, facts: Arc::new(token) });
+        sample
     }
 
     /// ... and something beside it could be the credential.
     pub(crate) fn not_alone(mut self) -> Self {
-        self.request().alone = false;
+        self.request().tokens.iter_mut().for_each(|token| token.alone = false);
         self
     }
 
     /// Basic credentials.
     pub(crate) fn user(mut self, user: &str, password: &str) -> Self {
-        let key = FingerprintKey::new([7; 32]);
-        let fingerprint = |text: &str| Secret::new(text.as_bytes()).fingerprint(&key);
         self.exchange.consumer = ConsumerId::Credential(fingerprint(user));
         self.request().basic = Some(BasicFacts {
             user: fingerprint(user),
@@ -256,6 +247,27 @@ impl Sample {
             weakness: password::weakness(user.as_bytes(), password.as_bytes()),
         });
         self.credential(basic())
+    }
+
+    /// A user and a password in the body.
+    pub(crate) fn login(mut self, user: &str, password: &str) -> Self {
+        self.request().login = Some(LogIn { user: Some(fingerprint(user)), password: fingerprint(password) });
+        self
+    }
+
+    /// An opaque token in Authorization.
+    pub(crate) fn bearer(mut self, token: &str) -> Self {
+        let fingerprint = fingerprint(token);
+        self.exchange.consumer = ConsumerId::Credential(fingerprint);
+        let facts = self.request();
+        facts.auth = vec![AuthKind::Bearer];
+        facts.credentials.push(Credential {
+            kind: CredentialKind::Bearer,
+            place: Place::Header("authorization".into()),
+            fingerprint,
+            masked: Masked::vouched("Bearer ****"),
+        });
+        self
     }
 
     /// Several Authorization fields that differ.

@@ -98,7 +98,7 @@ impl Detector for Judge {
         let Some(facts) = exchange.request.as_ref().filter(|_| is_success(exchange)) else { return };
         let mut taken = Vec::new();
         for token in &facts.tokens {
-            taken.extend(self.taken(token, facts, exchange.began, is_guarded));
+            taken.extend(self.taken(token, exchange.began, is_guarded));
         }
         taken.extend(self.several(facts));
         if let Some(worst) = worst(taken) {
@@ -118,8 +118,8 @@ impl Detector for Judge {
 
 impl Judge {
     /// What this endpoint took and should not have taken.
-    fn taken(&self, token: &Token, facts: &Facts, began: Timestamp, is_guarded: bool) -> Option<Weakness> {
-        let is_proven = is_guarded && facts.alone;
+    fn taken(&self, token: &Token, began: Timestamp, is_guarded: bool) -> Option<Weakness> {
+        let is_proven = is_guarded && token.alone;
         let severity = |proven| if is_proven { proven } else { self.config.unproven };
         let (severity, because) = match (token.facts.signature, is_proven) {
             (Signature::Missing, true) => {

@@ -6,7 +6,7 @@ use crate::secret::{Fingerprint, FingerprintKey, Masked, Secret, mask};
 
 use super::names::Promise;
 use super::token::Reader;
-use super::{AuthKind, BasicFacts, Credential, CredentialKind, Facts, Place, proof};
+use super::{AuthKind, BasicFacts, Credential, CredentialKind, Facts, Place, login, proof};
 
 /// How well a credential tells one consumer from another; the strongest of a request names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,8 +25,6 @@ pub(crate) enum Rank {
 const KNOWN_MAX: usize = 32;
 /// Shortest password under a name that leaves doubt.
 const PERHAPS_MIN: usize = 4;
-/// The name space of users' fingerprints.
-const USERS: &[u8] = b"user";
 
 /// A value that must not be shown elsewhere in the request: its length, so that few others have to be hashed, and its fingerprint.
 pub(crate) type KnownValue = (usize, Fingerprint);
@@ -86,6 +84,11 @@ impl<'k> Collector<'k> {
         self.reader.as_ref().is_some_and(|reader| !reader.found.is_empty())
     }
 
+    /// Nothing else in the head could be a credential.
+    pub(super) fn tokens_are_alone(&mut self) {
+        self.reader.iter_mut().flat_map(|reader| &mut reader.found).for_each(|token| token.alone = true);
+    }
+
     /// A proven credential.
     pub(super) fn credential(
         &mut self,
@@ -113,7 +116,7 @@ impl<'k> Collector<'k> {
 
     /// A user that tells who calls, whatever the password. Gives the fingerprint.
     pub(super) fn user(&mut self, user: &[u8]) -> Fingerprint {
-        let fingerprint = Secret::new(user).fingerprint_in(USERS, self.key);
+        let fingerprint = Secret::new(user).fingerprint_in(login::SPACE, self.key);
         self.consumer(Rank::User, fingerprint);
         fingerprint
     }

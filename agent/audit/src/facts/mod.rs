@@ -12,6 +12,7 @@ mod disclosure;
 mod head;
 pub(crate) mod json;
 pub(crate) mod learn;
+mod login;
 mod media;
 pub(crate) mod multipart;
 mod names;
@@ -35,6 +36,7 @@ use crate::secret::{Fingerprint, FingerprintKey, Masked, PasswordWeakness};
 
 pub use self::data::{DataClass, Exposure, Grade, What};
 pub use self::disclosure::{Detail, ProgramVersion};
+pub use self::login::LogIn;
 pub use self::outline::Outline;
 pub(crate) use self::token::Tokens;
 pub use self::token::{Expiry, Signature, Token, TokenCounters, TokenFacts};
@@ -184,10 +186,10 @@ pub struct Facts {
     pub credentials: Vec<Credential>,
     /// Of a request: JSON Web Tokens by which it authenticates, at most four.
     pub tokens: Vec<Token>,
-    /// Of a request with tokens: nothing else in its head could be a credential, known or unknown.
-    pub alone: bool,
     /// Of a request: user and password, where it authenticates by Basic.
     pub basic: Option<BasicFacts>,
+    /// Of a request: its body has a user's password, as a log-in's has.
+    pub login: Option<LogIn>,
     /// Of a request: it has several Authorization fields, and they differ.
     pub rivals: bool,
     /// Of a request: nothing in its head could be a credential, known or unknown ([`bare`]).
@@ -250,8 +252,8 @@ pub(crate) fn take(
 ) -> Taken {
     let reader = Reader { tokens, now: message.ended, found: Vec::new() };
     let (mut credentials, mut data, mut names) = (Collector::new(key, Some(reader)), Finder::new(key), 0);
-    let (mut is_bare, mut is_alone, mut rivals) = (false, false, false);
-    let (mut details, mut versions) = (Vec::new(), Vec::new());
+    let (mut is_bare, mut rivals) = (false, false);
+    let (mut details, mut versions, mut login) = (Vec::new(), Vec::new(), None);
     let whole = is_whole(message, plain);
     let (reading, outcome, grpc) = match message.start {
         Start::Request { method, .. } => {
@@ -263,7 +265,10 @@ pub(crate) fn take(
             body::query(target.query, &mut found);
             let reading = media::reading(head.content_type, &message.body, plain);
             let outcome = body(reading, whole, plain, &mut found);
-            is_alone = credentials.has_tokens() && bare::is_alone(message.headers, target);
+            login = login::find(reading, readable(plain), &credentials.credentials, key);
+            if credentials.has_tokens() && bare::is_alone(message.headers, target) {
+                credentials.tokens_are_alone();
+            }
             let known = Known { key, values: &credentials.known };
             let (headers, content_type, body) = (message.headers, head.content_type, readable(plain));
             *operations = operation::find(&Request { method, target, headers, content_type, body, whole, known });
@@ -296,8 +301,8 @@ pub(crate) fn take(
         auth: auth.to_vec(),
         credentials,
         tokens: reader.map(|reader| reader.found).unwrap_or_default(),
-        alone: is_alone,
         basic,
+        login,
         rivals,
         bare: is_bare,
         details,

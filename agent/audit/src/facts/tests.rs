@@ -15,7 +15,7 @@ use super::*;
 
 const KEYS: [&str; 1] = ["x-company-key"];
 
-fn taken(sample: &Sample) -> Taken {
+pub(super) fn taken(sample: &Sample) -> Taken {
     let key = FingerprintKey::new([9; 32]);
     let headers: Vec<Box<str>> = KEYS.iter().map(|name| Box::from(*name)).collect();
     sample.with(|message| {

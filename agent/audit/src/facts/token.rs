@@ -29,6 +29,8 @@ pub struct Token {
     pub place: Place,
     /// Keyed hash of the value.
     pub fingerprint: Fingerprint,
+    /// Nothing else in the request's head could be a credential, known or unknown.
+    pub alone: bool,
     /// What it says.
     pub facts: Arc<TokenFacts>,
 }
@@ -169,7 +171,7 @@ impl Reader<'_> {
         let facts = self.tokens.facts(fingerprint, value, key, self.now)?;
         let algorithm = facts.algorithm;
         if self.found.len() < TOKENS_MAX && self.found.iter().all(|known| known.fingerprint != fingerprint) {
-            self.found.push(Token { place: place(), fingerprint, facts });
+            self.found.push(Token { place: place(), fingerprint, alone: false, facts });
         }
         Some(algorithm)
     }

@@ -155,6 +155,7 @@ fn documented(environment: &str, api: &ApiId, document: &Document, operation: &O
     row.security = match &operation.security {
         None => Security::Unsaid,
         Some(ways) if ways.is_empty() || ways.iter().any(Vec::is_empty) => Security::Open,
+        Some(_) if operation.by_certificate => Security::Certificate,
         Some(_) => Security::Required,
     };
     row

@@ -224,12 +224,20 @@ impl<'a> Reader<'a, '_> {
             Some(node) => self.security(At { node, ..at }, &child(pointer, "security")),
             None => root.node.get("security").and_then(|node| self.security(At { node, ..root }, "/security")),
         };
+        let by_certificate = security.iter().flatten().any(|way| self.is_certificate(way));
         let bases = self.servers(at, pointer).filter(|bases| *bases != shared.bases);
         let accepts = self.accepts(shared.template, &declared);
         let place =
             Place { source: self.index, file: u16::try_from(at.file).unwrap_or(u16::MAX), pointer: pointer.into() };
-        let operation =
-            Operation { method: Method::new(method), path: shared.path, deprecated, owner, security, place };
+        let operation = Operation {
+            method: Method::new(method),
+            path: shared.path,
+            deprecated,
+            owner,
+            security,
+            by_certificate,
+            place,
+        };
         match bases {
             Some(bases) => self.elsewhere(operation, accepts, at, &bases, shared),
             None => self.add_operation(operation, accepts, at, shared),
@@ -389,6 +397,18 @@ impl<'a> Reader<'a, '_> {
             }
         }
         Some(requirements)
+    }
+
+    /// Whether all schemes that go together are of mutual TLS (OpenAPI 3.1 §4.8.27).
+    fn is_certificate(&self, way: &[Box<str>]) -> bool {
+        let root = self.source.root();
+        let schemes = root.node.get("components").and_then(|components| components.get("securitySchemes"));
+        let is_mutual = |name: &str| {
+            let scheme = schemes.and_then(|schemes| schemes.get(name));
+            let scheme = scheme.and_then(|node| self.schema(At { node, ..root }));
+            scheme.and_then(|scheme| scheme.get("type")).and_then(Node::text) == Some("mutualTLS")
+        };
+        !way.is_empty() && way.iter().all(|name| is_mutual(name))
     }
 }
 

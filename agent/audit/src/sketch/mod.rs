@@ -3,7 +3,8 @@
 //!
 //! All are bounded, take no clock and no random number, and add up: `join` of the summaries of two parts is the summary of the whole. Of all but
 //! [`Frequent`] that is exact, to the bit of [`Packer`]'s bytes, however the whole was parted and whatever the order; of that it is so
-//! until its bound is passed, and afterwards its bounds on the error still hold.
+//! until its bound is passed, and afterwards its bounds on the error still hold. [`Windowed`] alone is for the present moment: it counts
+//! for a while, forgets, and does not add up.
 
 mod bins;
 mod distinct;
@@ -11,6 +12,7 @@ mod frequent;
 mod pack;
 mod quantiles;
 mod ring;
+mod windowed;
 
 #[cfg(test)]
 mod tests;
@@ -20,3 +22,4 @@ pub use frequent::{Frequent, Tally};
 pub use pack::{Packer, Unpacker};
 pub use quantiles::Quantiles;
 pub use ring::Ring;
+pub use windowed::{Count, Windowed};

@@ -107,8 +107,8 @@ fn tokens_are_found_where_requests_authenticate() {
     assert_eq!(places(&format!("Cookie: theme=dark; jwt={NONE}; sid=1")), ["Cookie Missing"]);
     assert_eq!(places(&format!("Proxy-Authorization: Bearer {NONE}")), [""; 0]);
     assert_eq!(places("Authorization: Bearer 8f3a91c2d4e5f6a7b8c9"), [""; 0]);
-    assert!(request(&format!("Authorization: Bearer {SOUND}\nAccept: */*")).alone);
-    assert!(!request(&format!("Authorization: Bearer {SOUND}\nCookie: sid=8f3a91c2d4e5f6")).alone);
+    assert!(request(&format!("Authorization: Bearer {SOUND}\nAccept: */*")).tokens[0].alone);
+    assert!(!request(&format!("Authorization: Bearer {SOUND}\nCookie: sid=8f3a91c2d4e5f6")).tokens[0].alone);
 }
 
 #[test]
