@@ -74,11 +74,11 @@ const WINDOW: Duration = Duration::from_mins(10);
 const SPRAY_WINDOW: Duration = Duration::from_hours(1);
 
 /// The detector.
-pub(crate) type Judge = super::Judge<Config, State>;
+pub(super) type Judge = super::Judge<Config, State>;
 
 /// What it remembers: counts and keyed fingerprints' hashes.
 #[derive(Debug)]
-pub(crate) struct State {
+pub(super) struct State {
     /// By API and user: the passwords refused.
     users: Windowed<Refused, COUNTED_MAX>,
     /// By endpoint and address.

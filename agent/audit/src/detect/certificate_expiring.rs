@@ -44,7 +44,7 @@ const NOW: Duration = Duration::from_hours(48);
 const DAY_SECONDS: i64 = 86_400;
 
 /// The detector.
-pub(crate) type Judge = super::Judge<Config>;
+pub(super) type Judge = super::Judge<Config>;
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {

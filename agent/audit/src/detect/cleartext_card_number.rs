@@ -43,7 +43,7 @@ settings! {
 }
 
 /// The detector.
-pub(crate) type Judge = super::Judge<Config, Fields>;
+pub(super) type Judge = super::Judge<Config, Fields>;
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {

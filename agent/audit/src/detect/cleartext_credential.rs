@@ -48,7 +48,7 @@ settings! {
 }
 
 /// The detector.
-pub(crate) type Judge = super::Judge<Config, Said>;
+pub(super) type Judge = super::Judge<Config, Said>;
 
 impl Judge {
     fn severity(&self, hop: Hop) -> Option<Severity> {
@@ -78,7 +78,7 @@ impl Detector for Judge {
 
 /// The texts of the last cases: the calls of a client nearly always have the same, and to write them costs more than all the rest.
 #[derive(Debug, Default)]
-struct Said {
+pub(super) struct Said {
     cases: VecDeque<SaidOf>,
 }
 

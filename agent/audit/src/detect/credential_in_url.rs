@@ -38,7 +38,7 @@ settings! {
 }
 
 /// The detector.
-pub(crate) type Judge = super::Judge<Config>;
+pub(super) type Judge = super::Judge<Config>;
 
 impl Judge {
     fn severity(&self, kind: CredentialKind) -> Option<Severity> {

@@ -41,7 +41,7 @@ settings! {
 }
 
 /// The detector.
-pub(crate) type Judge = super::Judge<Config>;
+pub(super) type Judge = super::Judge<Config>;
 
 impl Judge {
     /// The severity, what it is, and of which program.

@@ -58,11 +58,11 @@ struct Tally {
 }
 
 /// The detector.
-pub(crate) type Judge = super::Judge<Config, Tallies>;
+pub(super) type Judge = super::Judge<Config, Tallies>;
 
 /// Calls of endpoints, by API.
 #[derive(Debug, Default)]
-pub(crate) struct Tallies {
+pub(super) struct Tallies {
     apis: FxHashMap<ApiId, FxHashMap<EndpointId, Tally>>,
     kept: usize,
 }

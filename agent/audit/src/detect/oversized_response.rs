@@ -43,7 +43,7 @@ settings! {
 const HIGH_FACTOR: u64 = 10;
 
 /// The detector.
-pub(crate) type Judge = super::Judge<Config>;
+pub(super) type Judge = super::Judge<Config>;
 
 impl Judge {
     /// What is exceeded first in this order: records, bytes of JSON, bytes of anything.

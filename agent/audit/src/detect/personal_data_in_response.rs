@@ -42,7 +42,7 @@ settings! {
 }
 
 /// The detector.
-pub(crate) type Judge = super::Judge<Config, Fields>;
+pub(super) type Judge = super::Judge<Config, Fields>;
 
 impl Judge {
     fn severity(&self, class: DataClass, exposure: &Exposure, open: bool) -> Option<Severity> {

@@ -47,7 +47,7 @@ const OFTEN_PUBLIC: &[&str] =
     &["Google API key", "JSON Web Token", "Slack webhook", "Zapier webhook", "Mapbox secret token"];
 
 /// The detector.
-pub(crate) type Judge = super::Judge<Config, Fields>;
+pub(super) type Judge = super::Judge<Config, Fields>;
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {

@@ -69,7 +69,7 @@ const STATIC: [&str; 22] = [
 ];
 
 /// The detector.
-pub(crate) type Judge = super::Judge<Config>;
+pub(super) type Judge = super::Judge<Config>;
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {

@@ -35,7 +35,7 @@ settings! {
 }
 
 /// The detector.
-pub(crate) type Judge = super::Judge<Config>;
+pub(super) type Judge = super::Judge<Config>;
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {

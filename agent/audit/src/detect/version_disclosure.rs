@@ -35,7 +35,7 @@ settings! {
 }
 
 /// The detector.
-pub(crate) type Judge = super::Judge<Config, Told>;
+pub(super) type Judge = super::Judge<Config, Told>;
 
 impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {

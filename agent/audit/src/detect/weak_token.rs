@@ -71,11 +71,11 @@ const USERS_MAX: usize = 4;
 const DAY: u64 = 24 * 60 * 60;
 
 /// The detector.
-pub(crate) type Judge = super::Judge<Config, State>;
+pub(super) type Judge = super::Judge<Config, State>;
 
 /// What it remembers.
 #[derive(Debug, Default)]
-pub(crate) struct State {
+pub(super) struct State {
     guards: Guards,
     told: Told,
     /// Who uses which password.

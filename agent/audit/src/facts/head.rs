@@ -176,7 +176,7 @@ fn other(
             return (!proof::is_placeholder(scheme)).then_some(AuthKind::OtherScheme);
         };
         let fingerprint = found.know(scheme);
-        found.credential(CredentialKind::Bearer, place, fingerprint, mask::bearer(Some(jwt)));
+        found.credential(CredentialKind::Bearer, &place, fingerprint, mask::bearer(Some(jwt)));
         if api {
             found.token(&place, fingerprint, scheme);
             found.consumer(Rank::Bearer, fingerprint);

@@ -28,7 +28,7 @@ mod xml;
 use std::fmt::{self, Write as _};
 
 use apiscope_wire::http::coding::{Decoded, Outcome};
-use apiscope_wire::{Content, Grpc, Message, Start, Timestamp};
+use apiscope_wire::{Content, Grpc, Message, Start};
 
 use crate::operation::{self, Operations, Request, Response};
 use crate::schema::Sample;

@@ -5,6 +5,9 @@ use super::*;
 use crate::detect::sample::{START, basic, call, check, judge};
 use crate::facts::TokenFacts;
 
+/// When the expired ones come.
+const LATER: u64 = 10_000;
+
 /// A sound token: signed with an unknown key, good for an hour.
 fn sound() -> TokenFacts {
     TokenFacts {
@@ -25,7 +28,7 @@ fn known_key() -> TokenFacts {
 }
 
 fn expired(seconds: u64) -> TokenFacts {
-    TokenFacts { expiry: Expiry::At(START - seconds), ..sound() }
+    TokenFacts { expiry: Expiry::At(START + LATER - seconds), ..sound() }
 }
 
 #[test]
@@ -35,8 +38,8 @@ fn fires_on_bad_tokens_that_a_guarded_endpoint_took() {
             call("GET /orders 401").bare().done(),
             call("GET /orders 200").token("a", unsigned()).done(),
             call("GET /orders 200").token("b", known_key()).done(),
-            call("GET /orders 200").token("c", expired(301)).done(),
-            call("GET /users 200").required().token("d", expired(7_200)).done(),
+            call("GET /orders 200").token("c", expired(301)).second(LATER).done(),
+            call("GET /users 200").required().token("d", expired(7_200)).second(LATER).done(),
         ],
         expect![[r"
             critical GET /orders: everybody can write such a token, and it is taken
@@ -76,10 +79,10 @@ fn silent_on_sound_refused_and_unproven() {
             call("GET /orders 200").token("a", sound()).done(),
             call("GET /orders 401").token("b", unsigned()).done(),
             call("GET /orders 403").token("c", known_key()).done(),
-            call("GET /orders 401").token("d", expired(9_000)).done(),
-            call("GET /orders 200").token("e", expired(300)).done(),
-            call("GET /orders 200").token("f", expired(9_000)).not_alone().done(),
-            call("GET /news 200").token("g", expired(9_000)).done(),
+            call("GET /orders 401").token("d", expired(9_000)).second(LATER).done(),
+            call("GET /orders 200").token("e", expired(300)).second(LATER).done(),
+            call("GET /orders 200").token("f", expired(9_000)).not_alone().second(LATER).done(),
+            call("GET /news 200").token("g", expired(9_000)).second(LATER).done(),
             call("GET /orders -").token("h", unsigned()).done(),
         ],
         expect![""],

@@ -6,6 +6,7 @@ use expect_test::{Expect, expect};
 
 use super::super::body::{self, Found};
 use super::super::sample::Sample;
+use super::super::tests::taken;
 use super::*;
 
 fn shown(exposures: &[Exposure]) -> String {
@@ -164,30 +165,7 @@ fn secrets_by_format_name_and_place() {
 
 #[test]
 fn text_and_xml_and_urls() {
-    let found = |http: &str| {
-        let sample = Sample::new(http);
-        let key = FingerprintKey::new([3; 32]);
-        sample.with(|message| {
-            let target = match message.start {
-                apiscope_wire::Start::Request { method, target } => super::super::target::split(method, target),
-                apiscope_wire::Start::Response { .. } => super::super::Target::default(),
-            };
-            let plain = apiscope_wire::http::coding::Decoder::default();
-            let mut plain = plain;
-            shown(
-                &super::super::take(
-                    message,
-                    plain.decode(message.headers, message.body),
-                    &target,
-                    &key,
-                    &[],
-                    &mut None,
-                )
-                .facts
-                .exposures,
-            )
-        })
-    };
+    let found = |http: &str| shown(&taken(&Sample::new(http)).facts.exposures);
     expect![[r#"
         A e-mail address Element("email") 1 of 1
         B AWS access key id Element("k") 1 of 1

@@ -27,8 +27,8 @@ const NONE: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJzdWIiOiIxIiwiZXhwIjox
 const NONE_MIXED: &str = "eyJhbGciOiJuT25FIiwidHlwIjoiSldUIn0.eyJzdWIiOiIxIiwiZXhwIjoxOTAwMDAwMDAwfQ.";
 /// HS256, and the signature left out.
 const STRIPPED: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIiwiZXhwIjoxOTAwMDAwMDAwfQ.";
-/// Claims `password`, `iban` and `email`.
-const TELLING: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIiwiZXhwIjoxOTAwMDAwMDAwLCJwYXNzd29yZCI6IlprMyF2djlxTG1uIiwiaWJhbiI6IkRFODkzNzA0MDA0NDA1MzIwMTMwMDAiLCJlbWFpbCI6ImEuYkBzaG9wLmV4YW1wbGUifQ.CscFbTUFS3WU8jb_usOiSx3lIFVGUxJUyWXWemr3XEY";
+/// Claims `password`, `ssn` and `email`.
+const TELLING: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIiwiZXhwIjoxOTAwMDAwMDAwLCJwYXNzd29yZCI6IlprMyF2djlxTG1uIiwic3NuIjoiMjE5LTA5LTk5OTkiLCJlbWFpbCI6ImEuYkBzaG9wLmV4YW1wbGUifQ.NC2oVo661ql6gLvm-NlHkhxbMdnzQzPiTJuerL-0joM";
 /// As Azure AD's: `pwd_exp`, `pwd_url`, `name`, `email`, and an `exp` with a fraction.
 const PLAIN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIiwiZXhwIjoxOTAwMDAwMDAwLjc1LCJwd2RfZXhwIjoiMTIzNCIsInB3ZF91cmwiOiJodHRwczovL3BvcnRhbC5leGFtcGxlL3B3IiwiZW1haWwiOiJhLmJAc2hvcC5leGFtcGxlIiwibmFtZSI6IkpvIE1pbGwifQ.x1DJP-2Ie0Oth_Fy8WIHcC2slVHwb5C08LtTW9wCA50";
 /// `exp` is a word.
@@ -55,7 +55,8 @@ fn request(head: &str) -> Facts {
             if let apiscope_wire::Start::Request { target, .. } = message.start { target } else { b"/" },
         );
         let mut tokens = Tokens { allowance: 1 << 20, ..Tokens::default() };
-        let plain = Decoder::default().decode(message.headers, message.body);
+        let mut decoder = Decoder::default();
+        let plain = decoder.decode(message.headers, message.body);
         take(message, plain, &target, &KEY, &[], &mut None, &mut tokens).facts
     })
 }
@@ -84,7 +85,22 @@ fn what_tokens_say_of_themselves() {
         let TokenFacts { algorithm, signature, expiry, issued, claims } = facts.as_ref();
         writeln!(out, "{algorithm} {signature:?} {expiry:?} {issued:?} {claims:?}").unwrap();
     }
-    expect![[r#""#]].assert_eq(&out);
+    expect![[r#"
+        HS256 KnownKey Never Some(1516239022) []
+        HS256 KnownKey At(1300819380) None []
+        HS384 KnownKey At(1900000000) None []
+        HS512 KnownKey At(1900000000) Some(1890000000) []
+        HS256 KnownKey At(1900000000) None []
+        HS256 Unknown At(1900000000) None []
+        none Missing At(1900000000) None []
+        none Missing At(1900000000) None []
+        HS256 Missing At(1900000000) None []
+        HS256 Unknown At(1900000000) None ["password", "US social security number"]
+        HS256 Unknown At(1900000000) None []
+        HS256 Unknown Unknown None []
+        HS256 Unknown Never None []
+    "#]]
+    .assert_eq(&out);
 }
 
 #[test]
