@@ -321,3 +321,19 @@ fn a_session_is_of_its_handshakes_endpoint() {
     "]]
     .assert_eq(&text);
 }
+
+#[test]
+fn a_client_certificate_is_no_missing_credential() {
+    let found = |scheme: &str| {
+        let document = format!(
+            "openapi: 3.1.0\ninfo: {{title: T}}\nsecurity: [{{way: []}}]\npaths: {{/orders: {{get: {{}}}}}}\n\
+             components: {{securitySchemes: {{way: {{{scheme}}}}}}}"
+        );
+        let mut audit = Audit::new(Arc::new(settings(&document)), Restored::default());
+        let mut text = String::new();
+        handle(&mut audit, &mut text, call("GET /orders 200").bare().done());
+        text.contains("missing-authentication")
+    };
+    assert!(found("type: apiKey, in: header, name: X-Key"));
+    assert!(!found("type: mutualTLS"));
+}
