@@ -22,7 +22,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use self::crowd::Crowd;
 use super::setting::settings;
 use super::told::Told;
-use super::{Case, Detector, Kind, grouped};
+use super::{Case, Containment, Detector, Kind, grouped};
 use crate::exchange::Exchange;
 use crate::facts::{CredentialKind, Facts, Place};
 use crate::finding::{Finding, Severity};
@@ -36,12 +36,16 @@ pub static KIND: Kind = Kind {
     summary: "Somebody tries out passwords, users or keys.",
     owasp: "API2:2023",
     cwe: 307,
+    cwe_title: "Improper Restriction of Excessive Authentication Attempts",
     why: "One of many tries succeeds: passwords are used twice, and leaked lists of them are long.",
     what_to_do: &[
         "Limit the failed tries of one user and of one address, with a growing wait; refuse what is beyond.",
         "If a success followed: end that user's sessions and make him choose another password.",
         "Check the passwords of users against lists of leaked ones, and offer a second factor.",
     ],
+    containment: Containment::Consumer(
+        "Refuse the addresses that the finding names at this endpoint, and lock the user that was guessed at; others go on.",
+    ),
 };
 
 settings! {

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::guard::Guards;
 use super::setting::settings;
 use super::told::Told;
-use super::{Case, Detector, Kind, grouped, place};
+use super::{Case, Containment, Detector, Kind, grouped, place};
 use crate::exchange::{ApiId, Exchange};
 use crate::facts::{BasicFacts, Expiry, Facts, Signature, Token};
 use crate::finding::{Finding, Severity};
@@ -25,6 +25,7 @@ pub static KIND: Kind = Kind {
     summary: "Tokens or passwords are taken that prove little: unsigned, expired, endless, or known to everybody.",
     owasp: "API2:2023",
     cwe: 1390,
+    cwe_title: "Weak Authentication",
     why: "Who can make, guess or keep such a credential acts as its owner, and the server cannot tell the two apart.",
     what_to_do: &[
         "Unsigned or expired and taken: make the server check signature and exp of each token, with the algorithms fixed in its own settings.",
@@ -32,6 +33,9 @@ pub static KIND: Kind = Kind {
         "No or far expiry: issue tokens for hours, with a refresh token; data in claims: put an id there in their place.",
         "Weak or shared passwords: give each user a random one; better, a token of its own.",
     ],
+    containment: Containment::Consumer(
+        "Revoke the token or password of the listed callers and give them another one; everybody else goes on.",
+    ),
 };
 
 settings! {
