@@ -1,5 +1,6 @@
 //! The one owner of inventory, detectors and ledger.
 
+mod identifiers;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use crate::schema::{Book as Schemas, EndpointSchemas, SchemaCounters};
 use crate::settings::Settings;
 use crate::tls::{Book, HelloFacts};
 
+use self::identifiers::Identifiers;
 use self::running::Running;
 
 /// State from the store, loaded once at start.
@@ -47,6 +49,8 @@ pub struct Audit {
     found: Vec<Finding>,
     /// Calls that were counted while they ran, and handshakes whose sessions go on.
     running: Running,
+    /// By what each API knows its callers, where it is a way of its own.
+    identifiers: Identifiers,
     flushed: Timestamp,
 }
 
@@ -65,6 +69,7 @@ impl Audit {
             tls: Book::default(),
             found: Vec::new(),
             running: Running::default(),
+            identifiers: Identifiers::default(),
             flushed: Timestamp::EPOCH,
         }
     }
@@ -141,7 +146,8 @@ impl Audit {
         self.schemas.counters()
     }
 
-    fn exchange(&mut self, exchange: Box<Exchange>, emit: &mut dyn FnMut(Change)) {
+    fn exchange(&mut self, mut exchange: Box<Exchange>, emit: &mut dyn FnMut(Change)) {
+        self.identifiers.meet(&mut exchange);
         let begins_session =
             exchange.response.as_ref().is_some_and(|facts| matches!(facts.content, Content::Session(_)));
         let endpoint = self.call(&exchange, emit);
@@ -170,11 +176,12 @@ impl Audit {
     }
 
     /// A call goes on. It is counted as soon as its request and status are known.
-    fn runs(&mut self, exchange: Box<Exchange>, emit: &mut dyn FnMut(Change)) {
+    fn runs(&mut self, mut exchange: Box<Exchange>, emit: &mut dyn FnMut(Change)) {
         if !exchange.is_countable() {
             let route = self.running.endpoint(exchange.id).and_then(|id| self.route(id));
             return emit(Change::Running(CallRow { exchange, route }));
         }
+        self.identifiers.meet(&mut exchange);
         let endpoint = self.call(&exchange, emit);
         if let Some((id, _)) = &endpoint {
             self.running.add(exchange.id, *id);

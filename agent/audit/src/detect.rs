@@ -4,6 +4,7 @@
 //! ledger and no clock, and remembers nothing of a secret. Adding a kind is one file, its `mod` line and its name in the list below;
 //! configuration, reference and `explain` are made from that list.
 
+pub mod ambiguous_framing;
 pub mod authentication_failures;
 pub mod certificate_expiring;
 pub mod certificate_name_mismatch;
@@ -16,9 +17,11 @@ mod greeting;
 mod guard;
 mod kind;
 pub mod missing_authentication;
+pub mod object_enumeration;
 pub mod outdated_tls;
 pub mod oversized_response;
 pub mod personal_data_in_response;
+pub mod quota_exceeded;
 pub mod secret_in_response;
 pub mod setting;
 mod told;
@@ -134,6 +137,7 @@ macro_rules! detectors {
 }
 
 detectors![
+    ambiguous_framing,
     authentication_failures,
     certificate_expiring,
     certificate_name_mismatch,
@@ -142,9 +146,11 @@ detectors![
     credential_in_url,
     error_detail_leak,
     missing_authentication,
+    object_enumeration,
     outdated_tls,
     oversized_response,
     personal_data_in_response,
+    quota_exceeded,
     secret_in_response,
     undocumented_endpoint,
     unobservable_tls,

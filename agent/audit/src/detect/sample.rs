@@ -11,7 +11,7 @@ use super::{Case, Detector};
 use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Stage};
 use crate::facts::{
     AuthKind, BasicFacts, BodySize, Credential, CredentialKind, Detail, Exposure, Facts, Grade, LogIn, MediaKind,
-    Place, ProgramVersion, Token, TokenFacts, What,
+    Place, ProgramVersion, Stranger, Token, TokenFacts, What,
 };
 use crate::inventory::{DocumentState, EndpointRow, Security, Sighting, shape};
 use crate::secret::{Fingerprint, FingerprintKey, Masked, Secret, password};
@@ -267,6 +267,12 @@ impl Sample {
             fingerprint,
             masked: Masked::vouched("Bearer ****"),
         });
+        self
+    }
+
+    /// A value that may be a credential of a kind that is not known.
+    pub(crate) fn stranger(mut self, way: AuthKind, name: &str, value: &str) -> Self {
+        self.request().strangers.push(Stranger { way, name: name.into(), fingerprint: fingerprint(value) });
         self
     }
 

@@ -85,6 +85,22 @@ impl Setting for u64 {
     }
 }
 
+/// A number, or no bound at all.
+impl Setting for Option<u64> {
+    const TAKES: &'static str = r#"a whole number of at least 1, or "off""#;
+
+    fn read(value: SettingValue<'_>) -> Option<Self> {
+        match value {
+            SettingValue::Text("off") => Some(None),
+            SettingValue::Integer(_) | SettingValue::Text(_) | SettingValue::Bool(_) => u64::read(value).map(Some),
+        }
+    }
+
+    fn write(&self) -> String {
+        self.map_or_else(|| "\"off\"".to_owned(), |number| number.to_string())
+    }
+}
+
 /// A severity, or nothing at all.
 impl Setting for Option<Severity> {
     const TAKES: &'static str = r#""critical", "high", "medium", "low", "info" or "off""#;

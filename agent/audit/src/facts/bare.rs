@@ -6,7 +6,11 @@
 
 use apiscope_wire::Headers;
 
+use crate::secret::{Fingerprint, FingerprintKey, Secret};
+
+use super::head::COOKIES_MAX;
 use super::target::Target;
+use super::{AuthKind, proof, redact};
 
 /// Shorter values are no keys.
 const KEY_MIN: usize = 12;
@@ -100,6 +104,50 @@ pub(super) fn is_bare(headers: Headers<'_>, target: &Target<'_>) -> bool {
         && !target.query.split(|byte| *byte == b'&').any(|pair| may_be_key(pair.rsplit(|byte| *byte == b'=').next()))
 }
 
+/// A value in a request's head that may be a credential of a kind that is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stranger {
+    /// Header, query or cookie.
+    pub way: AuthKind,
+    /// The name; a header's in lower case.
+    pub name: Box<str>,
+    /// Keyed hash of the value.
+    pub fingerprint: Fingerprint,
+}
+
+/// Values kept of one request.
+const STRANGERS_MAX: usize = 4;
+/// Shorter values tell no caller from another.
+const STRANGER_MIN: usize = 8;
+
+/// The values in a head that may be a credential, in order.
+pub(super) fn strangers(headers: Headers<'_>, target: &Target<'_>, key: &FingerprintKey) -> Vec<Stranger> {
+    let mut all = Vec::new();
+    let mut add = |way, name: &str, value: &[u8]| {
+        if all.len() < STRANGERS_MAX && value.len() >= STRANGER_MIN && !proof::is_placeholder(value) {
+            all.push(Stranger { way, name: name.into(), fingerprint: Secret::new(value).fingerprint(key) });
+        }
+    };
+    for header in headers.iter().filter(|header| !is_plain(header.name)) {
+        if !header.name.eq_ignore_ascii_case("cookie") {
+            add(AuthKind::ApiKeyHeader, &header.name.to_ascii_lowercase(), header.value);
+            continue;
+        }
+        for (name, value) in header.value.split(|byte| *byte == b';').take(COOKIES_MAX).filter_map(named) {
+            add(AuthKind::SessionCookie, redact::field_name(name), value);
+        }
+    }
+    for (name, value) in target.query.split(|byte| *byte == b'&').filter_map(named) {
+        add(AuthKind::ApiKeyQuery, redact::field_name(name), value);
+    }
+    all
+}
+
+fn named(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = memchr::memchr(b'=', pair)?;
+    Some((pair.get(..at)?.trim_ascii(), pair.get(at + 1..)?.trim_ascii()))
+}
+
 /// Whether at most one value in the head could be a credential: then what the server took is known to be that one.
 pub(super) fn is_alone(headers: Headers<'_>, target: &Target<'_>) -> bool {
     let fields = headers.iter().filter(|header| !is_plain(header.name)).flat_map(|header| {
@@ -141,6 +189,21 @@ mod tests {
     #[test]
     fn the_list_is_sorted() {
         assert!(PLAIN.is_sorted() && PLAIN.iter().all(|name| name.len() <= 32));
+    }
+
+    #[test]
+    fn strangers_are_named_and_hashed() {
+        let headers = [
+            Header { name: "Host", value: b"shop.example.com" },
+            Header { name: "X-Shop-Session", value: b"8f3a91c2d4e5f6" },
+            Header { name: "X-Tenant", value: b"7" },
+            Header { name: "Cookie", value: b"theme=dark; shop=8f3a91c2d4e5f6" },
+        ];
+        let target = target::split("GET", b"/a?page=2&u=8f3a91c2d4e5f6");
+        let found = strangers(Headers(&headers), &target, &FingerprintKey::new([9; 32]));
+        let shown: Vec<_> = found.iter().map(|one| format!("{:?} {}", one.way, one.name)).collect();
+        assert_eq!(shown, ["ApiKeyHeader x-shop-session", "SessionCookie shop", "ApiKeyQuery u"]);
+        assert!(found.iter().all(|one| one.fingerprint == found[0].fingerprint));
     }
 
     #[test]

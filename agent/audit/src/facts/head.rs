@@ -11,7 +11,7 @@ use super::disclosure::{self, ProgramVersion};
 use super::{AuthKind, BasicFacts, CredentialKind, Place, names, proof};
 
 /// Cookies of one field that are looked at.
-const COOKIES_MAX: usize = 128;
+pub(super) const COOKIES_MAX: usize = 128;
 /// Shortest value of a session cookie that tells one session from another.
 const SESSION_MIN: usize = 8;
 /// Shortest key in a header that the configuration names: the name was vouched for, the value only has to be one.

@@ -34,6 +34,7 @@ use crate::operation::{self, Operations, Request, Response};
 use crate::schema::Sample;
 use crate::secret::{Fingerprint, FingerprintKey, Masked, PasswordWeakness};
 
+pub use self::bare::Stranger;
 pub use self::data::{DataClass, Exposure, Grade, What};
 pub use self::disclosure::{Detail, ProgramVersion};
 pub use self::login::LogIn;
@@ -188,6 +189,8 @@ pub struct Facts {
     pub tokens: Vec<Token>,
     /// Of a request: user and password, where it authenticates by Basic.
     pub basic: Option<BasicFacts>,
+    /// Of a request without a known credential: values in its head that may be one of another kind, at most four.
+    pub strangers: Vec<Stranger>,
     /// Of a request: its body has a user's password, as a log-in's has.
     pub login: Option<LogIn>,
     /// Of a request: it has several Authorization fields, and they differ.
@@ -253,7 +256,7 @@ pub(crate) fn take(
     let reader = Reader { tokens, now: message.ended, found: Vec::new() };
     let (mut credentials, mut data, mut names) = (Collector::new(key, Some(reader)), Finder::new(key), 0);
     let (mut is_bare, mut rivals) = (false, false);
-    let (mut details, mut versions, mut login) = (Vec::new(), Vec::new(), None);
+    let (mut details, mut versions, mut strangers, mut login) = (Vec::new(), Vec::new(), Vec::new(), None);
     let whole = is_whole(message, plain);
     let (reading, outcome, grpc) = match message.start {
         Start::Request { method, .. } => {
@@ -265,6 +268,9 @@ pub(crate) fn take(
             body::query(target.query, &mut found);
             let reading = media::reading(head.content_type, &message.body, plain);
             let outcome = body(reading, whole, plain, &mut found);
+            if !is_bare && credentials.auth.is_empty() {
+                strangers = bare::strangers(message.headers, target, key);
+            }
             login = login::find(reading, readable(plain), &credentials.credentials, key);
             if credentials.has_tokens() && bare::is_alone(message.headers, target) {
                 credentials.tokens_are_alone();
@@ -302,6 +308,7 @@ pub(crate) fn take(
         credentials,
         tokens: reader.map(|reader| reader.found).unwrap_or_default(),
         basic,
+        strangers,
         login,
         rivals,
         bare: is_bare,

@@ -98,7 +98,7 @@ pub struct TokenCounters {
 impl Tokens {
     /// Tokens known at once, in each of the two halves.
     pub(crate) const KNOWN_MAX: usize = 2048;
-    /// Bytes of tokens whose signing keys are tried in a second: with some 300 keys, about 2 % of a core.
+    /// Bytes of tokens whose signing keys are tried in a second: with some 300 keys, at most 10 MB are hashed in it.
     pub(crate) const BYTES_PER_SECOND: u64 = 16 * 1024;
     /// Longest signed part that is tried.
     const SIGNED_MAX: usize = 4 * 1024;
