@@ -32,12 +32,12 @@ pub(super) struct Identifiers {
 struct OfApi {
     /// Endpoints, as the shard knows them, that answered 401 to calls that brought nothing.
     guarded: FxHashSet<u64>,
-    names: Vec<Name>,
+    names: Vec<Candidate>,
 }
 
 /// One name, and how its calls fared at guarded endpoints.
 #[derive(Debug)]
-struct Name {
+struct Candidate {
     way: AuthKind,
     name: Box<str>,
     /// With it.
@@ -48,7 +48,7 @@ struct Name {
     values: Distinct,
 }
 
-impl Name {
+impl Candidate {
     fn is_of(&self, stranger: &Stranger) -> bool {
         self.way == stranger.way && self.name == stranger.name
     }
@@ -111,11 +111,11 @@ impl OfApi {
     }
 
     /// The name of a value, new where there is room.
-    fn name(&mut self, of: &Stranger) -> Option<&mut Name> {
+    fn name(&mut self, of: &Stranger) -> Option<&mut Candidate> {
         let at = self.names.iter().position(|name| name.is_of(of)).unwrap_or(self.names.len());
         if at == self.names.len() && at < NAMES_MAX {
             let (way, name, values) = (of.way, of.name.clone(), Distinct::default());
-            self.names.push(Name { way, name, passed: 0, refused: 0, passed_without: 0, values });
+            self.names.push(Candidate { way, name, passed: 0, refused: 0, passed_without: 0, values });
         }
         self.names.get_mut(at)
     }

@@ -140,7 +140,9 @@ mod tests {
     /// What is found when a client's request had these forms and got this answer.
     fn told(kinds: &[AmbiguityKind], status: &str) -> String {
         let mut judge_ = Judge::default();
-        kinds.iter().for_each(|kind| odd(&mut judge_, Side::Client, *kind));
+        for kind in kinds {
+            odd(&mut judge_, Side::Client, *kind);
+        }
         let answered = [call(&format!("POST /orders {status}")).done()];
         let text = judge(&mut judge_, &answered);
         assert_eq!(judge(&mut judge_, &answered), "", "once");

@@ -214,7 +214,7 @@ mod tests {
         .assert_eq(&judge(&mut Judge::default(), &storm));
         let polite: Vec<_> = (0..3_000)
             .map(|n: u64| {
-                let status = if n % 4 == 0 { 429 } else { 200 };
+                let status = if n.is_multiple_of(4) { 429 } else { 200 };
                 call(&format!("GET /a {status}")).bearer("key").second(n / 10).done()
             })
             .collect();

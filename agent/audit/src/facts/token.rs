@@ -245,7 +245,7 @@ impl<'a> json::Visit<'a> for Dates {
     }
 }
 
-/// A NumericDate (RFC 7519 §2): seconds, perhaps with a fraction, which does not count here.
+/// A `NumericDate` (RFC 7519 §2): seconds, perhaps with a fraction, which does not count here.
 fn seconds(number: &[u8]) -> Option<u64> {
     if number.iter().any(|byte| matches!(byte, b'e' | b'E')) {
         return None;

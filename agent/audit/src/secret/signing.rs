@@ -226,6 +226,13 @@ pub(crate) fn is_by_known_key(algorithm: &str, text: &[u8], signature: &[u8]) ->
 mod tests {
     use super::*;
 
+    fn first<D: Digest + Clone>(key: &[u8], text: &[u8], block: usize) -> u128 {
+        let Keyed { inner, outer } = Keyed::<D>::new(key, block);
+        let inner = inner.chain_update(text).finalize();
+        let whole = outer.chain_update(inner).finalize();
+        whole.iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte))
+    }
+
     /// RFC 4231 §4: key, data and HMAC-SHA-256, -384, -512, of which the first 16 bytes do.
     #[test]
     fn hmac_is_that_of_rfc_4231() {
@@ -259,12 +266,6 @@ mod tests {
                 ],
             ),
         ];
-        fn first<D: Digest + Clone>(key: &[u8], text: &[u8], block: usize) -> u128 {
-            let Keyed { inner, outer } = Keyed::<D>::new(key, block);
-            let inner = inner.chain_update(text).finalize();
-            let whole = outer.chain_update(inner).finalize();
-            whole.iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte))
-        }
         for (key, text, expected) in cases {
             let given =
                 [first::<Sha256>(key, text, 64), first::<Sha384>(key, text, 128), first::<Sha512>(key, text, 128)];

@@ -104,7 +104,7 @@ mod tests {
         }
     }
 
-    const WINDOW: Duration = Duration::from_secs(60);
+    const WINDOW: Duration = Duration::from_mins(1);
 
     fn at(second: u64) -> Timestamp {
         Timestamp::from_nanos(second * 1_000_000_000)
