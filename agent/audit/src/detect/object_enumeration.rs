@@ -27,7 +27,7 @@ pub static KIND: Kind = Kind {
     cwe_title: "Authorization Bypass Through User-Controlled Key",
     why: "Where the server checks who calls but not whose object it is, guessed ids open the data of others.",
     what_to_do: &[
-        "Look at the calls that succeeded among those listed: were the objects the caller's own?",
+        "Look at the calls that succeeded among those listed, and whether the objects were the caller's own.",
         "Make the server check the owner of each object on each endpoint, and answer 404 for what is somebody else's.",
         "Use ids that cannot be counted up (UUID version 4), and limit the misses of a caller.",
     ],
