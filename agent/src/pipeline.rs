@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use apiscope_audit::inventory::InventoryCounters;
-use apiscope_audit::ledger::LedgerCounters;
+use apiscope_audit::ledger::{Command, Done, LedgerCounters, Refusal};
 use apiscope_audit::schema::SchemaCounters;
 use apiscope_audit::secret::FingerprintKey;
 use apiscope_audit::{Audit, Change, Gather, GatherCounters, Record, Restored, Settings};
@@ -100,6 +100,11 @@ impl Owner {
         self.audit.handle(record, emit);
     }
 
+    /// Somebody says something about findings.
+    pub fn command(&mut self, command: Command, emit: &mut dyn FnMut(Change)) -> Result<Done, Refusal> {
+        self.audit.command(command, emit)
+    }
+
     /// Time passes.
     pub fn tick(&mut self, now: Timestamp, emit: &mut dyn FnMut(Change)) {
         self.audit.tick(now, emit);
@@ -155,6 +160,11 @@ impl Pipeline {
         if let Some(now) = tick {
             owner.tick(now, emit);
         }
+    }
+
+    /// Somebody says something about findings.
+    pub fn command(&mut self, command: Command, emit: &mut dyn FnMut(Change)) -> Result<Done, Refusal> {
+        self.owner.command(command, emit)
     }
 
     /// What the halves count about themselves. Walks over the findings: for a scrape, not for every input.

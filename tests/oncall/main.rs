@@ -135,6 +135,86 @@ fn the_alert_and_its_end_arrive_once_over_a_kill() {
     assert_eq!(ids.len(), after.len(), "each message has its own id: {after:?}");
 }
 
+/// A command that says something about findings, and its answer.
+fn say(agent: &Agent, command: &str, args: &[&str]) -> Value {
+    let text = run(agent.client(command).args(args).args(["-o", "json"]).stderr(Stdio::null()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("`{command}` gives no JSON: {error}\n{text}"))
+}
+
+fn cleartext(agent: &Agent) -> Option<Value> {
+    let findings = agent.json("findings");
+    findings["items"].as_array().into_iter().flatten().find(|row| row["kind"] == "cleartext-credential").cloned()
+}
+
+#[test]
+fn what_people_say_ends_and_begins_alerts_and_outlives_a_kill() {
+    if !can_run_live("what_people_say_ends_and_begins_alerts_and_outlives_a_kill") {
+        return;
+    }
+    let _alone = alone();
+    let (alertmanager, recorder) = (Alertmanager::start(), Recorder::start());
+    let namespace = Namespace::new();
+    let nginx = Nginx::start(Some(&namespace), LOCATIONS);
+    let mut agent =
+        Agent::start(&format!("[[alertmanager]]\nurls = [\"{}\"]\n\n{}", alertmanager.url, recorder.configuration()));
+    leak_a_password(&nginx, &namespace);
+    let firing = || {
+        let is_ours = |alert: &Value| alert["labels"]["alertname"] == "ApiscopeCleartextCredential";
+        alertmanager.alerts().iter().any(is_ours)
+    };
+    let wait = |what: &str, wanted: bool| {
+        wait_for(what, Duration::from_secs(20), || (firing() == wanted).then_some(()));
+    };
+    wait("the alert is in Alertmanager", true);
+    let finding = wait_for("the finding is shown", Duration::from_secs(10), || cleartext(&agent));
+    let id = finding["id"].as_str().expect("an id").to_owned();
+
+    let reply = say(&agent, "accept", &[&id[..6], "--for", "90d", "--reason", "a lab", "--by", "ann"]);
+    assert_eq!((&reply["durable"], &reply["decisions"][0]["finding"]), (&Value::from(true), &Value::from(id.as_str())));
+    // Although it is younger than life_min: who accepts it has heard of it.
+    wait("its end is in Alertmanager", false);
+    let told = |count: usize| {
+        wait_for("the webhook has it", Duration::from_secs(15), || {
+            Some(messages(&recorder)).filter(|messages| messages.len() >= count)
+        })
+        .into_iter()
+        .map(|(_, what)| what)
+        .collect::<Vec<_>>()
+    };
+    assert_eq!(told(2), ["opened", "quieted"]);
+    agent.kill();
+    agent.launch();
+    leak_a_password(&nginx, &namespace);
+    let shown = say(&agent, "findings", &[&id[..4]]);
+    let by = shown["quiet"]["by"].as_str().expect("somebody");
+    assert!(by.starts_with("ann (user ") && shown["quiet"]["why"] == "accepted", "{shown}");
+    let history: Vec<&str> =
+        shown["history"].as_array().into_iter().flatten().filter_map(|line| line["what"].as_str()).collect();
+    assert_eq!(history, ["opened", "accepted", "quieted"]);
+    assert!(!firing(), "a restart does not tell what is accepted");
+
+    say(&agent, "accept", &[&id, "--undo"]);
+    wait("it is in Alertmanager again", true);
+    say(&agent, "silence", &["--kind", "cleartext-credential", "--for", "1h", "--reason", "deployment"]);
+    wait("the silence ends it", false);
+    let silence = agent.json("silences")["items"][0]["id"].as_str().expect("a silence").to_owned();
+    say(&agent, "silence", &["--end", &silence]);
+    wait("after the silence it is told", true);
+    let baseline = say(&agent, "baseline", &[]);
+    assert!(
+        baseline["decisions"].as_array().is_some_and(|taken| taken.iter().any(|row| row["finding"] == id.as_str()))
+    );
+    wait("the baseline ends it", false);
+    assert_eq!(say(&agent, "baseline", &[])["decisions"], Value::Array(Vec::new()), "said again it takes nothing");
+    let expected = ["opened", "quieted", "resumed", "quieted", "resumed", "quieted"];
+    assert_eq!(told(expected.len()), expected);
+
+    agent.stop();
+    let refused = agent.client("ack").arg(&id).output().expect("it can be started");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("no agent answers"), "{said}");
+}
+
 #[test]
 fn what_was_found_while_the_receiver_was_down_arrives_after_it_is_up() {
     if !can_run_live("what_was_found_while_the_receiver_was_down") {

@@ -29,8 +29,9 @@ impl Agent {
         let metrics_port = free_port();
         let at = folder.path().display();
         // The extra comes first, so that it may begin with keys of no section.
+        // No first week: what is found is told at once.
         let text = format!(
-            "environment = \"test\"\n{extra}\n\n[metrics]\nlisten = \"127.0.0.1:{metrics_port}\"\n\n[control]\nsocket = \"{at}/apiscope.sock\"\n\n[store]\ndir = \"{at}/store\"\n"
+            "environment = \"test\"\n{extra}\n\n[findings]\nlearning = \"0s\"\n\n[metrics]\nlisten = \"127.0.0.1:{metrics_port}\"\n\n[control]\nsocket = \"{at}/apiscope.sock\"\n\n[store]\ndir = \"{at}/store\"\n"
         );
         std::fs::write(folder.path().join("apiscope.toml"), text).expect("the configuration can be written");
         Self { folder, metrics_port, running: None }

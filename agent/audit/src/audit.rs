@@ -15,7 +15,7 @@ use crate::detect::{Case, Detector, Greeting};
 use crate::exchange::{ApiId, Exchange, Record};
 use crate::finding::{Finding, FindingRow};
 use crate::inventory::{EndpointId, EndpointRow, Inventory, InventoryCounters};
-use crate::ledger::{Ledger, LedgerCounters};
+use crate::ledger::{Command, Done, Ledger, LedgerCounters, Refusal, RestoredSayings};
 use crate::schema::{Book as Schemas, EndpointSchemas, SchemaCounters};
 use crate::settings::Settings;
 use crate::tls::{Book, HelloFacts};
@@ -32,6 +32,8 @@ pub struct Restored {
     pub findings: Vec<FindingRow>,
     /// What endpoints take and give.
     pub schemas: Vec<(EndpointId, EndpointSchemas)>,
+    /// What people said.
+    pub sayings: RestoredSayings,
 }
 
 /// Rows that changed are given at most so often.
@@ -61,11 +63,13 @@ impl Audit {
         let settings = settings.as_ref();
         let mut inventory = Inventory::new(&settings.environment, &settings.documents, restored.endpoints);
         inventory.pin(&settings.templates);
+        let mut ledger = Ledger::new(&settings.environment, restored.findings, restored.sayings);
+        ledger.configure(settings.resolve_after, &settings.accepts, settings.learning);
         Self {
             inventory,
             schemas: Schemas::new(restored.schemas),
             detectors: settings.detect.detectors(),
-            ledger: Ledger::new(&settings.environment, settings.resolve_after, restored.findings),
+            ledger,
             tls: Book::default(),
             found: Vec::new(),
             running: Running::default(),
@@ -81,7 +85,7 @@ impl Audit {
         self.inventory.configure(&settings.documents);
         self.inventory.pin(&settings.templates);
         self.detectors = settings.detect.detectors();
-        self.ledger.configure(settings.resolve_after);
+        self.ledger.configure(settings.resolve_after, &settings.accepts, settings.learning);
     }
 
     /// Observes, judges, records. Gives the call, then what follows from it.
@@ -109,6 +113,7 @@ impl Audit {
             Record::ApiJoined { from, into } => {
                 self.inventory.join_api(&from, &into);
                 self.give_gone(emit);
+                self.ledger.api_joined(&from, &into, emit);
                 emit(Change::ApiJoined { from, into });
             }
             Record::Closed(..) => {}
@@ -132,6 +137,11 @@ impl Audit {
         self.give_endpoints(emit);
         self.give_tls(emit);
         self.ledger.flush(emit);
+    }
+
+    /// Somebody says something about findings. What follows is given at once.
+    pub fn command(&mut self, command: Command, emit: &mut dyn FnMut(Change)) -> Result<Done, Refusal> {
+        self.ledger.command(command, emit)
     }
 
     /// What inventory and ledger count about themselves. Costs a walk over the findings: for a scrape, not for every call.
@@ -226,7 +236,13 @@ impl Audit {
         if self.inventory.has_gone() {
             self.give_gone(emit);
         }
-        self.inventory.take_changed(&mut |row| emit(Change::Endpoint(Box::new(row))));
+        let ledger = &mut self.ledger;
+        self.inventory.take_changed(&mut |row| {
+            if let Some(first) = row.first {
+                ledger.meet(&row.api, first, emit);
+            }
+            emit(Change::Endpoint(Box::new(row)));
+        });
         for id in self.schemas.take_gone() {
             emit(Change::Schemas { id, packed: None });
         }

@@ -7,6 +7,7 @@ use apiscope_wire::{Coverage, Timestamp};
 use crate::exchange::{ApiId, Exchange};
 use crate::finding::{Alert, FindingRow};
 use crate::inventory::{EndpointId, EndpointRow};
+use crate::ledger::Kept;
 use crate::tls::{TlsKey, TlsRow};
 
 /// One call, for the live view, the metrics and the call log.
@@ -49,6 +50,8 @@ pub enum Change {
     Finding(Box<FindingRow>),
     /// A finding's life changed. Comes after the [`Change::Finding`] with the same row.
     Alert(Box<Alert>),
+    /// Something of what people said, or a line of a finding's history, is to be kept.
+    Kept(Kept),
     /// What was added to an API's account.
     Coverage(ApiId, Coverage),
     /// An API is one with others, whose name it has from now on; its endpoints moved just before.

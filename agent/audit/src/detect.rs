@@ -34,6 +34,7 @@ pub mod weak_token;
 pub(crate) mod sample;
 
 use apiscope_wire::{Ambiguity, FlowId, Hop, Origin, Timestamp};
+use smallvec::SmallVec;
 
 use crate::exchange::{ApiId, Exchange, Method};
 use crate::facts::Place;
@@ -178,8 +179,10 @@ impl Sighting<'_> {
                 at: self.exchange.ended,
                 call: self.exchange.id,
                 consumer: self.exchange.consumer,
+                severity,
                 what,
             },
+            classes: SmallVec::new(),
         }
     }
 }

@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use apiscope_wire::{ExchangeId, Timestamp};
+use smallvec::SmallVec;
 
 use crate::detect::Kind;
 use crate::exchange::{ApiId, ConsumerId, Method};
 use crate::inventory::EndpointId;
+use crate::ledger::Quiet;
 use crate::secret::Masked;
 
 /// How bad.
@@ -83,8 +85,16 @@ pub struct Evidence {
     pub call: ExchangeId,
     /// Who called.
     pub consumer: ConsumerId,
+    /// How bad, by this sighting alone.
+    pub severity: Severity,
     /// What was seen, in words, such as `Authorization: Basic ****, user a***n, crossed eth0 (private)`.
     pub what: Masked,
+}
+
+/// The number of a class of evidence, such as `IBAN` or `stack trace`: a class that an endpoint had not is news, even where the kind is known
+/// there. FNV-1a: the store keeps it, so it is the same in every version; 32 bits are enough for the few classes that a finding has.
+pub fn class_of(name: &str) -> u32 {
+    name.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// What a detector says of one case.
@@ -106,6 +116,28 @@ pub struct Finding {
     pub because: Masked,
     /// The proof.
     pub evidence: Evidence,
+    /// The classes of what was seen, by [`class_of`]; none where the kind knows no classes.
+    pub classes: SmallVec<[u32; 2]>,
+}
+
+impl Finding {
+    /// The same, with the classes of what was seen.
+    #[must_use]
+    pub(crate) fn of_classes<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        self.classes.extend(names.into_iter().map(class_of));
+        self
+    }
+}
+
+/// One of the severities that a finding is seen with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// The severity.
+    pub severity: Severity,
+    /// When it was last seen with this one.
+    pub last: Timestamp,
+    /// Why this one.
+    pub because: Masked,
 }
 
 /// Where a finding is in its life.
@@ -130,12 +162,17 @@ pub struct FindingRow {
     pub method: Method,
     /// Template.
     pub route: Arc<str>,
-    /// Worst severity since it opened.
+    /// The worst of the severities that still hold: see [`FindingRow::levels`].
     pub severity: Severity,
     /// Why that severity.
     pub because: Masked,
+    /// Each severity that it was seen with and that still holds, mildest first: one that was not seen for the time after which a finding
+    /// resolves holds no longer. Empty in rows of a store before the fourth schema.
+    pub levels: Vec<Level>,
     /// Open or resolved.
     pub status: Status,
+    /// Why nothing is told of it; `None`: it is told.
+    pub quiet: Option<Quiet>,
     /// When it last opened (first, or reopened).
     pub opened: Timestamp,
     /// First sighting ever.
@@ -152,8 +189,10 @@ pub struct FindingRow {
     pub consumers: Vec<ConsumerId>,
     /// More consumers than are kept.
     pub consumers_more: bool,
-    /// Latest proofs, newest last, at most [`FindingRow::EVIDENCE_MAX`].
+    /// Latest proofs, newest last, at most [`FindingRow::EVIDENCE_MAX`]; of each severity at least the latest one.
     pub evidence: Vec<Evidence>,
+    /// Classes of evidence seen, at most [`FindingRow::CLASSES_MAX`]; see [`class_of`].
+    pub classes: Vec<u32>,
     /// Grows by one with each transition: the dedup key of an alert is (id, revision).
     pub revision: u32,
     /// Open, and its alert state changed last by this.
@@ -163,8 +202,15 @@ pub struct FindingRow {
 impl FindingRow {
     /// Consumers kept.
     pub const CONSUMERS_MAX: usize = 16;
-    /// Proofs kept.
+    /// Proofs kept: of each severity there is room for one.
     pub const EVIDENCE_MAX: usize = 5;
+    /// Classes of evidence kept; further ones are not told apart.
+    pub const CLASSES_MAX: usize = 32;
+
+    /// Whether receivers have to hear of it.
+    pub fn is_told(&self) -> bool {
+        self.status == Status::Open && self.quiet.is_none()
+    }
 }
 
 /// What changed in a finding's life.
@@ -174,10 +220,16 @@ pub enum Transition {
     Opened,
     /// Worse than before.
     Escalated,
+    /// Milder than before: what was worse has not been seen for its time.
+    Eased,
     /// Has not recurred for its time.
     Resolved,
     /// Seen again after it had resolved.
     Reopened,
+    /// Still open, but no longer to be told: acknowledged, accepted, silenced.
+    Quieted,
+    /// Still open, and to be told again.
+    Resumed,
 }
 
 /// Something on-call may have to hear. The finding's state right after the transition.

@@ -1,9 +1,14 @@
 //! The life of findings.
 //!
-//! A finding is a state, not an event: it opens with its first sighting, counts, escalates, resolves when it has not recurred for its
-//! time, and reopens. The ledger judges nothing; it knows no exchange, only findings and calls of endpoints. Everything is bounded, and
-//! what falls off is counted. Its one entry is [`Ledger`].
+//! A finding is a state, not an event: it opens with its first sighting, counts, gets worse or milder with what still holds, resolves when it
+//! has not recurred for its time, and reopens. What people say about it ([`decision`]) decides whether anybody is told. The ledger judges
+//! nothing; it knows no exchange, only findings and calls of endpoints. Everything is bounded, and what falls off is counted. Its one
+//! entry is [`Ledger`].
 
+mod command;
+mod decision;
+mod people;
+mod row;
 #[cfg(test)]
 mod tests;
 
@@ -13,9 +18,17 @@ use apiscope_wire::Timestamp;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+pub use command::{Act, Command, Done, Refusal};
+pub use decision::{
+    ACCEPT_MAX, ACK_MAX, About, AcceptRule, Choice, Decision, Event, EventKind, Kept, Learning, Matcher, Quiet,
+    SILENCE_MAX, Said, Silence, WARN_BEFORE, Why,
+};
+pub use people::RestoredSayings;
+
+use self::people::{People, tell};
 use crate::change::Change;
-use crate::exchange::ConsumerId;
-use crate::finding::{Alert, Evidence, Finding, FindingId, FindingRow, Severity, Status, Transition};
+use crate::exchange::ApiId;
+use crate::finding::{Alert, Finding, FindingId, FindingRow, Severity, Status, Transition};
 use crate::inventory::{EndpointId, EndpointRow};
 
 /// Findings known, open and resolved.
@@ -34,6 +47,10 @@ pub struct LedgerCounters {
     pub overflowed: u64,
     /// Resolved findings forgotten to make room.
     pub forgotten: u64,
+    /// Open findings of which nothing is told, by reason (as [`Why::ALL`]).
+    pub quiet: [u64; 5],
+    /// APIs for whose first days there was no room: they are told from the start.
+    pub unlearnt: u64,
 }
 
 /// All findings.
@@ -50,6 +67,7 @@ pub(crate) struct Ledger {
     forgotten: u64,
     /// The highest revision that was forgotten: one that opens anew must not fall behind what is stored of it.
     revision_floor: u32,
+    people: People,
 }
 
 #[derive(Debug)]
@@ -60,7 +78,7 @@ struct Entry {
 
 impl Ledger {
     /// With what the store held: nothing of it alerts again.
-    pub(crate) fn new(environment: &str, resolve_after: Duration, restored: Vec<FindingRow>) -> Self {
+    pub(crate) fn new(environment: &str, restored: Vec<FindingRow>, sayings: RestoredSayings) -> Self {
         let mut ledger = Self {
             environment: environment.into(),
             resolve_after: RESOLVE_AFTER,
@@ -71,9 +89,10 @@ impl Ledger {
             overflowed: 0,
             forgotten: 0,
             revision_floor: 0,
+            people: People::new(sayings),
         };
-        ledger.configure(resolve_after);
         let mut restored = restored;
+        restored.iter_mut().for_each(row::complete);
         // What is open is worth more than what is over.
         restored.sort_by_key(|row| row.status == Status::Resolved);
         ledger.overflowed = restored.len().saturating_sub(FINDINGS_MAX) as u64;
@@ -81,9 +100,20 @@ impl Ledger {
         ledger
     }
 
-    /// Zero means the default.
-    pub(crate) fn configure(&mut self, resolve_after: Duration) {
+    /// What the configuration says, from now on. A time of zero for `resolve_after` means the default, for `learning` that there is no first week.
+    pub(crate) fn configure(&mut self, resolve_after: Duration, accepts: &[AcceptRule], learning: Duration) {
         self.resolve_after = if resolve_after.is_zero() { RESOLVE_AFTER } else { resolve_after };
+        self.people.configure(accepts, learning);
+    }
+
+    /// An API was met.
+    pub(crate) fn meet(&mut self, api: &ApiId, at: Timestamp, emit: &mut dyn FnMut(Change)) {
+        self.people.meet(api, at, emit);
+    }
+
+    /// An API has another name from now on. Its findings come with its endpoints.
+    pub(crate) fn api_joined(&mut self, from: &ApiId, into: &ApiId, emit: &mut dyn FnMut(Change)) {
+        self.people.rename(from, into, emit);
     }
 
     /// An endpoint was called: its open findings count it, whether they recur in it or not. Comes before the call's findings.
@@ -103,31 +133,30 @@ impl Ledger {
         let Some(entry) = self.entries.get_mut(&id) else {
             return self.open(id, finding, emit);
         };
-        let row = &mut entry.row;
-        let transition = match row.status {
-            Status::Resolved => {
-                reopen(row, &finding);
-                self.resolved -= 1;
-                Some(Transition::Reopened)
-            }
-            Status::Open => {
-                row.count = row.count.saturating_add(1);
-                // Of what is an API's and no endpoint's, nobody tells the calls.
-                row.calls = row.calls.max(row.count);
-                (finding.severity > row.severity).then_some(Transition::Escalated)
-            }
-        };
-        if transition == Some(Transition::Escalated) {
-            row.severity = finding.severity;
-            row.because = finding.because;
+        let (at, reopens) = (finding.evidence.at, entry.row.status == Status::Resolved);
+        if reopens {
+            self.resolved -= 1;
+            row::reopen(&mut entry.row, &finding);
         }
-        row.first = row.first.min(finding.evidence.at);
-        row.last = row.last.max(finding.evidence.at);
-        add_consumer(row, &finding.evidence.consumer);
-        add_evidence(row, finding.evidence);
-        match transition {
-            Some(transition) => turn(entry, transition, emit),
-            None => mark(&mut self.dirty, entry),
+        let news = row::add(&mut entry.row, finding);
+        let turned = if reopens {
+            self.people.meet(&entry.row.api, at, emit);
+            Some(Transition::Reopened)
+        } else {
+            news.is_worse.then_some(Transition::Escalated)
+        };
+        if turned.is_some() {
+            self.people.lapse(id, at, "it got worse or opened again", emit);
+        }
+        if news.is_of_new_class && !reopens {
+            let said = entry.row.evidence.last().map_or("", |evidence| evidence.what.as_str());
+            tell(id, at, None, EventKind::NewEvidence, entry.row.severity, said, emit);
+        }
+        if turned.is_some() || news.is_of_new_class {
+            settle(entry, &self.people, turned, at, emit);
+        }
+        if turned.is_none() {
+            mark(&mut self.dirty, entry);
         }
     }
 
@@ -150,13 +179,14 @@ impl Ledger {
             moved.route = into.route.clone();
             moved.method = into.method.clone();
             moved.id = FindingId::of(&self.environment, &moved.api, moved.kind.name, &moved.method, &moved.route);
+            self.people.moved(old, &moved, gone.row.last, emit);
             // The old one ends for those who hear of it; it is not kept.
             if gone.row.status == Status::Open {
                 let note = format!("joined into the finding {} of {} {}", moved.id, moved.method, moved.route);
                 gone.row.because = crate::secret::Masked::vouched(&note);
                 gone.row.status = Status::Resolved;
                 gone.row.resolved = Some(gone.row.last);
-                turn(&mut gone, Transition::Resolved, emit);
+                turn(&mut gone, Transition::Resolved, moved.last, emit);
             } else {
                 self.resolved -= 1;
             }
@@ -164,21 +194,52 @@ impl Ledger {
         }
     }
 
-    /// Findings that have not recurred for their time resolve; rows that changed are given.
+    /// What is over ends, findings that have not recurred for their time resolve or get milder; rows that changed are given.
     pub(crate) fn tick(&mut self, now: Timestamp, emit: &mut dyn FnMut(Change)) {
-        let is_over =
-            |entry: &Entry| entry.row.status == Status::Open && now.since(entry.row.last) >= self.resolve_after;
-        let mut over: Vec<FindingId> =
-            self.entries.iter().filter(|(_, entry)| is_over(entry)).map(|(id, _)| *id).collect();
-        over.sort_unstable();
-        for id in over {
-            let Some(entry) = self.entries.get_mut(&id) else { continue };
-            entry.row.status = Status::Resolved;
-            entry.row.resolved = Some(now);
-            self.resolved += 1;
-            turn(entry, Transition::Resolved, emit);
+        let is_due = self.people.is_due(now);
+        if is_due {
+            self.people.expire(now, emit);
+        }
+        let valid = self.resolve_after;
+        let stale = |entry: &Entry| {
+            entry.row.status == Status::Open && entry.row.levels.iter().any(|level| now.since(level.last) >= valid)
+        };
+        let mut stale: Vec<FindingId> =
+            self.entries.iter().filter(|(_, entry)| stale(entry)).map(|(id, _)| *id).collect();
+        stale.sort_unstable();
+        for id in stale {
+            self.age(id, now, emit);
+        }
+        if is_due {
+            self.settle_all(now, emit);
         }
         self.flush(emit);
+    }
+
+    /// A severity of this finding was not seen for its time.
+    fn age(&mut self, id: FindingId, now: Timestamp, emit: &mut dyn FnMut(Change)) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if now.since(entry.row.last) < self.resolve_after {
+            if row::ease(&mut entry.row, now, self.resolve_after) {
+                settle(entry, &self.people, Some(Transition::Eased), now, emit);
+            }
+            return;
+        }
+        entry.row.status = Status::Resolved;
+        entry.row.resolved = Some(now);
+        self.resolved += 1;
+        turn(entry, Transition::Resolved, now, emit);
+        self.people.lapse(id, now, "it resolved", emit);
+    }
+
+    /// Finds out for each open finding anew whether it is told.
+    fn settle_all(&mut self, now: Timestamp, emit: &mut dyn FnMut(Change)) {
+        let mut open: Vec<&mut Entry> =
+            self.entries.values_mut().filter(|entry| entry.row.status == Status::Open).collect();
+        open.sort_unstable_by_key(|entry| entry.row.id);
+        for entry in open {
+            settle(entry, &self.people, None, now, emit);
+        }
     }
 
     /// All rows that changed and were not yet given.
@@ -197,11 +258,17 @@ impl Ledger {
             resolved: self.resolved as u64,
             overflowed: self.overflowed,
             forgotten: self.forgotten,
+            unlearnt: self.people.unlearnt,
             ..LedgerCounters::default()
         };
         for entry in self.entries.values().filter(|entry| entry.row.status == Status::Open) {
             let place = Severity::ALL.iter().position(|severity| *severity == entry.row.severity);
             if let Some(count) = place.and_then(|place| counters.open.get_mut(place)) {
+                *count += 1;
+            }
+            let why = entry.row.quiet.as_ref().map(|quiet| quiet.why);
+            let place = Why::ALL.iter().position(|known| Some(*known) == why);
+            if let Some(count) = place.and_then(|place| counters.quiet.get_mut(place)) {
                 *count += 1;
             }
         }
@@ -213,32 +280,11 @@ impl Ledger {
             self.overflowed += 1;
             return;
         }
-        let Finding { kind, api, endpoint: _, method, route, severity, because, evidence } = finding;
-        let at = evidence.at;
-        let row = FindingRow {
-            id,
-            kind,
-            api,
-            method,
-            route,
-            severity,
-            because,
-            status: Status::Open,
-            opened: at,
-            first: at,
-            last: at,
-            resolved: None,
-            count: 1,
-            calls: 1,
-            consumers: vec![evidence.consumer],
-            consumers_more: false,
-            evidence: vec![evidence],
-            revision: self.revision_floor,
-            transition: Transition::Opened,
-        };
-        self.insert(row);
+        let at = finding.evidence.at;
+        self.people.meet(&finding.api, at, emit);
+        self.insert(row::begin(id, finding, self.revision_floor));
         if let Some(entry) = self.entries.get_mut(&id) {
-            turn(entry, Transition::Opened, emit);
+            settle(entry, &self.people, Some(Transition::Opened), at, emit);
         }
     }
 
@@ -257,24 +303,29 @@ impl Ledger {
     /// Joins a finding's state into that of the same id, or puts it there.
     fn join(&mut self, moved: FindingRow, emit: &mut dyn FnMut(Change)) {
         let id = moved.id;
+        let at = moved.last;
         let Some(entry) = self.entries.get_mut(&id) else {
             let is_open = moved.status == Status::Open;
-            self.insert(FindingRow { revision: self.revision_floor, ..moved });
+            self.insert(FindingRow { revision: self.revision_floor, quiet: None, ..moved });
             if let Some(entry) = self.entries.get_mut(&id).filter(|_| is_open) {
-                turn(entry, Transition::Opened, emit);
+                settle(entry, &self.people, Some(Transition::Opened), at, emit);
             }
             return;
         };
-        let worse =
-            moved.status == Status::Open && moved.severity > entry.row.severity && entry.row.status == Status::Open;
-        let reopens = moved.status == Status::Open && entry.row.status == Status::Resolved;
-        absorb(&mut entry.row, moved);
-        if reopens {
+        let is_open = moved.status == Status::Open;
+        let worse = is_open && moved.severity > entry.row.severity && entry.row.status == Status::Open;
+        let reopens = is_open && entry.row.status == Status::Resolved;
+        row::absorb(&mut entry.row, moved);
+        let turned = if reopens {
             self.resolved -= 1;
-            turn(entry, Transition::Reopened, emit);
-        } else if worse {
-            turn(entry, Transition::Escalated, emit);
+            Some(Transition::Reopened)
         } else {
+            worse.then_some(Transition::Escalated)
+        };
+        if entry.row.status == Status::Open {
+            settle(entry, &self.people, turned, at, emit);
+        }
+        if turned.is_none() {
             mark(&mut self.dirty, entry);
         }
     }
@@ -301,13 +352,39 @@ impl Ledger {
     }
 }
 
-/// A transition: the row, then the alert with the same row.
-fn turn(entry: &mut Entry, transition: Transition, emit: &mut dyn FnMut(Change)) {
+/// Finds out whether an open finding is told, and gives the transition: the one that brought us here, or that to quiet and back.
+fn settle(entry: &mut Entry, people: &People, turned: Option<Transition>, at: Timestamp, emit: &mut dyn FnMut(Change)) {
+    let quiet = people.quiet(&entry.row, at);
+    let transition = match (turned, entry.row.quiet.is_some(), quiet.is_some()) {
+        (Some(Transition::Opened | Transition::Reopened), ..) => turned,
+        (_, false, true) => Some(Transition::Quieted),
+        (None, true, false) => Some(Transition::Resumed),
+        _ => turned,
+    };
+    let changes = entry.row.quiet != quiet;
+    entry.row.quiet = quiet;
+    match transition {
+        Some(transition) => turn(entry, transition, at, emit),
+        // The reason alone, such as the time until when: nobody has to hear of it, but it is shown.
+        None if changes => emit(Change::Finding(Box::new(entry.row.clone()))),
+        None => {}
+    }
+}
+
+/// A transition: the row, then the alert with the same row, then the line of history.
+fn turn(entry: &mut Entry, transition: Transition, at: Timestamp, emit: &mut dyn FnMut(Change)) {
     entry.row.transition = transition;
     entry.row.revision = entry.row.revision.saturating_add(1);
     entry.dirty = false;
     emit(Change::Finding(Box::new(entry.row.clone())));
     emit(Change::Alert(Box::new(Alert { transition, finding: entry.row.clone() })));
+    let row = &entry.row;
+    let note = match (&row.quiet, transition) {
+        (Some(quiet), Transition::Quieted) => quiet.why.name().to_owned(),
+        (Some(quiet), _) => format!("{}; not told: {}", row.because, quiet.why.name()),
+        (None, _) => row.because.to_string(),
+    };
+    tell(row.id, at, None, transition.into(), row.severity, &note, emit);
 }
 
 fn mark(dirty: &mut Vec<FindingId>, entry: &mut Entry) {
@@ -315,66 +392,4 @@ fn mark(dirty: &mut Vec<FindingId>, entry: &mut Entry) {
         entry.dirty = true;
         dirty.push(entry.row.id);
     }
-}
-
-/// Opens a row again: what counts since it opened begins anew.
-fn reopen(row: &mut FindingRow, finding: &Finding) {
-    row.status = Status::Open;
-    row.severity = finding.severity;
-    row.because = finding.because.clone();
-    row.opened = finding.evidence.at;
-    row.resolved = None;
-    row.count = 1;
-    row.calls = 1;
-    row.consumers.clear();
-    row.consumers_more = false;
-}
-
-fn add_consumer(row: &mut FindingRow, consumer: &ConsumerId) {
-    if row.consumers.contains(consumer) {
-        return;
-    }
-    if row.consumers.len() < FindingRow::CONSUMERS_MAX {
-        row.consumers.push(*consumer);
-    } else {
-        row.consumers_more = true;
-    }
-}
-
-fn add_evidence(row: &mut FindingRow, evidence: Evidence) {
-    if row.evidence.len() >= FindingRow::EVIDENCE_MAX {
-        row.evidence.remove(0);
-    }
-    row.evidence.push(evidence);
-}
-
-fn absorb(row: &mut FindingRow, other: FindingRow) {
-    row.first = row.first.min(other.first);
-    row.last = row.last.max(other.last);
-    match (row.status, other.status) {
-        (Status::Open, Status::Open) => {
-            if other.severity > row.severity {
-                row.severity = other.severity;
-                row.because = other.because;
-            }
-            row.opened = row.opened.min(other.opened);
-            row.count = row.count.saturating_add(other.count);
-            row.calls = row.calls.saturating_add(other.calls);
-        }
-        (Status::Resolved, Status::Open) => {
-            (row.status, row.resolved) = (Status::Open, None);
-            (row.severity, row.because) = (other.severity, other.because);
-            (row.opened, row.count, row.calls) = (other.opened, other.count, other.calls);
-        }
-        (Status::Resolved, Status::Resolved) => row.resolved = row.resolved.max(other.resolved),
-        (Status::Open, Status::Resolved) => {}
-    }
-    for consumer in &other.consumers {
-        add_consumer(row, consumer);
-    }
-    row.consumers_more |= other.consumers_more;
-    row.evidence.extend(other.evidence);
-    row.evidence.sort_by_key(|evidence| (evidence.at, evidence.call));
-    let from = row.evidence.len().saturating_sub(FindingRow::EVIDENCE_MAX);
-    row.evidence.drain(..from);
 }

@@ -26,6 +26,7 @@ pub mod tls;
 
 mod audit;
 mod gather;
+mod glob;
 
 pub use audit::{Audit, Restored};
 pub use change::{CallRow, Change};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::detect::DetectSettings;
 use crate::inventory::Pins;
+use crate::ledger::AcceptRule;
 use crate::openapi::Document;
 
 /// A rule that names an API.
@@ -40,4 +41,8 @@ pub struct Settings {
     pub resolve_after: Duration,
     /// What bodies look like is not learnt.
     pub without_schemas: bool,
+    /// Findings that the configuration accepts.
+    pub accepts: Vec<AcceptRule>,
+    /// The first week, in which nothing below critical is told; zero: there is none.
+    pub learning: Duration,
 }

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::control::client::{AskError, Client};
 use crate::store::{Store, StoreError};
 use crate::trouble::Trouble;
-use crate::view::{Board, List};
+use crate::view::{Board, EventView, FindingView, List};
 
 /// `--config` and `--socket`, for every command that asks the agent.
 #[derive(Debug, clap::Args)]
@@ -46,7 +46,7 @@ impl AgentArg {
     pub(crate) fn list<T: DeserializeOwned>(
         &self,
         path: &str,
-        from_board: fn(&Board) -> Vec<T>,
+        from_board: impl FnOnce(&Board) -> Vec<T>,
     ) -> anyhow::Result<Vec<T>> {
         let answer = self.client()?.ask::<List<T>>(path);
         match answer {
@@ -60,6 +60,30 @@ impl AgentArg {
         }
     }
 
+    /// The finding whose id begins so, with its history; `None` where there is none.
+    pub(crate) fn finding(&self, prefix: &str) -> anyhow::Result<Option<FindingView>> {
+        match self.client()?.ask(&format!("/v1/findings/{prefix}")) {
+            Err(AskError::NotRunning(trouble)) => match self.stored(&trouble)? {
+                Some(board) => self.stored_finding(&board, prefix),
+                None => Err(AskError::NotRunning(trouble).into()),
+            },
+            answer => Ok(answer?),
+        }
+    }
+
+    fn stored_finding(&self, board: &Board, prefix: &str) -> anyhow::Result<Option<FindingView>> {
+        let ids = board.candidates(&prefix.to_ascii_lowercase());
+        let [id] = ids.as_slice() else {
+            let list = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            anyhow::ensure!(ids.is_empty(), "several findings' ids begin with {prefix}: {list}; give more of the id");
+            return Ok(None);
+        };
+        let Some(mut finding) = board.finding_view(*id) else { return Ok(None) };
+        let history = Store::read_only(&self.loaded().store.dir)?.history(*id)?;
+        finding.history = history.iter().map(EventView::from).collect();
+        Ok(Some(finding))
+    }
+
     /// What the store holds; `None` where there is no store.
     pub(crate) fn stored(&self, trouble: &Trouble) -> anyhow::Result<Option<Board>> {
         let dir = self.loaded().store.dir;
@@ -71,6 +95,7 @@ impl AgentArg {
         let mut board = Board::restored(&Restored {
             endpoints: reader.endpoints()?,
             findings: reader.findings()?,
+            sayings: reader.sayings()?,
             ..Restored::default()
         });
         for (api, coverage) in reader.coverage()? {

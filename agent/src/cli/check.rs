@@ -3,9 +3,12 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::{ConfigArg, colour, next, output, say};
+use apiscope_audit::ledger::AcceptRule;
+
+use super::{ConfigArg, colour, next, output, say, table};
 use crate::config::{Config, Gravity, Mistake, Source};
-use crate::view::List;
+use crate::store::system_clock;
+use crate::view::{List, rfc3339};
 
 /// Reads the configuration and shows every mistake, with file, line, column and what to do.
 ///
@@ -37,6 +40,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 readings.into_iter().flat_map(|reading| reading.document.err().into_iter().chain(reading.faults));
             let mut mistakes: Vec<_> = mistakes.collect();
             mistakes.extend(secrets(&config));
+            mistakes.extend(expired(&config));
             (Some(config), mistakes)
         }
         Err(mistakes) => (None, mistakes),
@@ -70,6 +74,21 @@ fn secrets(config: &Config) -> Vec<Mistake> {
     let path = config.files.last().cloned().unwrap_or_default();
     let source = Arc::new(Source { path, text: String::new() });
     config.secret_faults().into_iter().map(|fault| Mistake::whole(&source, fault)).collect()
+}
+
+/// Acceptances whose time is over: they do nothing any more, and are told of the file that is read last.
+fn expired(config: &Config) -> Vec<Mistake> {
+    let now = (system_clock())();
+    let path = config.files.last().cloned().unwrap_or_default();
+    let source = Arc::new(Source { path, text: String::new() });
+    let over = config.accepts().into_iter().filter(|rule| rule.until <= now);
+    let tell = |rule: AcceptRule| {
+        let (end, by) = (table::time(&rfc3339(rule.until)), rule.author.as_str().to_owned());
+        let message = format!("the [[accept]] of {by} ({}) ended {end} UTC", rule.reason.as_str());
+        let help = "take it out, or give it another `until` after another look";
+        Mistake::whole(&source, message).help(help).warning()
+    };
+    over.map(tell).collect()
 }
 
 /// Every mistake on stderr, as a compiler would.

@@ -4,22 +4,21 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::process::ExitCode;
 
-use apiscope_audit::FindingId;
 use apiscope_audit::detect::{Kind, kind_named, kinds};
 
 use super::ask::AgentArg;
-use super::{endpoints, next, output, table};
+use super::{endpoints, finding, next, output};
+use crate::config::form::show_duration;
 use crate::config::mistake::suggestion;
-use crate::control::client::AskError;
 use crate::trouble::Trouble;
-use crate::view::{Board, FindingView, terminal_safe};
+use crate::view::{Board, terminal_safe};
 
 /// Says what a kind of finding means, what is behind one finding, or why an endpoint has its template.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   apiscope explain                          all kinds
   apiscope explain cleartext-credential     a kind
-  apiscope explain 5b1e0c44a17f2d93         a finding, by the ID that `apiscope findings` shows
+  apiscope explain 5b1e0c44                 a finding, by the first digits of the ID that `apiscope findings` shows
   apiscope explain ee09492ae4bfcd2f         an endpoint, by the ID that `apiscope endpoints -o json` shows")]
 pub(crate) struct Args {
     /// A kind, or the ID of a finding or an endpoint
@@ -46,15 +45,21 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         next(&format!("apiscope findings --kind {}", kind.name));
         return Ok(ExitCode::SUCCESS);
     }
-    let Some(id) = FindingId::parse(what) else { return Err(unknown(what).into()) };
-    let Some(finding) = find(&args.agent, id)? else { return endpoint(args, what, &mut out) };
+    let is_id = (4..=16).contains(&what.len()) && what.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_id {
+        return Err(unknown(what).into());
+    }
+    let Some(finding) = args.agent.finding(what)? else { return endpoint(args, what, &mut out) };
     if args.json {
         output::object(&mut out, &finding)?;
-    } else {
-        let text = story(&finding);
-        text.lines().try_for_each(|line| writeln!(out, "{}", terminal_safe(line)))?;
+        return Ok(ExitCode::SUCCESS);
     }
-    next(&format!("apiscope findings --api {:?}", finding.api));
+    let apis = args.agent.list("/v1/apis", Board::apis)?;
+    let coverage = apis.iter().find(|api| api.api == finding.api).map(|api| &api.coverage);
+    let resolve_after = show_duration(args.agent.loaded().resolve_after);
+    drop(out);
+    finding::show(&finding::story(&finding, coverage, &resolve_after))?;
+    next(&format!("apiscope findings {}; apiscope ack {}; apiscope accept --help", finding.id, finding.id));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -70,16 +75,6 @@ fn endpoint(args: &Args, what: &str, out: &mut impl Write) -> anyhow::Result<Exi
     }
     next("[[api]] templates and literal in the configuration, where a template should be another");
     Ok(ExitCode::SUCCESS)
-}
-
-fn find(agent: &AgentArg, id: FindingId) -> anyhow::Result<Option<FindingView>> {
-    match agent.client()?.ask(&format!("/v1/findings/{id}")) {
-        Err(AskError::NotRunning(trouble)) => match agent.stored(&trouble)? {
-            Some(board) => Ok(board.finding_view(id)),
-            None => Err(AskError::NotRunning(trouble).into()),
-        },
-        answer => Ok(answer?),
-    }
 }
 
 fn unknown(what: &str) -> Trouble {
@@ -104,51 +99,7 @@ fn about(kind: &Kind) -> String {
     text
 }
 
-/// The fields that on-call needs, in the order in which they are asked for.
-fn story(finding: &FindingView) -> String {
-    let mut text = format!("{} {} of {}: {}\n", finding.method, finding.route, finding.api, finding.summary);
-    let _ = writeln!(text, "severity: {} ({})", finding.severity, finding.because);
-    let state = match &finding.resolved {
-        Some(at) => format!("{} since {}", finding.status, table::time(at)),
-        None => finding.status.clone(),
-    };
-    let _ = writeln!(
-        text,
-        "{state}; first seen {} UTC, last {} UTC; {} of {} calls",
-        table::time(&finding.first),
-        table::time(&finding.last),
-        finding.count,
-        finding.calls
-    );
-    let more = if finding.consumers_more { " and others" } else { "" };
-    let _ = writeln!(text, "callers: {}{more}", list(&finding.consumers));
-    text.push_str("\nevidence (redacted)\n");
-    for evidence in &finding.evidence {
-        let _ = writeln!(
-            text,
-            "  {} UTC  call {}  {}  {}",
-            table::time(&evidence.at),
-            evidence.call,
-            evidence.consumer,
-            evidence.what
-        );
-    }
-    let _ = writeln!(
-        text,
-        "\nwhy it matters (OWASP {} {}, CWE-{} {})\n  {}\n\nwhat to do",
-        finding.owasp, finding.owasp_title, finding.cwe, finding.cwe_title, finding.why
-    );
-    steps(&mut text, finding.what_to_do.iter().map(String::as_str));
-    let contain = &finding.containment;
-    let _ = writeln!(text, "\nuntil it is mended (narrowest: {})\n  {}", contain.scope, contain.text);
-    text
-}
-
-fn list(items: &[String]) -> String {
-    if items.is_empty() { "unknown".to_owned() } else { items.join(", ") }
-}
-
-fn steps<'s>(text: &mut String, steps: impl Iterator<Item = &'s str>) {
+pub(crate) fn steps<'s>(text: &mut String, steps: impl Iterator<Item = &'s str>) {
     for (number, step) in steps.enumerate() {
         let _ = writeln!(text, "  {}. {step}", number + 1);
     }

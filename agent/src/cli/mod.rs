@@ -3,8 +3,12 @@
 //! Exit status: 0 ok, 1 failed, 2 wrong usage, 3 findings at or above `--fail-on`. A reader that goes away (`| head`) is
 //! no failure. Entry: [`main`].
 
+mod accept;
+mod acceptances;
+mod ack;
 mod apis;
 mod ask;
+mod baseline;
 mod check;
 mod completions;
 mod docs;
@@ -13,13 +17,18 @@ mod endpoints;
 mod exchanges;
 mod explain;
 mod export;
+mod finding;
 mod findings;
+mod learning;
 mod merge;
 mod output;
 mod replay;
 mod rows;
 mod run;
 mod running;
+mod say;
+mod silence;
+mod silences;
 mod status;
 mod stores;
 mod table;
@@ -58,6 +67,7 @@ Examples:
   apiscope status                       coverage first, then what does not work
   apiscope watch                        each exchange as it ends
   apiscope findings                     what is wrong, worst first
+  apiscope ack 5b1e --note 'on it'      no repeats for a day; see also accept, silence, baseline
   apiscope explain cleartext-credential what a kind of finding means, and what to do
   apiscope replay traffic.pcap          the same, from a capture file (tcpdump -w)
 
@@ -74,6 +84,13 @@ enum Command {
     Tls(tls::Args),
     Findings(findings::Args),
     Explain(explain::Args),
+    Ack(ack::Args),
+    Accept(accept::Args),
+    Acceptances(acceptances::Args),
+    Silence(silence::Args),
+    Silences(silences::Args),
+    Baseline(baseline::Args),
+    Learning(learning::Args),
     Merge(merge::Args),
     Export(export::Args),
     Check(check::Args),
@@ -104,6 +121,13 @@ pub fn main() -> ExitCode {
         Command::Tls(args) => tls::run(&args),
         Command::Findings(args) => findings::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Ack(args) => ack::run(&args),
+        Command::Accept(args) => accept::run(&args),
+        Command::Acceptances(args) => acceptances::run(&args),
+        Command::Silence(args) => silence::run(&args),
+        Command::Silences(args) => silences::run(&args),
+        Command::Baseline(args) => baseline::run(&args),
+        Command::Learning(args) => learning::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Check(args) => check::run(&args),

@@ -91,6 +91,8 @@ impl<'a> Run<'a> {
         let (mut settings, readings) = config.settings();
         // A file tells what was there: nothing is over because a later file is silent about it.
         settings.resolve_after = Duration::MAX;
+        // Nothing leaves from here, so there is nothing to hold back.
+        settings.learning = Duration::ZERO;
         let settings = Arc::new(settings);
         let shard = Shard::new(Limits::default(), Arc::new(random_key()?), Arc::clone(&settings));
         let owner = Owner::new(settings, Restored::default());

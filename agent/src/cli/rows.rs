@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::output::Row;
 use super::table;
-use crate::view::{ApiView, CoverageView, EndpointView, FindingView, TlsView};
+use crate::view::{ApiView, CoverageView, DecisionView, EndpointView, FindingView, LearningView, SilenceView, TlsView};
 
 impl Row for ApiView {
     const COLUMNS: &'static [&'static str] = &[
@@ -142,9 +142,60 @@ impl Row for FindingView {
             self.route.clone(),
             format!("{} of {}", self.count, self.calls),
             table::ago(&self.last),
-            self.status.clone(),
+            self.quiet.as_ref().map_or_else(|| self.status.clone(), |quiet| quiet.why.clone()),
             self.because.clone(),
         ]
+    }
+}
+
+impl Row for DecisionView {
+    const COLUMNS: &'static [&'static str] =
+        &["finding", "decision", "state", "kind", "api", "endpoint", "up to", "until", "by", "reason", ">quiet now"];
+    const NOUN: &'static str = "acceptances";
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.finding.clone().unwrap_or_else(|| "(configuration)".to_owned()),
+            self.choice.clone(),
+            self.state.clone(),
+            self.kind.clone(),
+            self.api.clone(),
+            self.endpoint.clone(),
+            self.up_to.clone(),
+            table::time(&self.until),
+            self.by.clone(),
+            self.reason.clone().unwrap_or_else(|| "-".to_owned()),
+            self.matching.to_string(),
+        ]
+    }
+}
+
+impl Row for SilenceView {
+    const COLUMNS: &'static [&'static str] =
+        &["id", "kind", "api", "endpoint", "until", "by", "reason", ">open findings"];
+    const NOUN: &'static str = "silences";
+
+    fn cells(&self) -> Vec<String> {
+        let any = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
+        vec![
+            self.id.clone(),
+            any(&self.kind),
+            any(&self.api),
+            any(&self.endpoint),
+            table::time(&self.until),
+            self.by.clone(),
+            self.reason.clone(),
+            self.matching.to_string(),
+        ]
+    }
+}
+
+impl Row for LearningView {
+    const COLUMNS: &'static [&'static str] = &["api", "until", ">findings held back"];
+    const NOUN: &'static str = "APIs in their first days";
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.api.clone(), table::time(&self.until), self.held.to_string()]
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::Context;
 use super::ask::AgentArg;
 use super::rows::{account, severities};
 use super::{next, output, table};
-use crate::view::{StatusView, terminal_safe};
+use crate::view::{SayingsView, StatusView, terminal_safe};
 
 /// APIs shown; the rest is counted.
 const APIS_SHOWN: usize = 15;
@@ -63,7 +63,44 @@ fn screen(status: &StatusView) -> String {
     coverage_by_api(&mut screen, status);
     problems(&mut screen, status);
     seen(&mut screen, status);
+    quiet(&mut screen, status);
     screen
+}
+
+/// What is not told, and why; nothing where everything is.
+fn quiet(screen: &mut String, status: &StatusView) {
+    let SayingsView { learning, decisions, silences } = &status.sayings;
+    if let Some(last) = learning.iter().max_by(|a, b| a.until.cmp(&b.until)) {
+        let held: u64 = learning.iter().map(|api| api.held).sum();
+        let _ = writeln!(
+            screen,
+            "learning until {} UTC: {} APIs, nothing below critical is told of them; {held} findings held back (apiscope learning)",
+            table::time(&last.until),
+            learning.len(),
+        );
+    }
+    for silence in silences {
+        let _ = writeln!(
+            screen,
+            "silence {} until {} UTC by {}: {}; {} open findings (apiscope silences)",
+            silence.id,
+            table::time(&silence.until),
+            silence.by,
+            silence.reason,
+            silence.matching
+        );
+    }
+    if decisions.all > 0 {
+        let parts = [
+            (decisions.expired, "expired"),
+            (decisions.matching_nothing, "match nothing"),
+            (decisions.not_covering, "no longer cover their finding"),
+            (decisions.ending, "end within 14 days"),
+        ];
+        let look: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        let look = if look.is_empty() { "none needs a look".to_owned() } else { look.join(", ") };
+        let _ = writeln!(screen, "acceptances: {}; {look} (apiscope acceptances)", decisions.all);
+    }
 }
 
 fn coverage_by_api(screen: &mut String, status: &StatusView) {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use apiscope_wire::Timestamp;
 use toml_spanner::{Item, Value};
 
 /// A key of a section: one line of the configuration reference, and all that reading it takes.
@@ -45,6 +46,8 @@ pub enum Form<T: 'static> {
     Ports(fn(&mut T) -> &mut Vec<u16>),
     /// One of some words.
     Choice(&'static [&'static str], fn(&mut T) -> &mut String),
+    /// The end of something: a day, which counts to its end in UTC, or a time; at most so long from now.
+    Until(Duration, fn(&mut T) -> &mut Option<Timestamp>),
     /// `ip:port`, or `"off"`.
     Listen(fn(&mut T) -> &mut Option<SocketAddr>),
 }
@@ -95,6 +98,7 @@ pub fn set<'i, 'de, T>(
         Form::Texts(check, place) => *place(target) = texts(item, *check)?,
         Form::Ports(place) => *place(target) = list(item, port)?,
         Form::Choice(words, place) => choice(item, words).map_err(at)?.clone_into(place(target)),
+        Form::Until(most, place) => *place(target) = Some(until(item, *most).map_err(at)?),
         Form::Listen(place) => *place(target) = listen(item).map_err(at)?,
     }
     Ok(())
@@ -112,6 +116,7 @@ pub fn words<T>(form: &Form<T>) -> String {
         Form::Texts(..) => "list of text".to_owned(),
         Form::Ports(_) => "list of ports".to_owned(),
         Form::Choice(words, _) => words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", "),
+        Form::Until(most, _) => format!("day or time, at most {} ahead", show_duration(*most)),
         Form::Listen(_) => "`\"ip:port\"`, or `\"off\"`".to_owned(),
     }
 }
@@ -133,6 +138,7 @@ pub fn written<T>(form: &Form<T>, target: &mut T) -> Option<String> {
         Form::Duration(_, _, place) => quoted(&show_duration(*place(target))),
         Form::Texts(_, place) => format!("{:?}", place(target)),
         Form::Ports(place) => format!("{:?}", place(target)),
+        Form::Until(_, place) => quoted(&crate::view::rfc3339((*place(target))?)),
         Form::Listen(place) => place(target).map_or_else(|| quoted("off"), |address| quoted(&address.to_string())),
     };
     (given != "\"\"").then_some(given)
@@ -266,6 +272,40 @@ pub fn show_duration(duration: Duration) -> String {
     format!("{}{unit}", ms / factor)
 }
 
+fn until(item: &Item<'_>, most: Duration) -> Result<Timestamp, Refused> {
+    const HELP: &str =
+        "write a day such as 2027-03-31, which counts to its end in UTC, or a time such as 2027-03-31T12:00:00Z";
+    let mut room = std::mem::MaybeUninit::uninit();
+    let given = match item.value() {
+        Value::String(text) => parse_until(text),
+        Value::DateTime(time) => parse_until(time.format(&mut room)),
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Array(_) | Value::Table(_) => None,
+    };
+    let given = given.ok_or_else(|| Refused::wanted("a day or a time", item, HELP))?;
+    if given.since(now()) > most {
+        let help = format!(
+            "nothing is accepted for longer than {}: choose an earlier day, and look again then",
+            show_duration(most)
+        );
+        return Err(Refused::new("this end is too far ahead".to_owned(), &help));
+    }
+    Ok(given)
+}
+
+/// The end of a day (UTC), or a time with its offset.
+pub fn parse_until(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let time = match text.parse::<jiff::civil::Date>() {
+        Ok(day) if text.len() == "2027-03-31".len() => format!("{}T00:00:00Z", day.tomorrow().ok()?).parse().ok()?,
+        _ => text.parse::<jiff::Timestamp>().ok()?,
+    };
+    u64::try_from(time.as_nanosecond()).ok().map(Timestamp::from_nanos)
+}
+
+fn now() -> Timestamp {
+    (crate::store::system_clock())()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,6 +320,16 @@ mod tests {
             assert_eq!(parse_duration(&show_duration(read)), Some(read), "{text}");
         }
         assert_eq!(parse_duration("2w"), parse_duration("14d"));
+    }
+
+    #[test]
+    fn a_day_counts_to_its_end() {
+        let seconds = |text| parse_until(text).map(|at| at.as_nanos() / 1_000_000_000);
+        assert_eq!(seconds("2027-03-31"), seconds("2027-04-01T00:00:00Z"));
+        assert_eq!(seconds("2027-03-31T14:00:00+02:00"), seconds("2027-03-31T12:00:00Z"));
+        for text in ["", "2027-02-30", "tomorrow", "2027-03-31T12:00:00", "1950-01-01T00:00:00Z", "2027-3-1"] {
+            assert_eq!(parse_until(text), None, "{text}");
+        }
     }
 
     #[test]

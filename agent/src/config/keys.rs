@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use apiscope_audit::inventory::Pins;
+use apiscope_audit::ledger::{ACCEPT_MAX, Said};
 
 use super::form::{Form, Key};
-use super::{Alertmanager, Api, Capture, Config, Control, Metrics, Store, Webhook};
+use super::{Accept, Alertmanager, Api, Capture, Config, Control, Metrics, Store, Webhook};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const YEAR: Duration = Duration::from_hours(365 * 24);
@@ -55,6 +56,61 @@ pub const ROOT: &[Key<Config>] = &[
         required: false,
         doc: "Whether it is learnt what bodies, queries and header fields look like, for `apiscope export`: types, presence, formats; of \
               values nothing but short words that many consumers share.",
+    },
+];
+
+/// `[findings]`, besides the sections of the kinds.
+pub const FINDINGS: &[Key<Config>] = &[Key {
+    name: "learning",
+    form: Form::Duration(Duration::ZERO, Duration::from_hours(24 * 90), |config| &mut config.learning),
+    required: false,
+    doc: "The first week of a host: until it is over nothing below critical leaves the host. An API that is met later has a seventh of it. \
+          `\"0s\"`: none. `apiscope learning --end` ends it early.",
+}];
+
+/// `[[accept]]`.
+pub const ACCEPT: &[Key<Accept>] = &[
+    Key {
+        name: "kind",
+        form: Form::MaybeText(kind, |accept| &mut accept.kind),
+        required: false,
+        doc: "The kind of finding. Without it: every kind.",
+    },
+    Key {
+        name: "api",
+        form: Form::MaybeText(any, |accept| &mut accept.api),
+        required: false,
+        doc: "The API's name; `*` matches. Without it: every API.",
+    },
+    Key {
+        name: "endpoint",
+        form: Form::MaybeText(endpoint, |accept| &mut accept.endpoint),
+        required: false,
+        doc: "A template such as `\"/items/*\"`, or a method and a template, `\"GET /items/*\"`; `*` matches. Without it: every endpoint.",
+    },
+    Key {
+        name: "reason",
+        form: Form::Text(said, |accept| &mut accept.reason),
+        required: true,
+        doc: "Why it may stay as it is.",
+    },
+    Key {
+        name: "author",
+        form: Form::Text(said, |accept| &mut accept.author),
+        required: true,
+        doc: "Who accepted it.",
+    },
+    Key {
+        name: "until",
+        form: Form::Until(ACCEPT_MAX, |accept| &mut accept.until),
+        required: true,
+        doc: "When it ends. What is accepted then opens for people again. 14 days before it is shown as ending.",
+    },
+    Key {
+        name: "up_to",
+        form: Form::Choice(SEVERITIES, |accept| &mut accept.up_to),
+        required: false,
+        doc: "The worst severity that is accepted: what is worse is told.",
     },
 ];
 
@@ -244,6 +300,32 @@ pub const WEBHOOK: &[Key<Webhook>] = &[
         doc: "Findings below it are not sent.",
     },
 ];
+
+fn kind(text: &str) -> Result<(), String> {
+    let names = || apiscope_audit::detect::kinds().iter().map(|kind| kind.name);
+    if names().any(|known| known == text) {
+        return Ok(());
+    }
+    let near = super::mistake::suggestion(text, names());
+    let hint = near.map_or_else(
+        || format!("known are {}", names().collect::<Vec<_>>().join(", ")),
+        |near| format!("did you mean {near:?}?"),
+    );
+    Err(format!("{text:?} is no kind of finding: {hint}"))
+}
+
+fn endpoint(text: &str) -> Result<(), String> {
+    let route = text.split_once(' ').map_or(text, |(_, route)| route.trim_start());
+    if route.starts_with(['/', '*']) {
+        return Ok(());
+    }
+    Err(format!("{text:?} is neither a template (\"/items/*\") nor a method and a template (\"GET /items/*\")"))
+}
+
+fn said(text: &str) -> Result<(), String> {
+    let fits = Said::new(text).is_some();
+    fits.then_some(()).ok_or_else(|| format!("it is one line of 1 to {} bytes", Said::LENGTH_MAX))
+}
 
 fn any(text: &str) -> Result<(), String> {
     if text.is_empty() { Err("the text is empty".to_owned()) } else { Ok(()) }

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use apiscope_audit::detect::DetectSettings;
+use apiscope_wire::Timestamp;
 
 pub use documents::{Reading, parse as parse_document};
 pub use mistake::{Gravity, Mistake, Source};
@@ -43,6 +44,10 @@ pub struct Config {
     pub resolve_after: Duration,
     /// Whether schemas are learnt: on, off.
     pub schemas: String,
+    /// `[findings] learning`: the first week; zero: none.
+    pub learning: Duration,
+    /// `[[accept]]`: findings that may stay as they are.
+    pub accepts: Vec<Accept>,
     /// `[findings.KIND]`: what each kind of finding is told.
     pub detect: DetectSettings,
     /// `[capture]`.
@@ -95,6 +100,25 @@ pub struct Api {
     pub templates: Vec<Box<str>>,
     /// Paths of which each segment is a name.
     pub literal: Vec<Box<str>>,
+}
+
+/// Findings that may stay as they are, for a reason and a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accept {
+    /// The kind; `None`: every.
+    pub kind: Option<String>,
+    /// The API; `None`: every.
+    pub api: Option<String>,
+    /// The endpoint; `None`: every.
+    pub endpoint: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Who accepted it.
+    pub author: String,
+    /// When it ends; always given.
+    pub until: Option<Timestamp>,
+    /// The worst severity that is accepted.
+    pub up_to: String,
 }
 
 /// Where state is kept.
@@ -175,6 +199,8 @@ impl Default for Config {
             api_key_headers: Vec::new(),
             resolve_after: Duration::from_hours(24),
             schemas: "on".to_owned(),
+            learning: Duration::from_hours(7 * 24),
+            accepts: Vec::new(),
             detect: DetectSettings::default(),
             capture: Capture::default(),
             apis: Vec::new(),
@@ -184,6 +210,20 @@ impl Default for Config {
             alertmanagers: Vec::new(),
             webhooks: Vec::new(),
             files: Vec::new(),
+        }
+    }
+}
+
+impl Default for Accept {
+    fn default() -> Self {
+        Self {
+            kind: None,
+            api: None,
+            endpoint: None,
+            reason: String::new(),
+            author: String::new(),
+            until: None,
+            up_to: "critical".to_owned(),
         }
     }
 }

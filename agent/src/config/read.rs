@@ -17,7 +17,7 @@ use crate::trouble::plain;
 /// Names at the top level that are sections, written `[name]`.
 const SECTIONS: [&str; 5] = ["capture", "control", "findings", "metrics", "store"];
 /// Names at the top level that may come several times, written `[[name]]`.
-const LISTS: [&str; 3] = ["alertmanager", "api", "webhook"];
+const LISTS: [&str; 4] = ["accept", "alertmanager", "api", "webhook"];
 
 pub(super) fn load(path: Option<&Path>) -> (Config, Vec<Mistake>) {
     let mut config = Config::default();
@@ -109,7 +109,8 @@ impl Reader<'_> {
             "control" => self.section(key, item, keys::CONTROL, &mut config.control),
             "metrics" => self.section(key, item, keys::METRICS, &mut config.metrics),
             "store" => self.section(key, item, keys::STORE, &mut config.store),
-            "findings" => self.findings(key, item, &mut config.detect),
+            "findings" => self.findings(key, item, config),
+            "accept" => self.list(key, item, keys::ACCEPT, &mut config.accepts),
             "alertmanager" => {
                 let from = config.alertmanagers.len();
                 self.list(key, item, keys::ALERTMANAGER, &mut config.alertmanagers);
@@ -133,8 +134,8 @@ impl Reader<'_> {
         }
     }
 
-    /// `[findings.KIND]`: the kinds and their keys are the core's own.
-    fn findings(&mut self, key: &toml_spanner::Key<'_>, item: &Item<'_>, detect: &mut DetectSettings) {
+    /// `[findings.KIND]`: the kinds and their keys are the core's own. Besides them keys that concern all kinds.
+    fn findings(&mut self, key: &toml_spanner::Key<'_>, item: &Item<'_>, config: &mut Config) {
         const HELP: &str = "write [findings.KIND] on a line of its own, and the kind's keys below";
         let Value::Table(table) = item.value() else {
             let message = format!("`findings` is a section, found {}", item.kind().as_str());
@@ -142,12 +143,17 @@ impl Reader<'_> {
             return;
         };
         for (kind, item) in table {
+            if let Some(known) = keys::FINDINGS.iter().find(|known| known.name == kind.name) {
+                self.value(known, config, item);
+                continue;
+            }
             match (setting_keys(kind.name), item.value()) {
                 (None, _) => {
-                    let names = kinds().iter().map(|kind| kind.name);
+                    let own = keys::FINDINGS.iter().map(|key| key.name);
+                    let names = kinds().iter().map(|kind| kind.name).chain(own);
                     self.unknown_name(format!("unknown kind of finding `{}`", kind.name), kind, names);
                 }
-                (Some(keys), Value::Table(table)) => self.kind(kind.name, &keys, table, detect),
+                (Some(keys), Value::Table(table)) => self.kind(kind.name, &keys, table, &mut config.detect),
                 (Some(_), _) => {
                     let message = format!("`{}` is a section, found {}", kind.name, item.kind().as_str());
                     let help = format!("write [findings.{}] on a line of its own, and its keys below", kind.name);
@@ -359,6 +365,8 @@ fn home_of(name: &str) -> Option<String> {
         (has(keys::METRICS, name), "below [metrics]".to_owned()),
         (has(keys::STORE, name), "below [store]".to_owned()),
         (has(keys::API, name), "below [[api]]".to_owned()),
+        (has(keys::ACCEPT, name), "below [[accept]]".to_owned()),
+        (has(keys::FINDINGS, name), "below [findings]".to_owned()),
         (has(keys::ALERTMANAGER, name), "below [[alertmanager]]".to_owned()),
         (has(keys::WEBHOOK, name), "below [[webhook]]".to_owned()),
     ];

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use apiscope_audit::detect::{kinds, setting_keys};
 
 use super::form::{Key, words, written};
-use super::{Alertmanager, Api, Config, Webhook, keys};
+use super::{Accept, Alertmanager, Api, Config, Webhook, keys};
 
 /// The whole page.
 pub fn page() -> String {
@@ -22,6 +22,10 @@ pub fn page() -> String {
     section(&mut page, "[[alertmanager]]", about, keys::ALERTMANAGER, &mut Alertmanager::default());
     let about = "A webhook (Standard Webhooks) that gets alerts. Several are allowed.";
     section(&mut page, "[[webhook]]", about, keys::WEBHOOK, &mut Webhook::default());
+    let about = "Findings that may stay as they are, for those who keep that in git; `apiscope accept` does the same for one finding. Several \
+                 are allowed, the first that matches counts. `apiscope acceptances` shows those that have ended or match nothing.";
+    section(&mut page, "[[accept]]", about, keys::ACCEPT, &mut Accept::default());
+    section(&mut page, "[findings]", "What concerns all kinds of finding.", keys::FINDINGS, &mut config);
     findings(&mut page);
     page
 }

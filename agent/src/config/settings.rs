@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use apiscope_audit::Settings;
 use apiscope_audit::inventory::Pins;
+use apiscope_audit::ledger::{AcceptRule, Matcher, Said};
 use apiscope_audit::openapi::Earlier;
 use apiscope_audit::settings::ApiRule;
+use apiscope_audit::{Settings, Severity};
 
-use super::{Api, Config, Reading};
+use super::{Accept, Api, Config, Reading};
 
 /// What each API's documents had before, as far as it is remembered.
 pub type Memory = BTreeMap<String, Earlier>;
@@ -34,8 +35,17 @@ impl Config {
             detect: self.detect.clone(),
             resolve_after: self.resolve_after,
             without_schemas: self.schemas == "off",
+            accepts: self.accepts(),
+            learning: self.learning,
         };
         (settings, readings)
+    }
+}
+
+impl Config {
+    /// What the configuration accepts, as the ledger is told.
+    pub fn accepts(&self) -> Vec<AcceptRule> {
+        self.accepts.iter().filter_map(accepted).collect()
     }
 }
 
@@ -48,6 +58,18 @@ pub(super) fn pins(api: &Api) -> Result<Arc<Pins>, &str> {
         }
     }
     Ok(Arc::new(pins))
+}
+
+/// What is accepted. Each text was checked when it was read; a section that lacks one was refused.
+fn accepted(accept: &Accept) -> Option<AcceptRule> {
+    let part = |part: &Option<String>| part.as_deref().map(Into::into);
+    Some(AcceptRule {
+        matcher: Matcher { kind: part(&accept.kind), api: part(&accept.api), endpoint: part(&accept.endpoint) },
+        reason: Said::new(&accept.reason)?,
+        author: Said::new(&accept.author)?,
+        until: accept.until?,
+        up_to: Severity::from_name(&accept.up_to)?,
+    })
 }
 
 fn rule(api: &Api) -> ApiRule {

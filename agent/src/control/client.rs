@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use super::act;
 use crate::trouble::{Trouble, plain};
 
 /// Bytes of an answer that are read at most: a full inventory is some tens of MiB.
@@ -29,6 +30,9 @@ pub enum AskError {
     /// This user may not ask.
     #[error("{0}")]
     NotAllowed(Trouble),
+    /// It runs, and says why not.
+    #[error("{0}")]
+    Refused(Trouble),
     /// It runs, and gave no usable answer.
     #[error("the running agent gave no usable answer on {path}: {cause:#}")]
     Broken {
@@ -55,16 +59,31 @@ impl Client {
 
     /// One answer; `None` where the agent knows nothing of that name.
     pub fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, AskError> {
-        self.runtime.block_on(async {
-            let response = self.get(path).await?;
-            if response.status() == StatusCode::NOT_FOUND {
-                return Ok(None);
-            }
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();
-            let body = tokio::time::timeout(ANSWER_TIME_MAX, body).await.map_err(|error| self.broken(error))?;
-            let bytes = body.map_err(|error| self.broken(anyhow::anyhow!("{error}")))?.to_bytes();
-            serde_json::from_slice(&bytes).map(Some).map_err(|error| self.broken(error))
-        })
+        self.runtime.block_on(async { self.answer(self.get(path).await?).await })
+    }
+
+    /// Says something about findings.
+    pub fn say(&self, request: &act::Request) -> Result<act::Reply, AskError> {
+        let body = serde_json::to_vec(request).map_err(|error| self.broken(error))?;
+        let request = Request::post("/v1/act").header("content-type", "application/json").header("host", "apiscope");
+        let request = request.body(Full::new(Bytes::from(body))).map_err(|error| self.broken(error))?;
+        let reply = self.runtime.block_on(async { self.answer(self.send(request).await?).await })?;
+        reply.ok_or_else(|| self.broken(anyhow::anyhow!("it does not know this command: is it older than this one?")))
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, response: Response<Incoming>) -> Result<Option<T>, AskError> {
+        let status = response.status();
+        if status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();
+        let body = tokio::time::timeout(ANSWER_TIME_MAX, body).await.map_err(|error| self.broken(error))?;
+        let bytes = body.map_err(|error| self.broken(anyhow::anyhow!("{error}")))?.to_bytes();
+        if status == StatusCode::CONFLICT {
+            let refused: act::Refused = serde_json::from_slice(&bytes).map_err(|error| self.broken(error))?;
+            return Err(AskError::Refused(refused.into()));
+        }
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| self.broken(error))
     }
 
     /// Lines until the agent stops, or `take` gives `false`.
@@ -88,17 +107,20 @@ impl Client {
     }
 
     async fn get(&self, path: &str) -> Result<Response<Incoming>, AskError> {
+        let request = Request::get(path).header("host", "apiscope").body(Full::default());
+        self.send(request.map_err(|error| self.broken(error))?).await
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, AskError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.refused(&error))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
+        let (mut sender, connection) = hyper::client::conn::http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream))
             .await
             .map_err(|error| self.broken(error))?;
         tokio::spawn(connection);
-        let request = Request::get(path).header("host", "apiscope").body(Empty::new());
-        let request = request.map_err(|error| self.broken(error))?;
         let answer = tokio::time::timeout(ANSWER_TIME_MAX, sender.send_request(request));
         let response = answer.await.map_err(|error| self.broken(error))?.map_err(|error| self.broken(error))?;
         match response.status() {
-            StatusCode::OK | StatusCode::NOT_FOUND => Ok(response),
+            StatusCode::OK | StatusCode::NOT_FOUND | StatusCode::CONFLICT => Ok(response),
             status => Err(self.broken(anyhow::anyhow!("status {status}"))),
         }
     }

@@ -181,7 +181,12 @@ impl State {
             Change::Ambiguous(ambiguity) => *self.ambiguous.entry(ambiguity_word(ambiguity.kind)).or_default() += 1,
             // No metric: the names of servers have no bound that a scrape could bear. A counter only grows: what was counted under an
             // API's old name stays there.
-            Change::Tls(_) | Change::TlsGone(_) | Change::Schemas { .. } | Change::ApiJoined { .. } => {}
+            // What people said is counted where it is shown, in `status`.
+            Change::Kept(_)
+            | Change::Tls(_)
+            | Change::TlsGone(_)
+            | Change::Schemas { .. }
+            | Change::ApiJoined { .. } => {}
             Change::TlsUnobserved(api, _at) => self.api(api.as_str()).tls_unobserved += 1,
         }
     }

@@ -284,6 +284,7 @@ mod tests {
         let now = OPENED.plus(Duration::from_hours(1));
         let mut ended = notice("/logout");
         ended.ended = Some(now);
+        (ended.finding.status, ended.finding.resolved) = (apiscope_audit::finding::Status::Resolved, Some(now));
         ended.team = None;
         let notices = [notice("/login"), ended];
         let shipment = sender().encode(Parcel { notices: &notices, not_told: 3, now });
@@ -298,7 +299,7 @@ mod tests {
                   "description": "critical: crosses eth0, not loopback. first 2026-11-24T14:02:11Z, last 2026-11-24T14:31:07Z, 412 of 418 calls. Affected: 2 consumers (k:0000000000009f2c, 10.0.4.7). Evidence: Authorization: Basic ****, user a***n, crossed eth0 (private) (call 0000000000000007/2). Whoever can read the network on the way has the credential and can act as its owner until it is changed. (API2:2023, CWE-319) Do now: 1. Serve this API over TLS, or put a TLS terminator on the same host in front of it. 2. Refuse plain HTTP for it; a redirect is too late, because the client has sent the credential already. 3. Change the credentials that crossed the wire: the consumers are listed with the finding. Until it is mended, by consumer: Revoke the credentials of the listed consumers and give them new ones over TLS; other consumers go on. Coverage of this API 99.8 % of its bytes, the rest was lost.",
                   "evidence": "Authorization: Basic ****, user a***n, crossed eth0 (private) (call 0000000000000007/2)",
                   "links": "https://apiscope.example/findings/9fe95e6d792c77f5 or: apiscope explain 9fe95e6d792c77f5",
-                  "quieten": "It resolves by itself once it has not recurred for its time. `apiscope explain 9fe95e6d792c77f5` shows all that is known.",
+                  "quieten": "It resolves by itself once it has not recurred for its time. `apiscope ack 9fe95e6d792c77f5` stops repeats while you are on it; `apiscope accept 9fe95e6d792c77f5 --reason … --for 90d` if it may stay.",
                   "severity_reason": "critical: crosses eth0, not loopback",
                   "summary": "Credentials reach the API in clear text.",
                   "team": "payments",
@@ -330,7 +331,7 @@ mod tests {
                   "description": "critical: crosses eth0, not loopback. first 2026-11-24T14:02:11Z, last 2026-11-24T14:31:07Z, 412 of 418 calls, resolved 2026-11-24T15:02:11Z. Affected: 2 consumers (k:0000000000009f2c, 10.0.4.7). Evidence: Authorization: Basic ****, user a***n, crossed eth0 (private) (call 0000000000000007/2). Whoever can read the network on the way has the credential and can act as its owner until it is changed. (API2:2023, CWE-319) Do now: 1. Serve this API over TLS, or put a TLS terminator on the same host in front of it. 2. Refuse plain HTTP for it; a redirect is too late, because the client has sent the credential already. 3. Change the credentials that crossed the wire: the consumers are listed with the finding. Until it is mended, by consumer: Revoke the credentials of the listed consumers and give them new ones over TLS; other consumers go on. Coverage of this API 99.8 % of its bytes, the rest was lost.",
                   "evidence": "Authorization: Basic ****, user a***n, crossed eth0 (private) (call 0000000000000007/2)",
                   "links": "https://apiscope.example/findings/b16bafcc4f28cda4 or: apiscope explain b16bafcc4f28cda4",
-                  "quieten": "It resolves by itself once it has not recurred for its time. `apiscope explain b16bafcc4f28cda4` shows all that is known.",
+                  "quieten": "It resolves by itself once it has not recurred for its time. `apiscope ack b16bafcc4f28cda4` stops repeats while you are on it; `apiscope accept b16bafcc4f28cda4 --reason … --for 90d` if it may stay.",
                   "severity_reason": "critical: crosses eth0, not loopback",
                   "summary": "Credentials reach the API in clear text.",
                   "team": "unknown",

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiscope_audit::finding::FindingId;
+use apiscope_audit::finding::{FindingId, FindingRow, Transition};
 use apiscope_wire::Timestamp;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::runtime::Handle;
@@ -426,8 +426,14 @@ fn notice(entry: &Entry) -> Notice {
         finding: entry.finding.clone(),
         team: entry.team.clone(),
         coverage: entry.coverage,
-        ended: entry.finding.resolved,
+        ended: ended(&entry.finding),
     }
+}
+
+/// When it ended for those who hear of it: it resolved, or nothing is told any more.
+fn ended(finding: &FindingRow) -> Option<Timestamp> {
+    let quieted = finding.quiet.as_ref().filter(|_| finding.transition == Transition::Quieted);
+    quieted.map(|quiet| quiet.since).or(finding.resolved)
 }
 
 /// Groups in parcels of at most `max` notices; a group is never parted.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use apiscope_audit::finding::{FindingRow, Severity, Status, Transition};
+use apiscope_audit::ledger::{Quiet, Why};
 use apiscope_audit::{Alert, Change};
 use apiscope_wire::Timestamp;
 use proptest::prelude::*;
@@ -40,6 +41,8 @@ enum Step {
     Seen { finding: usize, severity: Severity },
     /// A finding has not recurred.
     Over { finding: usize },
+    /// Somebody accepts it, or no longer does.
+    Quiet { finding: usize, quiet: bool },
     /// The target is told what there is to tell.
     Tell { due: bool, outcome: Outcome },
     /// Time passes.
@@ -63,6 +66,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..FINDINGS, severity).prop_map(|(finding, severity)| Step::Seen { finding, severity }),
         3 => (0..FINDINGS).prop_map(|finding| Step::Over { finding }),
+        2 => (0..FINDINGS, any::<bool>()).prop_map(|(finding, quiet)| Step::Quiet { finding, quiet }),
         5 => (any::<bool>(), outcome).prop_map(|(due, outcome)| Step::Tell { due, outcome }),
         3 => (1..900_u64).prop_map(|seconds| Step::Pass { seconds }),
         1 => Just(Step::Restart),
@@ -97,6 +101,8 @@ struct World {
     store: Store,
     runtime: Runtime,
     findings: Vec<Option<FindingRow>>,
+    /// Those that were ever accepted: nobody need have heard of them.
+    accepted: BTreeSet<String>,
     target: Target,
 }
 
@@ -106,13 +112,22 @@ impl World {
         let clock = Arc::new(AtomicU64::new(OPENED.as_nanos()));
         let store = open(&dir, &clock);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        Self { dir, clock, store, runtime, findings: vec![None; FINDINGS], target: Target::default() }
+        Self {
+            dir,
+            clock,
+            store,
+            runtime,
+            findings: vec![None; FINDINGS],
+            accepted: BTreeSet::new(),
+            target: Target::default(),
+        }
     }
 
     fn take(&mut self, step: Step) {
         match step {
             Step::Seen { finding, severity } => self.seen(finding, severity),
             Step::Over { finding } => self.over(finding),
+            Step::Quiet { finding, quiet } => self.quiet(finding, quiet),
             Step::Tell { due, outcome } => self.tell(due, outcome),
             Step::Pass { seconds } => self.pass(seconds),
             Step::Restart => {
@@ -164,6 +179,18 @@ impl World {
                 ..row
             };
             self.change(number, row);
+        }
+    }
+
+    fn quiet(&mut self, number: usize, quiet: bool) {
+        let now = self.now();
+        let changes = |row: &FindingRow| row.status == Status::Open && row.quiet.is_some() != quiet;
+        if let Some(row) = self.findings[number].clone().filter(changes) {
+            let (why, until) = (Why::Accepted, now.plus(Duration::from_hours(1)));
+            let transition = if quiet { Transition::Quieted } else { Transition::Resumed };
+            self.accepted.insert(row.id.to_string());
+            let quiet = quiet.then_some(Quiet { why, since: now, until, by: None, reason: None });
+            self.change(number, FindingRow { quiet, revision: row.revision + 1, transition, ..row });
         }
     }
 
@@ -222,9 +249,11 @@ proptest! {
         }
         let rows = || world.findings.iter().flatten();
         let open: BTreeSet<(String, Severity)> =
-            rows().filter(|row| row.status == Status::Open).map(|row| (row.id.to_string(), row.severity)).collect();
+            rows().filter(|row| row.is_told()).map(|row| (row.id.to_string(), row.severity)).collect();
         prop_assert_eq!(&world.target.active(world.now()), &open);
-        prop_assert_eq!(&world.target.heard, &rows().map(|row| row.id.to_string()).collect::<BTreeSet<_>>());
+        let ids: BTreeSet<String> = rows().map(|row| row.id.to_string()).collect();
+        let unheard: Vec<&String> = ids.difference(&world.target.heard).filter(|id| !world.accepted.contains(*id)).collect();
+        prop_assert!(unheard.is_empty() && world.target.heard.is_subset(&ids), "{unheard:?}");
         let (standing, missing) = world.runtime.block_on(world.store.standing("t", Severity::Info, 100)).expect("what stands");
         let known: BTreeSet<(String, Severity)> =
             standing.iter().map(|standing| (standing.finding.id.to_string(), standing.severity)).collect();

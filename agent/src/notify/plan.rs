@@ -67,7 +67,7 @@ pub(super) fn plan(known: &Known<'_>, manner: &Manner, reminders: &Reminders) ->
         if subject.is_refused(known.refused) {
             continue;
         }
-        if subject.standing.is_empty() && subject.is_open() {
+        if subject.standing.is_empty() && subject.is_told() {
             if room == 0 && subject.severity() < Some(Severity::Critical) {
                 plan.not_told += 1;
                 continue;
@@ -99,8 +99,8 @@ struct LabelSet<'a> {
     accepted: Option<Timestamp>,
     ended: Option<Timestamp>,
     end_told: Option<Timestamp>,
-    /// It goes on under another severity: no need to hold it.
-    replaced: bool,
+    /// It goes on under another severity, or somebody wants to hear no more of it: no need to hold it.
+    unheld: bool,
     /// Began or began again just now.
     begun: bool,
     /// Ended just now.
@@ -122,8 +122,8 @@ impl<'a> Subject<'a> {
         self.latest().map(|row| row.opened)
     }
 
-    fn is_open(&self) -> bool {
-        self.latest().is_some_and(|row| row.status == Status::Open)
+    fn is_told(&self) -> bool {
+        self.latest().is_some_and(FindingRow::is_told)
     }
 
     fn is_refused(&self, refused: &BTreeSet<(FindingId, u32)>) -> bool {
@@ -158,12 +158,14 @@ impl<'a> Subject<'a> {
     fn mend(&self, told: &mut [LabelSet<'_>], known: &Known<'_>, manner: &Manner) {
         let Some(row) = self.latest() else { return };
         for told in told.iter_mut().filter(|told| told.ended.is_none()) {
-            let end = match row.status {
-                Status::Resolved => Some(row.resolved.unwrap_or(row.last)),
-                Status::Open => (known.due && told.severity < manner.min_severity).then_some(known.now),
+            let end = match (row.status, &row.quiet) {
+                (Status::Resolved, _) => Some(row.resolved.unwrap_or(row.last)),
+                (Status::Open, Some(quiet)) => Some(quiet.since),
+                (Status::Open, None) => (known.due && told.severity < manner.min_severity).then_some(known.now),
             };
             told.over = end.is_some();
             told.ended = end;
+            told.unheld |= row.quiet.is_some();
         }
     }
 }
@@ -178,12 +180,20 @@ fn change<'a>(told: &mut Vec<LabelSet<'a>>, entry: &'a Entry) {
                 told.over = true;
             }
         }
-        Transition::Opened | Transition::Escalated | Transition::Reopened => {
+        Transition::Quieted => {
+            // Also one that has ended and is only held.
+            for told in told.iter_mut().filter(|told| told.end_told.is_none()) {
+                told.over |= told.ended.is_none();
+                told.ended.get_or_insert(row.quiet.as_ref().map_or(row.last, |quiet| quiet.since));
+                told.unheld = true;
+            }
+        }
+        Transition::Opened | Transition::Escalated | Transition::Eased | Transition::Reopened | Transition::Resumed => {
             // Also one that has ended and is only held: it goes on under the new severity.
             for told in told.iter_mut().filter(|told| told.end_told.is_none() && told.severity != row.severity) {
                 told.over |= told.ended.is_none();
                 told.ended.get_or_insert(row.last);
-                told.replaced = true;
+                told.unheld = true;
             }
             match told.iter_mut().find(|told| told.severity == row.severity) {
                 Some(known) => known.begin_again(),
@@ -201,14 +211,14 @@ impl<'a> LabelSet<'a> {
             accepted: Some(standing.accepted),
             ended: standing.ended,
             end_told: standing.end_told,
-            replaced: false,
+            unheld: false,
             begun: false,
             over: false,
         }
     }
 
     fn new(severity: Severity, team: Option<&'a String>) -> Self {
-        Self { severity, team, accepted: None, ended: None, end_told: None, replaced: false, begun: true, over: false }
+        Self { severity, team, accepted: None, ended: None, end_told: None, unheld: false, begun: true, over: false }
     }
 
     fn begin_again(&mut self) {
@@ -216,12 +226,12 @@ impl<'a> LabelSet<'a> {
             self.accepted = None;
         }
         self.ended = None;
-        (self.replaced, self.begun, self.over) = (false, true, false);
+        (self.unheld, self.begun, self.over) = (false, true, false);
     }
 
     /// It ended so soon that nobody may have been told yet.
     fn is_held(&self, now: Timestamp, life_min: Duration) -> bool {
-        !self.replaced && self.end_told.is_none() && self.accepted.is_none_or(|accepted| now.since(accepted) < life_min)
+        !self.unheld && self.end_told.is_none() && self.accepted.is_none_or(|accepted| now.since(accepted) < life_min)
     }
 
     fn tell(
@@ -251,8 +261,8 @@ impl<'a> LabelSet<'a> {
             if self.begun || known.due {
                 group.notices.push(notice(None));
             }
-        } else if self.accepted.is_none() && self.replaced {
-            // Began and was replaced before it was ever told: nobody has to hear of it.
+        } else if self.accepted.is_none() && self.unheld {
+            // Began, and was replaced or quietened, before it was ever told: nobody has to hear of it.
             group.accepted.firing.retain(|(_, severity, _)| *severity != self.severity);
             group.accepted.ending.retain(|(_, severity, _)| *severity != Some(self.severity));
         } else if self.end_told.is_none_or(|at| known.due && known.now.since(at) < reminders.end_repeated) {

@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use apiscope_audit::finding::Transition;
+use apiscope_audit::finding::Status;
+use apiscope_audit::ledger::{Quiet, Why};
 use apiscope_wire::Timestamp;
 
 use super::{Context, Notice};
@@ -69,9 +70,13 @@ impl Text {
             links: page
                 .map_or_else(|| format!("apiscope explain {id}"), |page| format!("{page} or: apiscope explain {id}")),
             team: notice.team.as_deref().map_or_else(|| "unknown".to_owned(), clean),
-            quieten: format!(
-                "It resolves by itself once it has not recurred for its time. `apiscope explain {id}` shows all that is known."
-            ),
+            quieten: match &finding.quiet {
+                Some(quiet) => format!("{}. `apiscope explain {id}` shows all that is known.", quiet_words(quiet)),
+                None => format!(
+                    "It resolves by itself once it has not recurred for its time. `apiscope ack {id}` stops repeats while you are on it; \
+                     `apiscope accept {id} --reason … --for 90d` if it may stay."
+                ),
+            },
             confidence: confidence(notice.coverage),
             incomplete: missing.0,
         }
@@ -125,11 +130,34 @@ impl Missing {
     }
 }
 
+/// How a finding ended for who hears of it; empty while it stands.
+fn over(notice: &Notice) -> &'static str {
+    let finding = &notice.finding;
+    match (&finding.quiet, finding.status) {
+        (_, Status::Resolved) => "Resolved: ",
+        (Some(quiet), Status::Open) => match quiet.why {
+            Why::Acknowledged => "Acknowledged: ",
+            Why::Accepted | Why::Baseline => "Accepted: ",
+            Why::Silenced => "Silenced: ",
+            Why::Learning => "Learning: ",
+        },
+        // The end of a label set: it goes on under another severity.
+        (None, Status::Open) if notice.ended.is_some() => "Changed: ",
+        (None, Status::Open) => "",
+    }
+}
+
+/// Why nothing more is told of it, and until when.
+fn quiet_words(quiet: &Quiet) -> String {
+    let by = quiet.by.as_ref().map_or_else(String::new, |by| format!(" by {}", by.as_str()));
+    let reason = quiet.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", reason.as_str()));
+    clean(&format!("{}{by} until {}{reason}", quiet.why.name(), rfc3339(quiet.until)))
+}
+
 /// What is wrong comes first: the kind's sentence where there is room for the endpoint beside it, else the kind's name.
 fn title(notice: &Notice) -> String {
     let finding = &notice.finding;
-    let is_over = notice.ended.is_some() || finding.transition == Transition::Resolved;
-    let over = if is_over { "Resolved: " } else { "" };
+    let over = over(notice);
     let endpoint = format!("{} {} {}", clean(finding.api.as_str()), finding.method, clean(&finding.route));
     let whole = format!("{over}{}: {endpoint}", finding.kind.summary.trim_end_matches('.'));
     if whole.chars().count() <= TITLE_MAX {
@@ -157,8 +185,13 @@ fn timing(notice: &Notice) -> String {
     if finding.opened != finding.first {
         let _ = write!(text, ", opened again {}", rfc3339(finding.opened));
     }
-    if let Some(ended) = notice.ended.or(finding.resolved) {
-        let _ = write!(text, ", resolved {}", rfc3339(ended));
+    if let Some(resolved) = finding.resolved {
+        let _ = write!(text, ", resolved {}", rfc3339(resolved));
+    } else if let Some(ended) = notice.ended.filter(|_| finding.quiet.is_none()) {
+        let _ = write!(text, ", {} since {}", finding.severity, rfc3339(ended));
+    }
+    if let Some(quiet) = &finding.quiet {
+        let _ = write!(text, ", {}", quiet_words(quiet));
     }
     text
 }
@@ -232,6 +265,26 @@ mod tests {
         notice.finding.consumers.clear();
         let text = Text::of(&notice, &context());
         assert_eq!((text.incomplete, &*text.evidence, &*text.affected), (2, "unknown", "unknown"));
+    }
+
+    #[test]
+    fn what_is_quiet_says_why_by_whom_and_until_when() {
+        let mut notice = notice("/login");
+        let (since, until) = (notice.finding.last, notice.finding.last.plus(std::time::Duration::from_hours(24)));
+        let said = |text| apiscope_audit::ledger::Said::new(text);
+        notice.finding.quiet =
+            Some(Quiet { why: Why::Accepted, since, until, by: said("ann (user root)"), reason: said("a lab") });
+        notice.ended = Some(since);
+        let text = Text::of(&notice, &context());
+        assert!(text.title.starts_with("Accepted: Credentials reach"), "{}", text.title);
+        let words = "accepted by ann (user root) until 2026-11-25T14:31:07Z: a lab";
+        assert!(text.timing.ends_with(words) && text.quieten.starts_with(words), "{}; {}", text.timing, text.quieten);
+        notice.finding.quiet = None;
+        let text = Text::of(&notice, &context());
+        assert!(
+            text.title.starts_with("Changed: ") && text.timing.ends_with("critical since 2026-11-24T14:31:07Z"),
+            "{text:?}"
+        );
     }
 
     #[test]

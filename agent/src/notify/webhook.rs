@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use apiscope_audit::finding::{FindingRow, Severity};
+use apiscope_audit::ledger::{Quiet, Said};
 use apiscope_wire::Timestamp;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -162,7 +163,7 @@ impl Sender {
         let finding = &notice.finding;
         let body = Body {
             kind: format!("apiscope.finding.{}", finding.transition.word()),
-            timestamp: precise(finding.resolved.unwrap_or(finding.last)),
+            timestamp: precise(notice.ended.unwrap_or(finding.last)),
             data: Data {
                 schema: SCHEMA,
                 instance: &self.context.instance,
@@ -237,6 +238,7 @@ struct Finding {
     severity: &'static str,
     because: String,
     status: &'static str,
+    quiet: Option<QuietSaid>,
     opened: String,
     first: String,
     last: String,
@@ -247,10 +249,34 @@ struct Finding {
     team: Option<String>,
     owasp: &'static str,
     cwe: u32,
+    containment: Containment,
     coverage: Option<f64>,
     consumers: Vec<String>,
     consumers_more: bool,
     evidence: Vec<Proof>,
+}
+
+/// The smallest thing that stops the harm.
+#[derive(Serialize)]
+struct Containment {
+    scope: &'static str,
+    text: &'static str,
+}
+
+/// Why nothing is told of it any more.
+#[derive(Serialize)]
+struct QuietSaid {
+    why: &'static str,
+    by: Option<String>,
+    until: String,
+    reason: Option<String>,
+}
+
+impl QuietSaid {
+    fn of(quiet: &Quiet) -> Self {
+        let text = |said: &Option<Said>| said.as_ref().map(|said| clean(said.as_str()));
+        Self { why: quiet.why.name(), by: text(&quiet.by), until: precise(quiet.until), reason: text(&quiet.reason) }
+    }
 }
 
 #[derive(Serialize)]
@@ -273,6 +299,7 @@ impl Finding {
             severity: row.severity.name(),
             because: clean(row.because.as_str()),
             status: row.status.word(),
+            quiet: row.quiet.as_ref().map(QuietSaid::of),
             opened: precise(row.opened),
             first: precise(row.first),
             last: precise(row.last),
@@ -283,6 +310,7 @@ impl Finding {
             team: notice.team.as_deref().map(clean),
             owasp: row.kind.owasp,
             cwe: row.kind.cwe,
+            containment: Containment { scope: row.kind.containment.scope(), text: row.kind.containment.text() },
             coverage: notice.coverage,
             consumers: row.consumers.iter().map(ToString::to_string).collect(),
             consumers_more: row.consumers_more,
@@ -399,6 +427,10 @@ mod tests {
                 "10.0.4.7"
               ],
               "consumers_more": false,
+              "containment": {
+                "scope": "consumer",
+                "text": "Revoke the credentials of the listed consumers and give them new ones over TLS; other consumers go on."
+              },
               "count": 412,
               "coverage": 0.998,
               "cwe": 319,
@@ -417,6 +449,7 @@ mod tests {
               "method": "POST",
               "opened": "2026-11-24T14:02:11Z",
               "owasp": "API2:2023",
+              "quiet": null,
               "resolved": null,
               "revision": 1,
               "route": "/login",

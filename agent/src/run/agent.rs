@@ -1,18 +1,25 @@
 //! What all threads of the daemon share.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use apiscope_audit::ledger::{Command, Done, Refusal};
 use apiscope_wire::Timestamp;
 use axum::body::Bytes;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, oneshot};
 
 use super::Health;
+use super::capture::Order;
+use super::say::Saying;
 use crate::config::Config;
 use crate::metrics::{ConfigSnapshot, Metrics, ReceiverSnapshot};
 use crate::notify::Notifier;
 use crate::store::Store;
-use crate::view::{AgentView, Board, CaptureView, CoreView, Problem, ReceiverView, SCHEMA, StatusView, rfc3339};
+use crate::view::{
+    AgentView, Board, CaptureView, CoreView, DecisionCounts, Problem, ReceiverView, SCHEMA, SayingsView, StatusView,
+    rfc3339,
+};
 
 /// Lines of `watch` that a reader may be behind before it misses some.
 const WATCH_LINES_MAX: usize = 4_096;
@@ -30,6 +37,8 @@ pub struct Agent {
     /// Keeps every change.
     pub store: Store,
     alerts: Mutex<Option<Notifier>>,
+    /// To the one who owns the ledger; `None` while it does not work.
+    orders: Mutex<Option<Sender<Order>>>,
     numbers: Mutex<(CaptureView, CoreView)>,
     ready: AtomicBool,
     watch: Mutex<Option<broadcast::Sender<Bytes>>>,
@@ -49,6 +58,7 @@ impl Agent {
             metrics,
             store,
             alerts: Mutex::new(None),
+            orders: Mutex::new(None),
             numbers: Mutex::default(),
             ready: AtomicBool::new(false),
             watch: Mutex::new(Some(broadcast::Sender::new(WATCH_LINES_MAX))),
@@ -79,6 +89,23 @@ impl Agent {
     /// Puts other deliveries in force, and gives those that were.
     pub fn set_alerts(&self, notifier: Option<Notifier>) -> Option<Notifier> {
         std::mem::replace(&mut *lock(&self.alerts), notifier)
+    }
+
+    /// Where the ledger's owner takes orders.
+    pub(super) fn set_orders(&self, orders: Option<Sender<Order>>) {
+        *lock(&self.orders) = orders;
+    }
+
+    /// Says something about findings to the ledger. The answer comes when what follows is shown and with the store; `None`: the agent is
+    /// starting or stopping.
+    pub async fn say(&self, command: Command) -> Option<Result<Done, Refusal>> {
+        let (answer, answered) = oneshot::channel();
+        let order = Order::Say(Box::new(Saying { command, answer }));
+        let sent = lock(&self.orders).as_ref().map(|orders| orders.send(order));
+        match sent {
+            Some(Ok(())) => answered.await.ok(),
+            Some(Err(_)) | None => None,
+        }
     }
 
     /// What Prometheus reads.
@@ -125,9 +152,15 @@ impl Agent {
     pub fn status(&self) -> StatusView {
         let config = self.config();
         let (capture, core) = lock(&self.numbers).clone();
-        let (coverage, mut apis, mut counts) = {
+        let (rules, now) = (config.accepts(), self.store.now());
+        let (coverage, mut apis, mut counts, sayings) = {
             let board = self.board();
-            (board.total(), board.apis(), board.counts())
+            let sayings = SayingsView {
+                learning: board.learning(config.learning, now),
+                decisions: DecisionCounts::of(&board.decisions(&rules, now)),
+                silences: board.silences(now),
+            };
+            (board.total(), board.apis(), board.counts(), sayings)
         };
         counts.watch_dropped = self.watch_dropped.load(Ordering::Relaxed);
         apis.sort_by_key(|api| std::cmp::Reverse(api.coverage.socket_bytes));
@@ -140,6 +173,7 @@ impl Agent {
             capture,
             core,
             counts,
+            sayings,
             receivers: self.receiver_views(),
             watchers: lock(&self.watch).as_ref().map_or(0, broadcast::Sender::receiver_count) as u64,
         }

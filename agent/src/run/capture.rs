@@ -1,6 +1,7 @@
 //! The capture thread: drain, pipeline, verdicts, sleep; until told to stop.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
@@ -10,6 +11,8 @@ use apiscope_common::abi::Program;
 use apiscope_common::budget::Limits;
 use apiscope_wire::Input;
 
+use super::say::Saying;
+use super::sinks::Batch;
 use super::{Agent, now};
 use crate::capture::live::{Live, Stats};
 use crate::metrics::{CaptureSnapshot, ProgramSnapshot, RingSnapshot, SchemaSnapshot, WireSnapshot};
@@ -22,10 +25,15 @@ const BATCH_MAX: usize = 1_024;
 /// How often the capture's numbers are told.
 const TELL: Duration = Duration::from_secs(1);
 
+/// Orders taken between two looks at the ring.
+const ORDERS_MAX: usize = 64;
+
 /// What the capture thread is told.
 pub(super) enum Order {
     /// Work with these from now on.
     Configure(Arc<Settings>, Limits),
+    /// Somebody says something about findings.
+    Say(Box<Saying>),
     /// Detach and end.
     Stop,
 }
@@ -36,7 +44,7 @@ pub(super) struct Capture {
     pub(super) pipeline: Pipeline,
     pub(super) agent: Arc<Agent>,
     pub(super) orders: Receiver<Order>,
-    pub(super) changes: SyncSender<Vec<Change>>,
+    pub(super) changes: SyncSender<Batch>,
 }
 
 impl Capture {
@@ -48,10 +56,8 @@ impl Capture {
         loop {
             self.drain(false);
             self.live.wait();
-            match self.orders.try_recv() {
-                Ok(Order::Configure(settings, limits)) => self.configure(&settings, limits),
-                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => break,
-                Err(TryRecvError::Empty) => {}
+            if self.obey().is_break() {
+                break;
             }
             if told.elapsed() >= TELL {
                 told = Instant::now();
@@ -90,6 +96,27 @@ impl Capture {
         send(changes, batch);
     }
 
+    /// Does what was ordered; a break: it is to end.
+    fn obey(&mut self) -> ControlFlow<()> {
+        for _ in 0..ORDERS_MAX {
+            match self.orders.try_recv() {
+                Ok(Order::Configure(settings, limits)) => self.configure(&settings, limits),
+                Ok(Order::Say(saying)) => self.say(*saying),
+                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
+                Err(TryRecvError::Empty) => break,
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Whoever asked gets the answer when what follows has reached the sinks.
+    fn say(&mut self, saying: Saying) {
+        let mut changes = Vec::new();
+        let said = self.pipeline.command(saying.command, &mut |change| changes.push(change));
+        // Fails only where the sinks are gone, and then whoever asked gets no answer.
+        let _ = self.changes.send(Batch { changes, answer: Some((saying.answer, said)) });
+    }
+
     fn configure(&mut self, settings: &Arc<Settings>, limits: Limits) {
         self.pipeline.configure(settings);
         match self.live.set_limits(limits) {
@@ -116,9 +143,9 @@ impl Capture {
 }
 
 /// Waits while the sinks are behind. They are gone only when the agent ends.
-fn send(changes: &SyncSender<Vec<Change>>, batch: Vec<Change>) {
-    if !batch.is_empty() {
-        let _ = changes.send(batch);
+fn send(sinks: &SyncSender<Batch>, changes: Vec<Change>) {
+    if !changes.is_empty() {
+        let _ = sinks.send(Batch { changes, answer: None });
     }
 }
 

@@ -110,6 +110,7 @@ impl Daemon {
         signals(wake.clone())?;
         let sinks_wake = wake.clone();
         let (orders, order) = mpsc::channel();
+        agent.set_orders(Some(orders.clone()));
         let (changes, change) = mpsc::sync_channel(BATCHES_MAX);
         let sinking = Arc::clone(&agent);
         let sinks = thread::Builder::new().name("sinks".into()).spawn(move || {
@@ -196,6 +197,7 @@ impl Daemon {
         notify(&[NotifyState::Stopping]);
         tracing::info!("stopping");
         let Self { agent, orders, capture, sinks, asking, runtime, .. } = self;
+        agent.set_orders(None);
         // Fails only where the thread has ended already.
         let _ = orders.send(Order::Stop);
         for (name, thread) in [("capture", capture), ("sinks", sinks)] {

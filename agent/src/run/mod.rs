@@ -11,6 +11,7 @@ mod daemon;
 mod documents;
 mod health;
 mod logging;
+mod say;
 mod sinks;
 mod start;
 

@@ -5,20 +5,28 @@ use std::sync::mpsc::Receiver;
 
 use apiscope_audit::Change;
 use axum::body::Bytes;
+use tokio::sync::oneshot;
 
 use super::Agent;
+use super::say::Said;
 use crate::view::ExchangeView;
 
+/// Changes that pass at a time, and who waits until they have.
+pub(super) struct Batch {
+    pub(super) changes: Vec<Change>,
+    pub(super) answer: Option<(oneshot::Sender<Said>, Said)>,
+}
+
 /// Until the last sender is gone.
-pub(super) fn run(agent: &Arc<Agent>, changes: &Receiver<Vec<Change>>) {
-    while let Ok(batch) = changes.recv() {
+pub(super) fn run(agent: &Arc<Agent>, batches: &Receiver<Batch>) {
+    while let Ok(Batch { changes, answer }) = batches.recv() {
         {
             let mut board = agent.board();
-            for change in &batch {
+            for change in &changes {
                 board.apply(change);
             }
         }
-        for change in batch {
+        for change in changes {
             agent.metrics.observe(&change);
             match &change {
                 Change::Call(call) | Change::Session(call) => agent.publish(|| line(&ExchangeView::from(call))),
@@ -29,6 +37,10 @@ pub(super) fn run(agent: &Arc<Agent>, changes: &Receiver<Vec<Change>>) {
                 _ => {}
             }
             agent.store.give(change);
+        }
+        if let Some((waiting, said)) = answer {
+            // Whoever asked may have given up.
+            let _ = waiting.send(said);
         }
     }
 }

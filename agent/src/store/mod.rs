@@ -13,6 +13,7 @@ mod outbox;
 mod queue;
 mod reader;
 mod rows;
+mod sayings;
 mod schema;
 mod spare;
 mod status;
@@ -24,7 +25,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use apiscope_audit::finding::Severity;
+use apiscope_audit::finding::{FindingId, Severity};
+use apiscope_audit::ledger::Event;
 use apiscope_audit::secret::KeyMark;
 use apiscope_audit::{Change, Restored};
 use apiscope_wire::Timestamp;
@@ -39,6 +41,7 @@ pub use fingerprint::{KEY_FILE, ephemeral as ephemeral_key, load_or_create as fi
 pub(crate) use names::Named;
 pub use outbox::{ADDRESS_MARK, Accepted, Entry, OUTBOX_MAX, Standing};
 pub use reader::Reader;
+pub use sayings::HISTORY_MAX;
 pub use schema::DATABASE_FILE;
 pub use status::{Operation, StoreStatus};
 
@@ -275,6 +278,16 @@ impl Store {
     /// Calls, newest first, of the running agent's own log.
     pub async fn calls(&self, filter: CallFilter) -> Result<Vec<Call>, StoreError> {
         self.ask(move |connection| calls::select(connection, &filter)).await
+    }
+
+    /// A finding's history, oldest first.
+    pub async fn history(&self, finding: FindingId) -> Result<Vec<Event>, StoreError> {
+        self.ask(move |connection| sayings::history(connection, finding)).await
+    }
+
+    /// As [`Store::flush`], for async callers.
+    pub async fn settled(&self) -> Result<(), StoreError> {
+        self.ask(|_connection| Ok(())).await
     }
 
     /// The store's time.

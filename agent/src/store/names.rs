@@ -36,7 +36,15 @@ macro_rules! named {
 }
 
 named!(Status { Open = "open", Resolved = "resolved" });
-named!(Transition { Opened = "opened", Escalated = "escalated", Resolved = "resolved", Reopened = "reopened" });
+named!(Transition {
+    Opened = "opened",
+    Escalated = "escalated",
+    Eased = "eased",
+    Resolved = "resolved",
+    Reopened = "reopened",
+    Quieted = "quieted",
+    Resumed = "resumed",
+});
 named!(DocumentState {
     NoDocument = "no_document",
     Documented = "documented",

@@ -238,7 +238,7 @@ pub(super) fn missing(
 ) -> rusqlite::Result<Vec<Entry>> {
     // Only what lies behind the cursor: what is still before it comes in its turn.
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT f.*, {FACTS} FROM findings f WHERE f.status = 'open' \
+        "SELECT f.*, {FACTS} FROM findings f WHERE f.status = 'open' AND f.quiet IS NULL \
          AND NOT EXISTS (SELECT 1 FROM standing s WHERE s.target = ?1 AND s.finding = f.id AND s.ended IS NULL) \
          AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.finding = f.id AND o.id > (SELECT position FROM cursors WHERE target = ?1)) \
          ORDER BY f.opened"

@@ -10,6 +10,7 @@ use apiscope_audit::change::CallRow;
 use apiscope_audit::exchange::ApiId;
 use apiscope_audit::finding::{FindingId, FindingRow};
 use apiscope_audit::inventory::{EndpointId, EndpointRow};
+use apiscope_audit::ledger::{Decision, Event, Kept, Learning, Silence};
 use apiscope_wire::Coverage;
 use rusqlite::Connection;
 
@@ -17,6 +18,8 @@ use rusqlite::Connection;
 pub(super) const CALLS_MAX: usize = 8_192;
 /// Alerts that may wait. The ledger's own bound on findings keeps far below it.
 pub(super) const ALERTS_MAX: usize = 65_536;
+/// Lines of history that may wait, likewise.
+pub(super) const HISTORY_MAX: usize = 65_536;
 /// Endpoints, findings and accounts that may wait, each. The core's own bounds keep far below it.
 pub(super) const ROWS_MAX: usize = 131_072;
 /// Jobs that may wait.
@@ -39,6 +42,12 @@ pub(super) struct Batch {
     pub(super) coverage: BTreeMap<ApiId, Coverage>,
     /// Packed; `None`: to be removed.
     pub(super) schemas: BTreeMap<EndpointId, Option<Box<[u8]>>>,
+    /// What people said; `None`: to be removed.
+    pub(super) decisions: BTreeMap<FindingId, Option<Decision>>,
+    pub(super) silences: BTreeMap<u32, Option<Silence>>,
+    pub(super) learning: BTreeMap<ApiId, Option<Learning>>,
+    /// Lines of history, in their order.
+    pub(super) history: Vec<Event>,
     pub(super) calls: Vec<CallRow>,
     /// Rows that fell off a bound since the last batch, calls first.
     pub(super) dropped_calls: u64,
@@ -53,6 +62,10 @@ impl Batch {
             && self.findings.is_empty()
             && self.coverage.is_empty()
             && self.schemas.is_empty()
+            && self.decisions.is_empty()
+            && self.silences.is_empty()
+            && self.learning.is_empty()
+            && self.history.is_empty()
             && self.calls.is_empty()
     }
 
@@ -65,6 +78,7 @@ impl Batch {
             Change::Finding(row) => put(&mut self.findings, row.id, *row, &mut self.dropped_rows),
             Change::Alert(alert) if self.alerts.len() < ALERTS_MAX => self.alerts.push(alert.finding),
             Change::Alert(_) => self.dropped_rows += 1,
+            Change::Kept(kept) => self.take_in_kept(kept),
             Change::Coverage(api, added) => self.add_coverage(api, added),
             Change::Schemas { id, packed } => put(&mut self.schemas, id, packed, &mut self.dropped_rows),
             Change::Running(_)
@@ -74,6 +88,20 @@ impl Batch {
             | Change::Tls(_)
             | Change::TlsGone(_)
             | Change::TlsUnobserved(..) => {}
+        }
+    }
+
+    fn take_in_kept(&mut self, kept: Kept) {
+        let dropped = &mut self.dropped_rows;
+        match kept {
+            Kept::Decision(row) => put(&mut self.decisions, row.finding, Some(*row), dropped),
+            Kept::DecisionGone(finding) => put(&mut self.decisions, finding, None, dropped),
+            Kept::Silence(row) => put(&mut self.silences, row.id, Some(*row), dropped),
+            Kept::SilenceGone(id) => put(&mut self.silences, id, None, dropped),
+            Kept::Learning(api, row) => put(&mut self.learning, api, Some(row), dropped),
+            Kept::LearningGone(api) => put(&mut self.learning, api, None, dropped),
+            Kept::History(event) if self.history.len() < HISTORY_MAX => self.history.push(*event),
+            Kept::History(_) => self.dropped_rows += 1,
         }
     }
 
@@ -110,8 +138,19 @@ impl Batch {
         for (id, packed) in older.schemas {
             self.schemas.entry(id).or_insert(packed);
         }
+        for (finding, row) in older.decisions {
+            self.decisions.entry(finding).or_insert(row);
+        }
+        for (id, row) in older.silences {
+            self.silences.entry(id).or_insert(row);
+        }
+        for (api, row) in older.learning {
+            self.learning.entry(api).or_insert(row);
+        }
         let newer = std::mem::replace(&mut self.alerts, older.alerts);
         self.alerts.extend(newer);
+        let newer = std::mem::replace(&mut self.history, older.history);
+        self.history.extend(newer);
     }
 }
 

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use apiscope_audit::Restored;
 use apiscope_audit::exchange::ApiId;
-use apiscope_audit::finding::FindingRow;
+use apiscope_audit::finding::{FindingId, FindingRow};
 use apiscope_audit::inventory::fleet::Life;
 use apiscope_audit::inventory::{EndpointId, EndpointRow};
+use apiscope_audit::ledger::{Event, RestoredSayings};
 use apiscope_audit::schema::EndpointSchemas;
 use apiscope_audit::secret::KeyMark;
 use apiscope_wire::Coverage;
@@ -14,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::calls::{self, Call, CallFilter};
 use super::rows::{StoredFinding, read_coverage, read_endpoint, read_schemas};
-use super::{StoreError, schema};
+use super::{StoreError, sayings, schema};
 
 /// Endpoints and findings that are loaded at most, each: the newest ones.
 const RESTORED_MAX: u32 = 100_000;
@@ -65,6 +66,16 @@ impl Reader {
         Ok(rows)
     }
 
+    /// What people said about findings.
+    pub fn sayings(&self) -> Result<RestoredSayings, StoreError> {
+        sayings::restore(&self.connection).map_err(|source| self.failed(source))
+    }
+
+    /// A finding's history, oldest first.
+    pub fn history(&self, finding: FindingId) -> Result<Vec<Event>, StoreError> {
+        sayings::history(&self.connection, finding).map_err(|source| self.failed(source))
+    }
+
     /// Each API's account since the store was made.
     pub fn coverage(&self) -> Result<Vec<(ApiId, Coverage)>, StoreError> {
         coverage(&self.connection).map_err(|source| self.failed(source))
@@ -94,7 +105,12 @@ impl Reader {
 
 /// What the core starts with.
 pub(super) fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
-    Ok(Restored { endpoints: endpoints(connection)?, findings: findings(connection)?, schemas: schemas(connection)? })
+    Ok(Restored {
+        endpoints: endpoints(connection)?,
+        findings: findings(connection)?,
+        schemas: schemas(connection)?,
+        sayings: sayings::restore(connection)?,
+    })
 }
 
 pub(super) fn endpoints(connection: &Connection) -> rusqlite::Result<Vec<EndpointRow>> {

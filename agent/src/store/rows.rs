@@ -1,8 +1,9 @@
 //! Rows of the database and the core's types, one into the other. A row that can't be read back is skipped by the reader and counted.
 
 use apiscope_audit::exchange::{ApiId, ConsumerId, Method};
-use apiscope_audit::finding::{Evidence, FindingId, FindingRow, Severity};
+use apiscope_audit::finding::{Evidence, FindingId, FindingRow, Level, Severity};
 use apiscope_audit::inventory::{EndpointId, EndpointRow, PackedProfile, Security};
+use apiscope_audit::ledger::{Quiet, Said, Why};
 use apiscope_audit::schema::EndpointSchemas;
 use apiscope_audit::secret::{Fingerprint, Masked};
 use apiscope_wire::{Coverage, ExchangeId, FlowId, Lost, Skipped, Timestamp, Unparsed};
@@ -33,6 +34,29 @@ pub(super) struct StoredFinding {
     evidence: Vec<StoredEvidence>,
     revision: u32,
     transition: String,
+    // Rows of the outbox that an earlier version wrote have none of these.
+    #[serde(default)]
+    levels: Vec<StoredLevel>,
+    #[serde(default)]
+    classes: Vec<u32>,
+    #[serde(default)]
+    quiet: Option<StoredQuiet>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct StoredLevel {
+    severity: String,
+    last: u64,
+    because: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct StoredQuiet {
+    why: String,
+    since: u64,
+    until: u64,
+    by: Option<String>,
+    reason: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +65,9 @@ struct StoredEvidence {
     flow: String,
     index: u32,
     consumer: String,
+    /// Absent in rows of an earlier version, which has one severity for all proofs.
+    #[serde(default)]
+    severity: Option<String>,
     what: String,
 }
 
@@ -66,19 +93,25 @@ impl StoredFinding {
             evidence: row.evidence.iter().map(StoredEvidence::of).collect(),
             revision: row.revision,
             transition: row.transition.word().to_owned(),
+            levels: row.levels.iter().map(StoredLevel::of).collect(),
+            classes: row.classes.clone(),
+            quiet: row.quiet.as_ref().map(StoredQuiet::of),
         }
     }
 
     /// Back to the core's type; `None` where a word is not known here (a kind that this version no longer has).
     pub(super) fn restore(self) -> Option<FindingRow> {
+        let severity = Severity::from_name(&self.severity)?;
         Some(FindingRow {
             id: FindingId::parse(&self.id)?,
             kind: apiscope_audit::detect::kind_named(&self.kind)?,
             api: ApiId::new(&self.api),
             method: Method::new(&self.method),
             route: self.route.into(),
-            severity: Severity::from_name(&self.severity)?,
+            severity,
             because: Masked::from_stored(&self.because),
+            levels: self.levels.into_iter().filter_map(StoredLevel::restore).collect(),
+            quiet: self.quiet.and_then(StoredQuiet::restore),
             status: Named::of_word(&self.status)?,
             opened: Timestamp::from_nanos(self.opened),
             first: Timestamp::from_nanos(self.first),
@@ -88,7 +121,8 @@ impl StoredFinding {
             calls: self.calls,
             consumers: self.consumers.iter().filter_map(|text| consumer(text)).collect(),
             consumers_more: self.consumers_more,
-            evidence: self.evidence.into_iter().filter_map(StoredEvidence::restore).collect(),
+            evidence: self.evidence.into_iter().filter_map(|proof| proof.restore(severity)).collect(),
+            classes: self.classes,
             revision: self.revision,
             transition: Named::of_word(&self.transition)?,
         })
@@ -105,9 +139,9 @@ impl StoredFinding {
     pub(super) fn upsert(&self, connection: &Connection) -> rusqlite::Result<()> {
         let mut statement = connection.prepare_cached(
             "INSERT OR REPLACE INTO findings (id, api, kind, method, route, severity, because, status, opened, first, last, \
-             resolved, count, calls, consumers, consumers_more, evidence, revision, transition) VALUES (:id, :api, :kind, \
+             resolved, count, calls, consumers, consumers_more, evidence, revision, transition, levels, classes, quiet) VALUES (:id, :api, :kind, \
              :method, :route, :severity, :because, :status, :opened, :first, :last, :resolved, :count, :calls, :consumers, \
-             :consumers_more, :evidence, :revision, :transition)",
+             :consumers_more, :evidence, :revision, :transition, :levels, :classes, :quiet)",
         )?;
         statement.execute(named_params! {
             ":id": self.id, ":api": self.api, ":kind": self.kind, ":method": self.method, ":route": self.route,
@@ -115,6 +149,7 @@ impl StoredFinding {
             ":first": int(self.first), ":last": int(self.last), ":resolved": self.resolved.map(int), ":count": int(self.count),
             ":calls": int(self.calls), ":consumers": json(&self.consumers), ":consumers_more": self.consumers_more,
             ":evidence": json(&self.evidence), ":revision": self.revision, ":transition": self.transition,
+            ":levels": json(&self.levels), ":classes": json(&self.classes), ":quiet": self.quiet.as_ref().map(json),
         })?;
         Ok(())
     }
@@ -140,6 +175,9 @@ impl StoredFinding {
             evidence: list(row, "evidence")?,
             revision: row.get("revision")?,
             transition: row.get("transition")?,
+            levels: since_four(row, "levels").unwrap_or_default(),
+            classes: since_four(row, "classes").unwrap_or_default(),
+            quiet: since_four(row, "quiet"),
         })
     }
 }
@@ -151,18 +189,67 @@ impl StoredEvidence {
             flow: format!("{:016x}", evidence.call.flow.get()),
             index: evidence.call.index,
             consumer: evidence.consumer.to_string(),
+            severity: Some(evidence.severity.name().to_owned()),
             what: evidence.what.to_string(),
         }
     }
 
-    fn restore(self) -> Option<Evidence> {
+    fn restore(self, severity: Severity) -> Option<Evidence> {
         Some(Evidence {
             at: Timestamp::from_nanos(self.at),
             call: ExchangeId { flow: FlowId::new(u64::from_str_radix(&self.flow, 16).ok()?), index: self.index },
             consumer: consumer(&self.consumer)?,
+            severity: self.severity.as_deref().and_then(Severity::from_name).unwrap_or(severity),
             what: Masked::from_stored(&self.what),
         })
     }
+}
+
+impl StoredLevel {
+    fn of(level: &Level) -> Self {
+        Self {
+            severity: level.severity.name().to_owned(),
+            last: level.last.as_nanos(),
+            because: level.because.to_string(),
+        }
+    }
+
+    fn restore(self) -> Option<Level> {
+        Some(Level {
+            severity: Severity::from_name(&self.severity)?,
+            last: Timestamp::from_nanos(self.last),
+            because: Masked::from_stored(&self.because),
+        })
+    }
+}
+
+impl StoredQuiet {
+    fn of(quiet: &Quiet) -> Self {
+        let text = |said: &Option<Said>| said.as_ref().map(|said| said.as_str().to_owned());
+        Self {
+            why: quiet.why.name().to_owned(),
+            since: quiet.since.as_nanos(),
+            until: quiet.until.as_nanos(),
+            by: text(&quiet.by),
+            reason: text(&quiet.reason),
+        }
+    }
+
+    fn restore(self) -> Option<Quiet> {
+        Some(Quiet {
+            why: Why::from_name(&self.why)?,
+            since: Timestamp::from_nanos(self.since),
+            until: Timestamp::from_nanos(self.until),
+            by: self.by.as_deref().and_then(Said::new),
+            reason: self.reason.as_deref().and_then(Said::new),
+        })
+    }
+}
+
+/// A column of the fourth schema, as JSON: a file that an earlier version wrote, and nobody has opened for writing since, has none.
+fn since_four<T: for<'a> Deserialize<'a>>(row: &Row<'_>, column: &str) -> Option<T> {
+    let text = row.get_ref(column).ok()?;
+    text.as_str().ok().and_then(|text| serde_json::from_str(text).ok())
 }
 
 /// Writes an endpoint's row in place of the one before.

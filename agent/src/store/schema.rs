@@ -18,7 +18,12 @@ pub const DATABASE_FILE: &str = "apiscope.db";
 const LOCK_FILE: &str = "apiscope.lock";
 
 /// One step each; `user_version` counts the steps that were taken. Never change one that was released: add another.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+];
 
 /// How long to wait for a reader that holds the file.
 const BUSY: Duration = Duration::from_secs(5);

@@ -9,8 +9,21 @@ use rusqlite::{Connection, params};
 use super::{StoreError, schema};
 
 /// Tables that go along. `calls` stays where it is.
-const TABLES: [&str; 9] =
-    ["meta", "endpoints", "schemas", "findings", "coverage", "documents", "outbox", "standing", "parked"];
+const TABLES: [&str; 13] = [
+    "meta",
+    "endpoints",
+    "schemas",
+    "findings",
+    "decisions",
+    "silences",
+    "learning",
+    "history",
+    "coverage",
+    "documents",
+    "outbox",
+    "standing",
+    "parked",
+];
 
 /// A database in memory with what the file still lets us read. The second part tells whether it could be read.
 pub(super) fn leave(file: Option<&Path>) -> Result<(Connection, bool), StoreError> {

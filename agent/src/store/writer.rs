@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use apiscope_audit::finding::FindingRow;
+use apiscope_audit::finding::{FindingRow, Transition};
 use apiscope_wire::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use tokio::sync::watch;
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::queue::{Batch, Queue};
 use super::rows::{StoredFinding, add_coverage, put_schemas, remove_endpoint, upsert_endpoint};
 use super::status::{Health, Operation};
-use super::{Clock, calls, outbox, schema, spare};
+use super::{Clock, calls, outbox, sayings, schema, spare};
 use crate::claim::Claim;
 
 /// Looks for something to do at least so often.
@@ -244,6 +244,7 @@ fn write_batch(connection: &mut Connection, batch: &Batch, keep_calls: bool, now
     for row in batch.alerts.iter().chain(batch.findings.values()) {
         alerts += u64::from(write_finding(&transaction, row, now)?);
     }
+    write_sayings(&transaction, batch)?;
     if keep_calls {
         for row in &batch.calls {
             calls::insert(&transaction, row)?;
@@ -251,6 +252,19 @@ fn write_batch(connection: &mut Connection, batch: &Batch, keep_calls: bool, now
     }
     transaction.commit()?;
     Ok(alerts)
+}
+
+fn write_sayings(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
+    for (finding, row) in &batch.decisions {
+        sayings::put_decision(transaction, *finding, row.as_ref())?;
+    }
+    for (id, row) in &batch.silences {
+        sayings::put_silence(transaction, *id, row.as_ref())?;
+    }
+    for (api, row) in &batch.learning {
+        sayings::put_learning(transaction, api, row.as_ref())?;
+    }
+    batch.history.iter().try_for_each(|event| sayings::add_event(transaction, event))
 }
 
 /// Writes the finding, and with it, in the same transaction, what receivers have to hear: once for each revision. Gives whether there
@@ -265,7 +279,9 @@ fn write_finding(transaction: &Transaction<'_>, row: &FindingRow, now: Timestamp
         return Ok(false);
     }
     stored.upsert(transaction)?;
-    let is_new = before.is_none_or(|revision| revision < row.revision);
+    // Of what is quiet nobody hears, but that it is from now on.
+    let is_heard = row.quiet.is_none() || row.transition == Transition::Quieted;
+    let is_new = before.is_none_or(|revision| revision < row.revision) && is_heard;
     if is_new {
         outbox::enqueue(transaction, &stored, row, now)?;
     }
@@ -275,7 +291,7 @@ fn write_finding(transaction: &Transaction<'_>, row: &FindingRow, now: Timestamp
 fn trim_findings(connection: &Connection, oldest: Timestamp) -> rusqlite::Result<()> {
     connection
         .execute("DELETE FROM findings WHERE status = 'resolved' AND last < ?1", [super::rows::nanos(oldest)])
-        .map(|_removed| ())
+        .and_then(|removed| if removed > 0 { sayings::trim_history(connection) } else { Ok(()) })
 }
 
 fn back(now: Timestamp, by: Duration) -> Timestamp {

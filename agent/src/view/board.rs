@@ -1,16 +1,21 @@
 //! The newest state of everything, kept from the changes that leave the core.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use apiscope_audit::exchange::ApiId;
 use apiscope_audit::finding::Status;
 use apiscope_audit::inventory::{DocumentState, EndpointId, EndpointRow};
+use apiscope_audit::ledger::{AcceptRule, Decision, Kept, Learning, Silence, Why};
 use apiscope_audit::tls::{TlsKey, TlsRow};
 use apiscope_audit::{CallRow, Change, FindingId, FindingRow, Restored, Severity};
-use apiscope_wire::{Coverage, ExchangeId, Role};
+use apiscope_wire::{Coverage, ExchangeId, Role, Timestamp};
 use rustc_hash::FxHashMap;
 
-use super::{ApiView, CountsView, CoverageView, EndpointView, ExchangeView, FindingView, TlsView, rfc3339};
+use super::{
+    ApiView, CountsView, CoverageView, DecisionView, EndpointView, ExchangeView, FindingView, LearningView,
+    SilenceView, TlsView, rfc3339,
+};
 
 /// What `status`, `apis`, `endpoints` and `findings` are made from. Bounded: past a bound rows are counted, not kept.
 #[derive(Debug, Default)]
@@ -23,6 +28,9 @@ pub struct Board {
     tls: BTreeMap<TlsKey, TlsRow>,
     total: Coverage,
     counts: CountsView,
+    decisions: BTreeMap<FindingId, Decision>,
+    silences: BTreeMap<u32, Silence>,
+    learning: BTreeMap<ApiId, Learning>,
     /// What goes on, by the exchange that it is or that began it.
     running: BTreeMap<ExchangeId, CallRow>,
 }
@@ -34,6 +42,8 @@ impl Board {
     pub const FINDINGS_MAX: usize = 50_000;
     /// Exchanges and sessions that go on.
     pub const RUNNING_MAX: usize = 4_096;
+    /// Findings given for an id's beginning.
+    pub const CANDIDATES_MAX: usize = 20;
     /// APIs with an account of their own; bytes of others are in the total.
     pub const APIS_MAX: usize = 1_000;
 
@@ -42,6 +52,10 @@ impl Board {
         let mut board = Self::default();
         restored.endpoints.iter().for_each(|row| board.endpoint(row));
         restored.findings.iter().for_each(|row| board.finding(row));
+        let sayings = &restored.sayings;
+        board.decisions.extend(sayings.decisions.iter().map(|row| (row.finding, row.clone())));
+        board.silences.extend(sayings.silences.iter().map(|row| (row.id, row.clone())));
+        board.learning.extend(sayings.learning.iter().cloned());
         board
     }
 
@@ -65,6 +79,7 @@ impl Board {
             Change::Finding(row) => self.finding(row),
             // The row came just before as a `Change::Finding`; what exports schemas reads the store.
             Change::Alert(_) | Change::Schemas { .. } => {}
+            Change::Kept(kept) => self.kept(kept),
             Change::Coverage(api, coverage) => self.coverage(api, coverage),
             Change::ApiJoined { from, into } => {
                 if let Some(gone) = self.coverage.remove(from) {
@@ -83,6 +98,32 @@ impl Board {
                 self.tls.remove(key);
             }
             Change::TlsUnobserved(..) => self.counts.tls_unobserved_flows += 1,
+        }
+    }
+
+    /// Bounded by the ledger's own bounds.
+    fn kept(&mut self, kept: &Kept) {
+        match kept {
+            Kept::Decision(row) => {
+                self.decisions.insert(row.finding, Decision::clone(row));
+            }
+            Kept::DecisionGone(finding) => {
+                self.decisions.remove(finding);
+            }
+            Kept::Silence(row) => {
+                self.silences.insert(row.id, Silence::clone(row));
+            }
+            Kept::SilenceGone(id) => {
+                self.silences.remove(id);
+            }
+            Kept::Learning(api, row) => {
+                self.learning.insert(api.clone(), row.clone());
+            }
+            Kept::LearningGone(api) => {
+                self.learning.remove(api);
+            }
+            // It is read from the store.
+            Kept::History(_) => {}
         }
     }
 
@@ -196,9 +237,62 @@ impl Board {
         self.findings.get(&id).map(FindingView::from)
     }
 
-    /// The worst severity among open findings.
+    /// The findings, and those no longer known about which something is decided, whose id begins so; at most
+    /// [`Board::CANDIDATES_MAX`].
+    pub fn candidates(&self, prefix: &str) -> Vec<FindingId> {
+        let ids: BTreeSet<FindingId> = self.findings.keys().chain(self.decisions.keys()).copied().collect();
+        ids.into_iter().filter(|id| id.to_string().starts_with(prefix)).take(Self::CANDIDATES_MAX).collect()
+    }
+
+    /// Decisions about findings and the configuration's acceptances: what needs a look first, then by their end.
+    pub fn decisions(&self, rules: &[AcceptRule], now: Timestamp) -> Vec<DecisionView> {
+        let of = |row: &Decision| self.decision_view(row, now);
+        let of_rule = |rule: &AcceptRule| DecisionView::of_rule(rule, self.findings.values(), now);
+        let mut views: Vec<DecisionView> = self.decisions.values().map(of).chain(rules.iter().map(of_rule)).collect();
+        views.sort_by(|a, b| (a.state == "in force", &a.until).cmp(&(b.state == "in force", &b.until)));
+        views
+    }
+
+    /// A decision, with the finding as it is now.
+    pub fn decision_view(&self, decision: &Decision, now: Timestamp) -> DecisionView {
+        DecisionView::of(decision, self.findings.get(&decision.finding), now)
+    }
+
+    /// Silences in force, by their end.
+    pub fn silences(&self, now: Timestamp) -> Vec<SilenceView> {
+        let open = || self.findings.values().filter(|row| row.status == Status::Open);
+        let of =
+            |row: &Silence| SilenceView::of(row, open().filter(|finding| row.matcher.matches(finding)).count() as u64);
+        let mut views: Vec<SilenceView> = self.silences.values().filter(|row| now < row.until).map(of).collect();
+        views.sort_by(|a, b| a.until.cmp(&b.until));
+        views
+    }
+
+    /// APIs in their first days, where the first week is `time`.
+    pub fn learning(&self, time: Duration, now: Timestamp) -> Vec<LearningView> {
+        let Some(began) = self.learning.values().map(|row| row.began).min() else { return Vec::new() };
+        let mut held: BTreeMap<&ApiId, u64> = BTreeMap::new();
+        for row in self.findings.values().filter(|row| row.status == Status::Open) {
+            if row.quiet.as_ref().is_some_and(|quiet| quiet.why == Why::Learning) {
+                *held.entry(&row.api).or_default() += 1;
+            }
+        }
+        let all = self.learning.iter().map(|(api, row)| (api, row.until(began, time)));
+        let view = |(api, until): (&ApiId, Timestamp)| LearningView {
+            api: api.to_string(),
+            until: rfc3339(until),
+            held: held.get(api).copied().unwrap_or_default(),
+        };
+        all.filter(|(_, until)| *until > now).map(view).collect()
+    }
+
+    /// The worst severity among open findings that nobody accepted.
     pub fn worst(&self) -> Option<Severity> {
-        self.findings.values().filter(|row| row.status == Status::Open).map(|row| row.severity).max()
+        let accepted = |row: &FindingRow| {
+            row.quiet.as_ref().is_some_and(|quiet| matches!(quiet.why, Why::Accepted | Why::Baseline))
+        };
+        let open = self.findings.values().filter(|row| row.status == Status::Open && !accepted(row));
+        open.map(|row| row.severity).max()
     }
 
     /// APIs by name: whatever has an endpoint, a finding or an account.

@@ -1,11 +1,11 @@
 //! A finding with its evidence and what to do about it.
 
 use apiscope_audit::detect::Containment;
-use apiscope_audit::finding::Status;
+use apiscope_audit::finding::{Level, Status};
 use apiscope_audit::{Evidence, FindingRow};
 use serde::{Deserialize, Serialize};
 
-use super::rfc3339;
+use super::{EventView, QuietView, rfc3339};
 
 /// One thing on one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct FindingView {
     pub because: String,
     /// open, resolved.
     pub status: String,
+    /// Why nothing is told of it; `None`: it is told, or has resolved.
+    #[serde(default)]
+    pub quiet: Option<QuietView>,
     /// The API.
     pub api: String,
     /// The endpoint's method.
@@ -46,6 +49,9 @@ pub struct FindingView {
     pub consumers_more: bool,
     /// Latest proofs, redacted, newest last.
     pub evidence: Vec<EvidenceView>,
+    /// Each severity that it was seen with and that still holds, mildest first.
+    #[serde(default)]
+    pub levels: Vec<LevelView>,
     /// OWASP API Security Top 10 (2023).
     pub owasp: String,
     /// That class's title.
@@ -60,6 +66,20 @@ pub struct FindingView {
     pub what_to_do: Vec<String>,
     /// The smallest thing that stops the harm until it is mended.
     pub containment: ContainmentView,
+    /// What happened to it, oldest first. Only where one finding is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<EventView>,
+}
+
+/// A severity that a finding was seen with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LevelView {
+    /// The severity.
+    pub severity: String,
+    /// When it was last seen with it.
+    pub last: String,
+    /// Why.
+    pub because: String,
 }
 
 /// What can be shut without taking a whole API away.
@@ -76,10 +96,13 @@ pub struct ContainmentView {
 pub struct EvidenceView {
     /// When.
     pub at: String,
-    /// Which call: flow and place in it.
+    /// Which call: flow and place in it, as alerts and the call log have them (`flow`, `exchange`).
     pub call: String,
     /// Who called.
     pub consumer: String,
+    /// The severity of this sighting alone.
+    #[serde(default)]
+    pub severity: String,
     /// What was seen.
     pub what: String,
 }
@@ -93,6 +116,7 @@ impl From<&FindingRow> for FindingView {
             severity: row.severity.to_string(),
             because: row.because.to_string(),
             status: status_name(row.status).to_owned(),
+            quiet: row.quiet.as_ref().filter(|_| row.status == Status::Open).map(QuietView::from),
             api: row.api.to_string(),
             method: row.method.to_string(),
             route: row.route.to_string(),
@@ -105,6 +129,7 @@ impl From<&FindingRow> for FindingView {
             consumers: row.consumers.iter().map(ToString::to_string).collect(),
             consumers_more: row.consumers_more,
             evidence: row.evidence.iter().map(EvidenceView::from).collect(),
+            levels: row.levels.iter().map(LevelView::from).collect(),
             owasp: row.kind.owasp.to_owned(),
             owasp_title: row.kind.owasp_title().to_owned(),
             cwe: row.kind.cwe,
@@ -112,6 +137,7 @@ impl From<&FindingRow> for FindingView {
             why: row.kind.why.to_owned(),
             what_to_do: row.kind.what_to_do.iter().map(|step| (*step).to_owned()).collect(),
             containment: row.kind.containment.into(),
+            history: Vec::new(),
         }
     }
 }
@@ -122,12 +148,19 @@ impl From<Containment> for ContainmentView {
     }
 }
 
+impl From<&Level> for LevelView {
+    fn from(level: &Level) -> Self {
+        Self { severity: level.severity.to_string(), last: rfc3339(level.last), because: level.because.to_string() }
+    }
+}
+
 impl From<&Evidence> for EvidenceView {
     fn from(evidence: &Evidence) -> Self {
         Self {
             at: rfc3339(evidence.at),
-            call: format!("{:x}-{}", evidence.call.flow.get(), evidence.call.index),
+            call: format!("{:016x}/{}", evidence.call.flow.get(), evidence.call.index),
             consumer: evidence.consumer.to_string(),
+            severity: evidence.severity.to_string(),
             what: evidence.what.to_string(),
         }
     }

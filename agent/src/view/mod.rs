@@ -11,6 +11,7 @@ mod finding;
 mod inventory;
 mod profile;
 mod reason;
+mod sayings;
 mod session;
 mod status;
 mod tls;
@@ -18,12 +19,15 @@ mod tls;
 pub use board::Board;
 pub use coverage::{CoverageView, LostView, SkippedView, UnparsedView};
 pub use exchange::{ExchangeView, WatchLine};
-pub use finding::{ContainmentView, EvidenceView, FindingView};
+pub use finding::{ContainmentView, EvidenceView, FindingView, LevelView};
 pub use inventory::{ApiView, EndpointView, auth_name, document_name, protocol_name, template_name};
 pub use profile::{ConsumerView, DataView, ProfileView, SpreadView};
 pub use reason::ReasonView;
+pub use sayings::{DecisionView, EventView, LearningView, QuietView, SilenceView};
 pub use session::{GrpcView, RunningView, SentView, SessionView};
-pub use status::{AgentView, CaptureView, CoreView, CountsView, Problem, ReceiverView, StatusView};
+pub use status::{
+    AgentView, CaptureView, CoreView, CountsView, DecisionCounts, Problem, ReceiverView, SayingsView, StatusView,
+};
 pub use tls::{CertificateView, TlsView};
 
 use apiscope_wire::Timestamp;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ApiView, CoverageView};
+use super::{ApiView, CoverageView, DecisionView, LearningView, SilenceView};
 
 /// The whole first screen.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,10 +25,53 @@ pub struct StatusView {
     pub core: CoreView,
     /// What has been found.
     pub counts: CountsView,
+    /// What people said about findings.
+    #[serde(default)]
+    pub sayings: SayingsView,
     /// Where alerts go.
     pub receivers: Vec<ReceiverView>,
     /// Readers of `watch` now.
     pub watchers: u64,
+}
+
+/// What people said about findings, as far as it changes what is told.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SayingsView {
+    /// APIs in their first days.
+    pub learning: Vec<LearningView>,
+    /// Decisions about findings, and the configuration's acceptances.
+    pub decisions: DecisionCounts,
+    /// Silences in force.
+    pub silences: Vec<SilenceView>,
+}
+
+/// Decisions by their state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionCounts {
+    /// All.
+    pub all: u64,
+    /// End within 14 days.
+    pub ending: u64,
+    /// Match no finding that is known.
+    pub matching_nothing: u64,
+    /// The finding got worse, or shows something new.
+    pub not_covering: u64,
+    /// Ended, and still in the configuration.
+    pub expired: u64,
+}
+
+impl DecisionCounts {
+    /// Counts them.
+    pub fn of(decisions: &[DecisionView]) -> Self {
+        let in_state = |state: &str| decisions.iter().filter(|decision| decision.state == state).count() as u64;
+        Self {
+            all: decisions.len() as u64,
+            ending: in_state("ending"),
+            matching_nothing: in_state("matches nothing"),
+            not_covering: in_state("does not cover"),
+            expired: in_state("expired"),
+        }
+    }
 }
 
 /// The process.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -50,10 +50,21 @@ pub async fn tcp(listener: TcpListener, router: Router, Connections(permits): Co
 pub async fn unix(listener: UnixListener, router: Router, Connections(permits): Connections) {
     while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
         match listener.accept().await {
-            Ok((stream, _)) => connection(stream, router.clone(), permit),
+            Ok((stream, _)) => match stream.peer_cred() {
+                Ok(peer) => connection(stream, router.clone().layer(Extension(Peer { uid: peer.uid() })), permit),
+                // Whoever cannot be told is not answered.
+                Err(_) => drop(permit),
+            },
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
+}
+
+/// Who opened a unix connection, as the kernel tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The user.
+    pub uid: u32,
 }
 
 fn connection<S>(stream: S, router: Router, permit: OwnedSemaphorePermit)

@@ -72,6 +72,30 @@ const WRONG: &[(&str, Expected)] = &[
         "[[webhook]]\nsecret_file = \"s\"\nurl = \"https://x/\"\nmin_severity = \"hihg\"",
         &[("4:16", "\"hihg\" is not known here", "did you mean \"high\"?")],
     ),
+    // Acceptances.
+    (
+        "[[accept]]\nkind = \"oversized\"\nreson = \"x\"",
+        &[
+            ("2:8", "\"oversized\" is no kind of finding: did you mean \"oversized-response\"?", ""),
+            ("3:1", "unknown key `reson` in accept", "did you mean `reason`?"),
+            ("1:1", "`reason` is missing in accept", "Why it may stay"),
+            ("1:1", "`author` is missing in accept", ""),
+            ("1:1", "`until` is missing in accept", "When it ends"),
+        ],
+    ),
+    (
+        "[[accept]]\nreason = \"x\"\nauthor = \"a\"\nendpoint = \"items\"\nuntil = 2999-01-01",
+        &[
+            ("4:12", "neither a template", ""),
+            ("5:9", "this end is too far ahead", "nothing is accepted for longer than 365d"),
+        ],
+    ),
+    (
+        "[[accept]]\nreason = \"x\"\nauthor = \"a\"\nuntil = \"soon\"",
+        &[("4:9", "expected a day or a time, found the text \"soon\"", "2027-03-31")],
+    ),
+    ("[findings]\nlearnign = \"3d\"", &[("2:1", "unknown kind of finding `learnign`", "did you mean `learning`?")]),
+    ("[findings]\nlearning = \"a week\"", &[("2:12", "expected a duration", "30d")]),
     // Kinds of finding, whose keys are the core's own.
     ("findings = 3", &[("1:1", "`findings` is a section", "[findings.KIND]")]),
     (

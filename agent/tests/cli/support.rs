@@ -58,7 +58,7 @@ impl Place {
     /// Writes the configuration; `more` comes after what every test needs.
     pub(crate) fn configure(&self, more: &str) {
         let text = format!(
-            "[control]\nsocket = \"agent.sock\"\n[store]\ndir = \"store\"\n[metrics]\nlisten = \"127.0.0.1:{}\"\n{more}",
+            "[control]\nsocket = \"agent.sock\"\n[store]\ndir = \"store\"\n[metrics]\nlisten = \"127.0.0.1:{}\"\n[findings]\nlearning = \"0s\"\n{more}",
             self.port
         );
         std::fs::write(self.config(), text).unwrap();

@@ -375,7 +375,7 @@ fn secrets(scene: &Scene, file: &str) {
     for row in findings["items"].as_array().unwrap() {
         let id = row["id"].as_str().unwrap();
         let (story, stderr) = texts(&apiscope(&["explain", id, "--config", &scene.place.config()]));
-        assert!(story.contains("what to do") && story.contains("evidence"), "{story}{stderr}");
+        assert!(story.contains("what to do") && story.contains("proof (masked)"), "{story}{stderr}");
         outputs.push(story);
     }
     let wire = std::fs::read(&scene.capture).unwrap();

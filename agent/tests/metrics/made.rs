@@ -90,6 +90,8 @@ pub(crate) fn finding(route: &str, count: u64) -> FindingRow {
         severity: Severity::High,
         because: Masked::from_stored("crosses eth0"),
         status: Status::Open,
+        levels: Vec::new(),
+        quiet: None,
         opened: AT,
         first: AT,
         last: AT,
@@ -99,6 +101,7 @@ pub(crate) fn finding(route: &str, count: u64) -> FindingRow {
         consumers: Vec::new(),
         consumers_more: false,
         evidence: Vec::new(),
+        classes: Vec::new(),
         revision: 1,
         transition: Transition::Opened,
     }

@@ -50,7 +50,7 @@ fn configure(dir: &Path, port: u16, api: u16, am: u16, webhook: &str) {
     fs::set_permissions(&secret, mode).expect("a mode");
     let text = format!(
         "instance = \"web-1\"\nresolve_after = \"1m\"\n\
-         [control]\nsocket = \"agent.sock\"\n[store]\ndir = \"store\"\n[metrics]\nlisten = \"127.0.0.1:{port}\"\n\
+         [findings]\nlearning = \"0s\"\n[control]\nsocket = \"agent.sock\"\n[store]\ndir = \"store\"\n[metrics]\nlisten = \"127.0.0.1:{port}\"\n\
          [[api]]\nname = \"live-api\"\nports = [{api}]\n\
          [[alertmanager]]\nurls = [\"http://127.0.0.1:{am}\"]\nmin_severity = \"info\"\nlife_min = \"0s\"\n\
          [[webhook]]\nurl = \"{webhook}\"\nsecret_file = \"{}\"\nmin_severity = \"info\"\n",

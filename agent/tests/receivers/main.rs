@@ -4,6 +4,7 @@ mod alertmanager;
 mod leaks;
 mod live;
 mod outbox;
+mod sayings;
 mod store;
 mod support;
 mod webhook;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use apiscope::store::Store;
 use apiscope_audit::exchange::{ApiId, ConsumerId, Method};
 use apiscope_audit::finding::{Evidence, FindingId, FindingRow, Severity, Status, Transition};
+use apiscope_audit::ledger::{Quiet, Said, Why};
 use apiscope_audit::secret::{Fingerprint, Masked};
 use apiscope_audit::{Alert, Change};
 use apiscope_wire::{ExchangeId, FlowId, Timestamp};
@@ -33,6 +34,8 @@ pub(crate) fn opened(route: &str, at: Timestamp) -> FindingRow {
         severity: Severity::High,
         because: Masked::from_stored("crosses eth0 (private)"),
         status: Status::Open,
+        levels: Vec::new(),
+        quiet: None,
         opened: at,
         first: at,
         last: at,
@@ -45,8 +48,10 @@ pub(crate) fn opened(route: &str, at: Timestamp) -> FindingRow {
             at,
             call: ExchangeId { flow: FlowId::new(u64::MAX), index: 2 },
             consumer,
+            severity: Severity::High,
             what: Masked::from_stored("Authorization: Basic ****, user a***n"),
         }],
+        classes: Vec::new(),
         revision: 1,
         transition: Transition::Opened,
     }
@@ -59,6 +64,12 @@ pub(crate) fn changed(before: &FindingRow, transition: Transition, at: Timestamp
     match transition {
         Transition::Resolved => (row.status, row.resolved) = (Status::Resolved, Some(at)),
         Transition::Escalated => row.severity = Severity::Critical,
+        Transition::Eased => row.severity = Severity::Low,
+        Transition::Quieted => {
+            let (why, until) = (Why::Accepted, at.plus(Duration::from_hours(1)));
+            row.quiet = Some(Quiet { why, since: at, until, by: Said::new("ann"), reason: Said::new("a lab") });
+        }
+        Transition::Resumed => row.quiet = None,
         Transition::Opened | Transition::Reopened => (row.status, row.resolved, row.opened) = (Status::Open, None, at),
     }
     row

@@ -69,7 +69,8 @@ impl Detector for Judge {
             "stack trace" => "the program's inside is shown",
             _ => "the server lists its files",
         };
-        found(sighting.finding(&KIND, severity, Masked::vouched(because), Masked::from_clean(what_said)));
+        let finding = sighting.finding(&KIND, severity, Masked::vouched(because), Masked::from_clean(what_said));
+        found(finding.of_classes([what]));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the kinds that judge TLS have in common: their findings are of an API's name and port, not of an endpoint.
 
 use apiscope_wire::{ExchangeId, Hop, Role};
+use smallvec::SmallVec;
 
 use super::{Greeting, Kind, way};
 use crate::exchange::{ConsumerId, Method};
@@ -28,8 +29,10 @@ impl Greeting<'_> {
                 at: self.at,
                 call: ExchangeId { flow: self.flow, index: 0 },
                 consumer: ConsumerId::Address(self.origin.client.ip().to_canonical()),
+                severity,
                 what: Masked::from_clean(what),
             },
+            classes: SmallVec::new(),
         }
     }
 

@@ -99,7 +99,8 @@ impl Detector for Judge {
             (false, true) => "many values at once",
             (false, false) => "the response holds it",
         };
-        found(sighting.finding(&KIND, severity, Masked::vouched(because), Masked::from_clean(what)));
+        let finding = sighting.finding(&KIND, severity, Masked::vouched(because), Masked::from_clean(what));
+        found(finding.of_classes(names));
     }
 }
 

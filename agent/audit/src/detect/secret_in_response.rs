@@ -58,7 +58,7 @@ impl Detector for Judge {
         }
         let open = is_open_success(sighting.exchange);
         let mut worst: Option<(Severity, String)> = None;
-        let mut more = 0;
+        let mut names: Vec<&str> = Vec::new();
         for exposure in exposures {
             let What::Secret(name) = exposure.what else { continue };
             let Some(grade) = self.state.grade(sighting.endpoint.id, exposure) else { continue };
@@ -70,18 +70,19 @@ impl Detector for Judge {
                 self.config.authenticated
             };
             let Some(severity) = severity else { continue };
-            more += 1;
+            names.push(name);
             if worst.as_ref().is_none_or(|(known, _)| severity > *known) {
                 worst = Some((severity, format!("{name} in {}, grade {}", place(&exposure.place), grade.letter())));
             }
         }
         let Some((severity, mut what)) = worst else { return };
-        if more > 1 {
-            let _ = write!(what, ", and {} more", more - 1);
+        if names.len() > 1 {
+            let _ = write!(what, ", and {} more", names.len() - 1);
         }
         let because =
             if open { "the call carried no credential and succeeded" } else { "every caller of the endpoint gets it" };
-        found(sighting.finding(&KIND, severity, Masked::vouched(because), Masked::from_clean(what)));
+        let finding = sighting.finding(&KIND, severity, Masked::vouched(because), Masked::from_clean(what));
+        found(finding.of_classes(names));
     }
 }
 

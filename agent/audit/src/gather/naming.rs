@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 
 use super::hosts::Hosts;
 use crate::exchange::{ApiId, Exchange};
+use crate::glob::matches_glob;
 use crate::secret::mask::MARK;
 use crate::settings::{ApiRule, Settings};
 
@@ -190,34 +191,6 @@ fn matches(rule: &ApiRule, origin: &Origin, authority: Option<&str>) -> bool {
 fn matches_authority(glob: &str, authority: &str) -> bool {
     let authority = if split_port(glob).1.is_some() { authority } else { split_port(authority).0 };
     matches_glob(glob, authority, Some(b'.'))
-}
-
-/// `*` stands for any run of characters other than `stop`. Without regard to ASCII case. Time at most length times length.
-fn matches_glob(glob: &str, text: &str, stop: Option<u8>) -> bool {
-    let (glob, text) = (glob.as_bytes(), text.as_bytes());
-    let (mut g, mut t) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while let Some(byte) = text.get(t) {
-        match glob.get(g) {
-            Some(b'*') => {
-                star = Some((g + 1, t));
-                g += 1;
-            }
-            Some(wanted) if wanted.eq_ignore_ascii_case(byte) => {
-                g += 1;
-                t += 1;
-            }
-            _ => match star {
-                // A run that would have to swallow `stop` cannot; an earlier star could not either, for it stops there too.
-                Some((after, from)) if text.get(from).copied() != stop => {
-                    star = Some((after, from + 1));
-                    (g, t) = (after, from + 1);
-                }
-                _ => return false,
-            },
-        }
-    }
-    glob.get(g..).is_some_and(|rest| rest.iter().all(|b| *b == b'*'))
 }
 
 /// Without the default port of its scheme and without the root's dot; a bare address with its port.

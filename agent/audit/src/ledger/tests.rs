@@ -1,5 +1,7 @@
 //! Findings' lives as transcripts, and random ones against a model that keeps the whole history.
 
+mod sayings;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -10,7 +12,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::detect::sample::at;
-use crate::exchange::{ApiId, Method};
+use crate::exchange::ConsumerId;
+use crate::exchange::Method;
+use crate::finding::Evidence;
 use crate::secret::Masked;
 
 fn finding(route: &str, severity: Severity, second: u64, consumer: u8) -> Finding {
@@ -27,8 +31,10 @@ fn finding(route: &str, severity: Severity, second: u64, consumer: u8) -> Findin
             at: at(second),
             call: ExchangeId { flow: FlowId::new(second), index: 0 },
             consumer: ConsumerId::Address([10, 0, 0, consumer].into()),
+            severity,
             what: Masked::from_stored("seen"),
         },
+        classes: SmallVec::new(),
     }
 }
 
@@ -44,7 +50,9 @@ struct Book {
 
 impl Book {
     fn new(hours: u64, restored: Vec<FindingRow>) -> Self {
-        Self { ledger: Ledger::new("test", Duration::from_hours(hours), restored), text: String::new() }
+        let mut ledger = Ledger::new("test", restored, RestoredSayings::default());
+        ledger.configure(Duration::from_hours(hours), &[], Duration::ZERO);
+        Self { ledger, text: String::new() }
     }
 
     /// A call of the endpoint with a finding.
@@ -96,6 +104,7 @@ fn tell(text: &mut String) -> impl FnMut(Change) {
                 row.route, alert.transition, row.severity, row.revision
             );
         }
+        Change::Kept(_) => {}
         other => panic!("{other:?}"),
     }
 }
@@ -227,6 +236,51 @@ fn findings_of_joined_endpoints_are_joined() {
     assert_eq!(book.ledger.entries.len(), 1);
 }
 
+#[test]
+fn severity_follows_what_still_holds_down_as_well_as_up() {
+    let mut book = Book::new(24, Vec::new());
+    book.seen("/a", Severity::Critical, 0, 1);
+    for hour in 1..40 {
+        book.seen("/a", Severity::Low, hour * HOUR, 2);
+        book.tick(hour * HOUR);
+        if hour == 23 {
+            assert!(
+                book.take()
+                    .ends_with("row   /a Open critical (critical at 0): 24 of 24 calls, 2 consumers, 5 proofs\n")
+            );
+        }
+    }
+    let text = book.take();
+    let eased = text.lines().filter(|line| line.starts_with("ALERT")).collect::<Vec<_>>();
+    assert_eq!(eased, ["ALERT /a Eased low, revision 2"]);
+    assert!(text.contains("row   /a Open low (low at 3600): 25 of 25 calls"), "{text}");
+    // What was worse is not kept for ever, but its proof is as long as it counts.
+    book.seen("/a", Severity::Critical, 40 * HOUR, 1);
+    assert!(book.take().contains("ALERT /a Escalated critical, revision 3"));
+    book.tick(64 * HOUR);
+    assert!(book.take().contains("ALERT /a Resolved critical, revision 4"));
+}
+
+#[test]
+fn a_row_of_an_older_store_goes_on() {
+    let mut rows = Vec::new();
+    let mut book = Book::new(1, Vec::new());
+    book.ledger.record(finding("/a", Severity::High, 0, 1), &mut |change| {
+        if let Change::Finding(row) = change {
+            rows.push(FindingRow { levels: Vec::new(), ..*row });
+        }
+    });
+    let mut book = Book::new(1, rows);
+    book.seen("/a", Severity::Low, HOUR / 2, 1);
+    book.tick(HOUR);
+    book.tick(2 * HOUR);
+    let text = book.take();
+    assert!(
+        text.contains("ALERT /a Eased low, revision 2") && text.contains("ALERT /a Resolved low, revision 3"),
+        "{text}"
+    );
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Seen(usize, Severity, u8),
@@ -247,6 +301,9 @@ fn step() -> impl Strategy<Value = Step> {
 struct Life {
     /// (second, severity if seen, consumer) of each call.
     calls: Vec<(u64, Option<Severity>, u8)>,
+    /// When it was last told what still holds.
+    judged: u64,
+    resolved_with: Option<Severity>,
     is_open: bool,
     ever: bool,
     transitions: Vec<Transition>,
@@ -255,7 +312,7 @@ struct Life {
 impl Life {
     fn call(&mut self, second: u64, seen: Option<Severity>, consumer: u8) {
         if let Some(severity) = seen {
-            let worst = self.calls.iter().filter_map(|(_, seen, _)| *seen).max();
+            let worst = self.worst();
             if !self.is_open {
                 self.calls.clear();
                 self.transitions.push(if self.ever { Transition::Reopened } else { Transition::Opened });
@@ -269,11 +326,24 @@ impl Life {
         }
     }
 
+    /// The worst severity whose last sighting was not too old when that was last looked at.
+    fn worst(&self) -> Option<Severity> {
+        let holds = |second: u64| second + HOUR > self.judged;
+        let seen = self.calls.iter().filter_map(|(second, seen, _)| seen.map(|severity| (*second, severity)));
+        seen.filter(|(second, _)| !self.is_open || holds(*second)).map(|(_, severity)| severity).max()
+    }
+
     fn pass(&mut self, now: u64) {
+        let before = self.worst();
         let last = self.calls.iter().filter(|(_, seen, _)| seen.is_some()).map(|(second, _, _)| *second).max();
         if self.is_open && last.is_some_and(|last| now >= last + HOUR) {
             self.is_open = false;
+            self.resolved_with = before;
             self.transitions.push(Transition::Resolved);
+        }
+        self.judged = now;
+        if self.is_open && self.worst() < before {
+            self.transitions.push(Transition::Eased);
         }
     }
 
@@ -281,13 +351,16 @@ impl Life {
         let seen: Vec<_> = self.calls.iter().filter(|(_, seen, _)| seen.is_some()).collect();
         assert_eq!(row.status == Status::Open, self.is_open);
         assert_eq!((row.count, row.calls), (seen.len() as u64, self.calls.len() as u64));
-        assert_eq!(Some(row.severity), seen.iter().filter_map(|(_, seen, _)| *seen).max());
+        assert_eq!(Some(row.severity), if self.is_open { self.worst() } else { self.resolved_with });
         assert_eq!((row.opened, row.last), (at(seen[0].0), at(seen[seen.len() - 1].0)));
         assert_eq!(row.resolved.is_some(), !self.is_open);
         assert_eq!((row.revision as usize, Some(&row.transition)), (self.transitions.len(), self.transitions.last()));
         let consumers: std::collections::BTreeSet<u8> = seen.iter().map(|(_, _, consumer)| *consumer).collect();
         assert_eq!(row.consumers.len(), consumers.len().min(FindingRow::CONSUMERS_MAX));
         assert_eq!(row.consumers_more, consumers.len() > FindingRow::CONSUMERS_MAX);
+        let shown: std::collections::BTreeSet<Severity> =
+            row.evidence.iter().map(|evidence| evidence.severity).collect();
+        assert!(!self.is_open || shown.contains(&row.severity), "the severity has its proof");
         assert!(
             row.evidence.len() <= FindingRow::EVIDENCE_MAX && row.evidence.is_sorted_by_key(|evidence| evidence.at)
         );
@@ -298,7 +371,8 @@ proptest! {
     #[test]
     fn the_ledger_agrees_with_the_history(steps in prop::collection::vec(step(), 0..120)) {
         const ROUTES: [&str; 3] = ["/a", "/b", "/c"];
-        let mut ledger = Ledger::new("test", Duration::from_hours(1), Vec::new());
+        let mut ledger = Ledger::new("test", Vec::new(), RestoredSayings::default());
+        ledger.configure(Duration::from_hours(1), &[], Duration::ZERO);
         let mut lives: [Life; 3] = Default::default();
         let (mut now, mut rows, mut alerts) = (0, BTreeMap::<Arc<str>, FindingRow>::new(), Vec::new());
         let mut emit = |change: Change| match change {
@@ -309,6 +383,7 @@ proptest! {
                 assert_eq!(rows.get(&alert.finding.route), Some(&alert.finding), "the row comes first");
                 alerts.push((alert.finding.route.clone(), alert.transition));
             }
+            Change::Kept(_) => {}
             other => panic!("{other:?}"),
         };
         for step in &steps {

@@ -1,0 +1,53 @@
+-- Each severity that a finding was seen with and that still holds, its classes of evidence, and why nothing is told of it.
+ALTER TABLE findings ADD COLUMN levels TEXT NOT NULL DEFAULT '[]';   -- JSON: [{severity, last, because}, ...], mildest first
+ALTER TABLE findings ADD COLUMN classes TEXT NOT NULL DEFAULT '[]';  -- JSON: numbers
+ALTER TABLE findings ADD COLUMN quiet TEXT;                          -- JSON: {why, since, until, by, reason}; NULL: it is told
+
+-- What people decided about findings, one decision for each. Some may be about findings that are no longer known.
+CREATE TABLE decisions (
+    finding TEXT PRIMARY KEY,
+    choice  TEXT NOT NULL,               -- acknowledged, accepted, baseline
+    author  TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    until   INTEGER NOT NULL,
+    reason  TEXT,
+    up_to   TEXT NOT NULL,               -- the worst severity that it covers
+    classes TEXT,                        -- JSON: the classes of evidence that it covers; NULL: all
+    warned  INTEGER NOT NULL,            -- its end was announced
+    kind    TEXT NOT NULL,
+    api     TEXT NOT NULL,
+    method  TEXT NOT NULL,
+    route   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Windows in which nothing leaves for what matches; NULL matches all.
+CREATE TABLE silences (
+    id       INTEGER PRIMARY KEY,
+    kind     TEXT,
+    api      TEXT,
+    endpoint TEXT,
+    author   TEXT NOT NULL,
+    at       INTEGER NOT NULL,
+    until    INTEGER NOT NULL,
+    reason   TEXT NOT NULL
+) STRICT;
+
+-- When each API was first met, and whether somebody ended its first days early.
+CREATE TABLE learning (
+    api      TEXT PRIMARY KEY,
+    began    INTEGER NOT NULL,
+    ended    INTEGER,
+    ended_by TEXT
+) STRICT, WITHOUT ROWID;
+
+-- What happened to each finding, and who did it. Lines are added, never changed.
+CREATE TABLE history (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    finding  TEXT NOT NULL,
+    at       INTEGER NOT NULL,
+    author   TEXT,                       -- NULL: the agent itself
+    what     TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    note     TEXT NOT NULL
+) STRICT;
+CREATE INDEX history_by_finding ON history (finding, id);
