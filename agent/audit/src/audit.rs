@@ -11,7 +11,7 @@ use std::time::Duration;
 use apiscope_wire::{Content, Timestamp};
 
 use crate::change::{CallRow, Change};
-use crate::detect::{Case, Detector, Greeting};
+use crate::detect::{Case, Detector, Greeting, Unused};
 use crate::exchange::{ApiId, Exchange, Record};
 use crate::finding::{Finding, FindingRow};
 use crate::inventory::{EndpointId, EndpointRow, Inventory, InventoryCounters};
@@ -19,6 +19,7 @@ use crate::ledger::{Command, Done, Ledger, LedgerCounters, Refusal, RestoredSayi
 use crate::schema::{Book as Schemas, EndpointSchemas, SchemaCounters};
 use crate::settings::Settings;
 use crate::tls::{Book, HelloFacts};
+use crate::watch::{Watch, WatchedDay};
 
 use self::identifiers::Identifiers;
 use self::running::Running;
@@ -34,10 +35,18 @@ pub struct Restored {
     pub schemas: Vec<(EndpointId, EndpointSchemas)>,
     /// What people said.
     pub sayings: RestoredSayings,
+    /// How long and how completely traffic was watched.
+    pub watched: Vec<WatchedDay>,
 }
 
 /// Rows that changed are given at most so often.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// Days of the account that changed are given at most so often.
+const WATCHED_EVERY: Duration = Duration::from_mins(1);
+/// Operations of documents that nobody calls are looked for at least so often; more often where findings resolve sooner.
+const REVIEW_EVERY: Duration = Duration::from_hours(1);
+/// Time without a call after which an operation is idle, unless the settings say otherwise.
+const IDLE_AFTER: Duration = Duration::from_hours(30 * 24);
 
 /// Inventory, detectors and ledger behind one call.
 #[derive(Debug)]
@@ -54,6 +63,13 @@ pub struct Audit {
     /// By what each API knows its callers, where it is a way of its own.
     identifiers: Identifiers,
     flushed: Timestamp,
+    watch: Watch,
+    /// When days of the account were last given.
+    watch_given: Timestamp,
+    /// When operations that nobody calls were last looked for; `None`: not since the documents changed.
+    reviewed: Option<Timestamp>,
+    review_every: Duration,
+    idle_after: Duration,
 }
 
 impl Audit {
@@ -63,9 +79,10 @@ impl Audit {
         let settings = settings.as_ref();
         let mut inventory = Inventory::new(&settings.environment, &settings.documents, restored.endpoints);
         inventory.pin(&settings.templates);
+        inventory.own(&settings.owners);
         let mut ledger = Ledger::new(&settings.environment, restored.findings, restored.sayings);
         ledger.configure(settings.resolve_after, &settings.accepts, settings.learning);
-        Self {
+        let mut audit = Self {
             inventory,
             schemas: Schemas::new(restored.schemas),
             detectors: settings.detect.detectors(),
@@ -75,7 +92,14 @@ impl Audit {
             running: Running::default(),
             identifiers: Identifiers::default(),
             flushed: Timestamp::EPOCH,
-        }
+            watch: Watch::new(restored.watched),
+            watch_given: Timestamp::EPOCH,
+            reviewed: None,
+            review_every: REVIEW_EVERY,
+            idle_after: IDLE_AFTER,
+        };
+        audit.set_times(settings);
+        audit
     }
 
     /// New settings from now on; the environment, which is part of every id, stays what it was until a restart.
@@ -84,8 +108,18 @@ impl Audit {
         let settings = settings.as_ref();
         self.inventory.configure(&settings.documents);
         self.inventory.pin(&settings.templates);
+        self.inventory.own(&settings.owners);
         self.detectors = settings.detect.detectors();
         self.ledger.configure(settings.resolve_after, &settings.accepts, settings.learning);
+        self.set_times(settings);
+    }
+
+    /// How long is long, from now on; what is idle is looked for anew.
+    fn set_times(&mut self, settings: &Settings) {
+        self.idle_after = if settings.idle_after.is_zero() { IDLE_AFTER } else { settings.idle_after };
+        let often = settings.resolve_after / 2;
+        self.review_every = if often.is_zero() { REVIEW_EVERY } else { often.min(REVIEW_EVERY) };
+        self.reviewed = None;
     }
 
     /// Observes, judges, records. Gives the call, then what follows from it.
@@ -109,7 +143,12 @@ impl Audit {
                 emit(Change::Ambiguous(ambiguity));
                 self.record(emit);
             }
-            Record::Coverage(api, coverage) => emit(Change::Coverage(api, coverage)),
+            Record::Coverage(api, coverage) => {
+                if self.inventory.has_document(&api) {
+                    self.watch.add(&api, &coverage);
+                }
+                emit(Change::Coverage(api, coverage));
+            }
             Record::ApiJoined { from, into } => {
                 self.inventory.join_api(&from, &into);
                 self.give_gone(emit);
@@ -126,8 +165,14 @@ impl Audit {
             return;
         }
         self.flushed = now;
+        self.watch.pass(now);
+        self.review(now, emit);
         self.give_endpoints(emit);
         self.give_tls(emit);
+        if now.since(self.watch_given) >= WATCHED_EVERY {
+            self.watch_given = now;
+            self.give_watched(emit);
+        }
         self.ledger.tick(now, emit);
     }
 
@@ -136,6 +181,7 @@ impl Audit {
         self.flushed = now;
         self.give_endpoints(emit);
         self.give_tls(emit);
+        self.give_watched(emit);
         self.ledger.flush(emit);
     }
 
@@ -227,8 +273,26 @@ impl Audit {
 
     fn record(&mut self, emit: &mut dyn FnMut(Change)) {
         for finding in self.found.drain(..) {
-            self.ledger.record(finding, emit);
+            let owner = self.inventory.owner(finding.endpoint, &finding.api);
+            self.ledger.record(finding, owner, emit);
         }
+    }
+
+    /// Looks for operations of documents that nobody calls.
+    fn review(&mut self, now: Timestamp, emit: &mut dyn FnMut(Change)) {
+        if self.reviewed.is_some_and(|at| now.since(at) < self.review_every) {
+            return;
+        }
+        self.reviewed = Some(now);
+        let Self { inventory, watch, detectors, found, .. } = self;
+        inventory.review_idle(now, self.idle_after, watch, &mut |endpoint, idle| {
+            judge(detectors, &Case::Idle(&Unused { endpoint, idle, at: now }), found);
+        });
+        self.record(emit);
+    }
+
+    fn give_watched(&mut self, emit: &mut dyn FnMut(Change)) {
+        self.watch.take_changed().into_iter().for_each(|day| emit(Change::Watched(day)));
     }
 
     fn give_endpoints(&mut self, emit: &mut dyn FnMut(Change)) {

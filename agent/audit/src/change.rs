@@ -9,6 +9,7 @@ use crate::finding::{Alert, FindingRow};
 use crate::inventory::{EndpointId, EndpointRow};
 use crate::ledger::Kept;
 use crate::tls::{TlsKey, TlsRow};
+use crate::watch::WatchedDay;
 
 /// One call, for the live view, the metrics and the call log.
 #[derive(Clone, Debug)]
@@ -54,6 +55,8 @@ pub enum Change {
     Kept(Kept),
     /// What was added to an API's account.
     Coverage(ApiId, Coverage),
+    /// What was watched on a day, of the agent or of an API with a document (at most once a minute and day). The whole row: an upsert.
+    Watched(WatchedDay),
     /// An API is one with others, whose name it has from now on; its endpoints moved just before.
     ApiJoined {
         /// What it was called.

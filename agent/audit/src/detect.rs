@@ -11,6 +11,7 @@ pub mod certificate_name_mismatch;
 pub mod cleartext_card_number;
 pub mod cleartext_credential;
 pub mod credential_in_url;
+pub mod deprecated_endpoint_in_use;
 pub mod error_detail_leak;
 mod fields;
 mod greeting;
@@ -27,6 +28,7 @@ pub mod setting;
 mod told;
 pub mod undocumented_endpoint;
 pub mod unobservable_tls;
+pub mod unused_documented_endpoint;
 pub mod version_disclosure;
 pub mod weak_token;
 
@@ -39,7 +41,7 @@ use smallvec::SmallVec;
 use crate::exchange::{ApiId, Exchange, Method};
 use crate::facts::Place;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::inventory::{EndpointId, Sighting};
+use crate::inventory::{EndpointId, EndpointRow, Idle, Sighting};
 use crate::secret::Masked;
 use crate::tls::HelloFacts;
 
@@ -57,6 +59,19 @@ pub enum Case<'a> {
     Hello(&'a Greeting<'a>),
     /// Framing that servers read differently.
     Ambiguous(&'a Ambiguity),
+    /// An operation of a document was not called for long.
+    Idle(&'a Unused<'a>),
+}
+
+/// An operation of a document that was not called for long.
+#[derive(Clone, Copy, Debug)]
+pub struct Unused<'a> {
+    /// It.
+    pub endpoint: &'a EndpointRow,
+    /// For how long, and how well that is known.
+    pub idle: Idle,
+    /// When this was found.
+    pub at: Timestamp,
 }
 
 /// A TLS handshake, as detectors see it.
@@ -145,6 +160,7 @@ detectors![
     cleartext_card_number,
     cleartext_credential,
     credential_in_url,
+    deprecated_endpoint_in_use,
     error_detail_leak,
     missing_authentication,
     object_enumeration,
@@ -155,6 +171,7 @@ detectors![
     secret_in_response,
     undocumented_endpoint,
     unobservable_tls,
+    unused_documented_endpoint,
     version_disclosure,
     weak_token,
 ];
@@ -177,8 +194,8 @@ impl Sighting<'_> {
             because,
             evidence: Evidence {
                 at: self.exchange.ended,
-                call: self.exchange.id,
-                consumer: self.exchange.consumer,
+                call: Some(self.exchange.id),
+                consumer: Some(self.exchange.consumer),
                 severity,
                 what,
             },

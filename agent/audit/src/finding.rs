@@ -81,10 +81,10 @@ impl fmt::Display for FindingId {
 pub struct Evidence {
     /// When.
     pub at: Timestamp,
-    /// Which call.
-    pub call: ExchangeId,
-    /// Who called.
-    pub consumer: ConsumerId,
+    /// Which call. `None`: what is found is no call, such as that there was none.
+    pub call: Option<ExchangeId>,
+    /// Who called. `None`: nobody did, or it is not known who.
+    pub consumer: Option<ConsumerId>,
     /// How bad, by this sighting alone.
     pub severity: Severity,
     /// What was seen, in words, such as `Authorization: Basic ****, user a***n, crossed eth0 (private)`.
@@ -162,6 +162,8 @@ pub struct FindingRow {
     pub method: Method,
     /// Template.
     pub route: Arc<str>,
+    /// Who owns the endpoint, or the API; `None` unknown.
+    pub owner: Option<Box<str>>,
     /// The worst of the severities that still hold: see [`FindingRow::levels`].
     pub severity: Severity,
     /// Why that severity.
@@ -183,7 +185,7 @@ pub struct FindingRow {
     pub resolved: Option<Timestamp>,
     /// Sightings since it opened.
     pub count: u64,
-    /// Calls of the endpoint since it opened: `count` of `calls`.
+    /// Calls of the endpoint since it opened: `count` of `calls`. 0 where what is found is no call.
     pub calls: u64,
     /// Distinct consumers seen, at most [`FindingRow::CONSUMERS_MAX`]; `consumers_more` tells that there were others.
     pub consumers: Vec<ConsumerId>,

@@ -6,6 +6,7 @@
 //!
 //! It judges nothing and keeps no value from traffic: detectors get a [`Sighting`]. Its one entry is [`Inventory`].
 
+mod announced;
 mod book;
 mod census;
 mod entry;
@@ -13,6 +14,7 @@ mod evidence;
 pub mod fleet;
 mod fold;
 mod forms;
+mod idle;
 mod link;
 mod operations;
 mod piece;
@@ -41,6 +43,9 @@ use apiscope_wire::Timestamp;
 use crate::exchange::{ApiId, Exchange, Method, Protocol};
 use crate::facts::AuthKind;
 
+pub use announced::Announced;
+pub(crate) use announced::seconds;
+pub use idle::Idle;
 pub use pins::Pins;
 pub use profile::{Data, DataRow, PackedProfile, Profile, Side, Statuses};
 pub use reason::{TemplateReason, Why};
@@ -78,6 +83,13 @@ pub enum DocumentState {
     Removed,
     /// In the document, and never called or not for long.
     Unused,
+}
+
+impl DocumentState {
+    /// Whether the present document has it.
+    pub const fn is_in_document(self) -> bool {
+        matches!(self, Self::Documented | Self::Deprecated | Self::Unused)
+    }
 }
 
 /// What the API's document says of the credential that an endpoint needs.
@@ -150,8 +162,14 @@ pub struct EndpointRow {
     pub response_bytes_sum: u64,
     /// Latency quantiles in milliseconds: p50, p90, p99; `None` before the first complete exchange.
     pub latency_ms: Option<[f64; 3]>,
-    /// Owner, from the document's `x-owner`.
+    /// Owner: `x-owner` of the operation, else the API's by the configuration, else `x-owner` of the document.
     pub owner: Option<Box<str>>,
+    /// What its own answers announce of its end.
+    pub announced: Announced,
+    /// Since when it is known to be in the document.
+    pub since: Option<Timestamp>,
+    /// Where it is [`DocumentState::Unused`]: for how long, and how well that is known.
+    pub idle: Option<Idle>,
     /// From the document; not stored, for the document is read at each start.
     pub security: Security,
     /// What its calls were like. Only in a row that is given or restored: in the inventory's own it is elsewhere and this is empty.
@@ -181,9 +199,28 @@ impl EndpointRow {
             response_bytes_sum: 0,
             latency_ms: None,
             owner: None,
+            announced: Announced::default(),
+            since: None,
+            idle: None,
             security: Security::Unsaid,
             profile: PackedProfile::default(),
         }
+    }
+
+    /// How it stands to the document and to what its own answers announce: what these call deprecated is so, unless the document does not
+    /// know it or no longer does, which is worse.
+    pub fn state(&self) -> DocumentState {
+        match self.document {
+            DocumentState::NoDocument | DocumentState::Documented if self.is_announced_deprecated() => {
+                DocumentState::Deprecated
+            }
+            state => state,
+        }
+    }
+
+    /// Whether its own answers said at its last call that it is deprecated.
+    pub fn is_announced_deprecated(&self) -> bool {
+        self.last.is_some_and(|last| self.announced.is_deprecated(last))
     }
 }
 
@@ -200,6 +237,8 @@ pub struct InventoryCounters {
     pub overflowed: u64,
     /// Endpoints joined into one with a wider template.
     pub merged: u64,
+    /// Times that an idle operation of a document was not judged, because there were too many of them.
+    pub idle_overflowed: u64,
 }
 
 /// Whether an answer shows that there is something behind the path and method. What servers and gateways say of any path does not.

@@ -127,12 +127,15 @@ impl Ledger {
         }
     }
 
-    /// A sighting. Gives the row and the alert where it changes the finding's life.
-    pub(crate) fn record(&mut self, finding: Finding, emit: &mut dyn FnMut(Change)) {
+    /// A sighting, and who owns what it is about. Gives the row and the alert where it changes the finding's life.
+    pub(crate) fn record(&mut self, finding: Finding, owner: Option<&str>, emit: &mut dyn FnMut(Change)) {
         let id = self.id_of(&finding);
         let Some(entry) = self.entries.get_mut(&id) else {
-            return self.open(id, finding, emit);
+            return self.open(id, finding, owner, emit);
         };
+        if entry.row.owner.as_deref() != owner {
+            entry.row.owner = owner.map(Into::into);
+        }
         let (at, reopens) = (finding.evidence.at, entry.row.status == Status::Resolved);
         if reopens {
             self.resolved -= 1;
@@ -178,6 +181,7 @@ impl Ledger {
             moved.api = into.api.clone();
             moved.route = into.route.clone();
             moved.method = into.method.clone();
+            moved.owner.clone_from(&into.owner);
             moved.id = FindingId::of(&self.environment, &moved.api, moved.kind.name, &moved.method, &moved.route);
             self.people.moved(old, &moved, gone.row.last, emit);
             // The old one ends for those who hear of it; it is not kept.
@@ -275,14 +279,14 @@ impl Ledger {
         counters
     }
 
-    fn open(&mut self, id: FindingId, finding: Finding, emit: &mut dyn FnMut(Change)) {
+    fn open(&mut self, id: FindingId, finding: Finding, owner: Option<&str>, emit: &mut dyn FnMut(Change)) {
         if self.entries.len() >= FINDINGS_MAX && !self.forget_one() {
             self.overflowed += 1;
             return;
         }
         let at = finding.evidence.at;
         self.people.meet(&finding.api, at, emit);
-        self.insert(row::begin(id, finding, self.revision_floor));
+        self.insert(row::begin(id, finding, owner, self.revision_floor));
         if let Some(entry) = self.entries.get_mut(&id) {
             settle(entry, &self.people, Some(Transition::Opened), at, emit);
         }

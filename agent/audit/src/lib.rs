@@ -23,6 +23,7 @@ pub mod secret;
 pub mod settings;
 pub mod sketch;
 pub mod tls;
+pub mod watch;
 
 mod audit;
 mod gather;

@@ -43,8 +43,10 @@ pub struct Operation {
     pub path: usize,
     /// `deprecated: true`.
     pub deprecated: bool,
-    /// `x-owner` of the operation, its path or the document (`info`).
+    /// `x-owner` of the operation or its path.
     pub owner: Option<Box<str>>,
+    /// `x-owner` of its document: of `info`, or at the root.
+    pub document_owner: Option<Box<str>>,
     /// Security requirements, one of which must be met: each is a set of scheme names that go together, and an empty set means that no
     /// credential is needed. `None`: the document says nothing.
     pub security: Option<Vec<Vec<Box<str>>>>,

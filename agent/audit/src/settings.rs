@@ -45,4 +45,8 @@ pub struct Settings {
     pub accepts: Vec<AcceptRule>,
     /// The first week, in which nothing below critical is told; zero: there is none.
     pub learning: Duration,
+    /// An operation of a document that was not called for so long is idle. Zero means the default, 30 days.
+    pub idle_after: Duration,
+    /// Who owns an API, by its name; what an operation says of its own owner outranks it.
+    pub owners: BTreeMap<Box<str>, Box<str>>,
 }

@@ -19,6 +19,7 @@ use crate::view::{Board, DataView, EndpointView, SpreadView, terminal_safe};
   apiscope endpoints
   apiscope endpoints --api orders-api
   apiscope endpoints --document undocumented
+  apiscope endpoints --document deprecated  # by the document or by its own answers, and who says so
   apiscope endpoints 'GET /orders/{id}'     # all about one
   apiscope endpoints -o jsonl | jq 'select(.by_auth.none > 0) | .route'     # called without credentials
   apiscope endpoints -o jsonl | jq 'select(any(.data[]; .class == \"card\")) | .route'     # card numbers seen")]
@@ -80,6 +81,7 @@ pub(super) fn story(row: &EndpointView) -> String {
     line(&mut text, "id", &row.id);
     template(&mut text, row);
     line(&mut text, "document", &row.document);
+    retired(&mut text, row);
     line(&mut text, "owner", row.owner.as_deref().unwrap_or("unknown"));
     line(&mut text, "protocol", &row.protocol);
     line(&mut text, "first call", &format!("{} UTC", time(&row.first)));
@@ -103,6 +105,35 @@ pub(super) fn story(row: &EndpointView) -> String {
     consumers(&mut text, row);
     data(&mut text, &profile.data, profile.data_others);
     text
+}
+
+/// What is announced of its end, and for how long nobody called it.
+fn retired(text: &mut String, row: &EndpointView) {
+    if !row.deprecated_by.is_empty() {
+        line(text, "deprecated by", &row.deprecated_by.join(" and "));
+    }
+    if let Some(said) = &row.announced {
+        let deprecation = said.deprecation.as_deref().map(|form| match (form, &said.since) {
+            ("date", Some(since)) => format!("Deprecation since {since}"),
+            (_, Some(since)) => format!("Deprecation since {since} (an HTTP date, as a draft had it)"),
+            (_, None) => "Deprecation without a date (`true`, as a draft had it)".to_owned(),
+        });
+        let sunset = said.sunset.as_ref().map(|at| format!("Sunset {at}"));
+        let words: Vec<_> = deprecation.into_iter().chain(sunset).collect();
+        let over = if said.in_force { "" } else { "; no longer: later answers leave it out" };
+        line(text, "announced", &format!("{}, last at {} UTC{over}", words.join(", "), table::time(&said.said)));
+    }
+    if let Some(idle) = &row.idle {
+        let seen = idle.coverage.map_or_else(
+            || "no byte of the API was seen".to_owned(),
+            |share| format!("{:.1} % of the API's bytes read", share * 100.0),
+        );
+        line(
+            text,
+            "not called",
+            &format!("for {} days, {:.1} % of them watched, {seen}", idle.days, idle.watched * 100.0),
+        );
+    }
 }
 
 /// Where the template comes from, why, and what was counted.

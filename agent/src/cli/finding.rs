@@ -56,13 +56,11 @@ pub(crate) fn story(finding: &FindingView, coverage: Option<&CoverageView>, reso
     );
     text.push_str("\nproof (masked)\n");
     proofs(&mut text, &finding.evidence);
-    let _ = writeln!(
-        text,
-        "\nwho is affected\n  {}\n  {} of {} calls of this endpoint since it opened",
-        callers(finding),
-        finding.count,
-        finding.calls
-    );
+    let _ = writeln!(text, "\nwho is affected\n  owner: {}", finding.owner.as_deref().unwrap_or("unknown"));
+    if finding.calls > 0 {
+        let (count, calls) = (finding.count, finding.calls);
+        let _ = writeln!(text, "  {}\n  {count} of {calls} calls of this endpoint since it opened", callers(finding));
+    }
     let _ = writeln!(
         text,
         "\nsince when\n  open since {} UTC, first ever {} UTC, last {} UTC",
@@ -111,8 +109,10 @@ fn callers(finding: &FindingView) -> String {
 
 fn proofs(text: &mut String, evidence: &[EvidenceView]) {
     for proof in evidence {
-        let (at, severity, call) = (table::time(&proof.at), &proof.severity, &proof.call);
-        let _ = writeln!(text, "  {at} UTC  {severity:8}  call {call}  {}  {}", proof.consumer, proof.what);
+        let (at, severity) = (table::time(&proof.at), &proof.severity);
+        let call = proof.call.as_ref().map_or_else(String::new, |call| format!("call {call}  "));
+        let consumer = proof.consumer.as_ref().map_or_else(String::new, |consumer| format!("{consumer}  "));
+        let _ = writeln!(text, "  {at} UTC  {severity:8}  {call}{consumer}{}", proof.what);
     }
 }
 

@@ -12,6 +12,8 @@ impl Row for ApiView {
         "role",
         ">endpoints",
         ">undocumented",
+        ">deprecated",
+        ">removed",
         ">unused",
         ">calls",
         ">5xx",
@@ -21,6 +23,7 @@ impl Row for ApiView {
         ">seen",
         ">lost",
         ">not parsed",
+        "owner",
     ];
     const NOUN: &'static str = "APIs";
 
@@ -31,7 +34,12 @@ impl Row for ApiView {
             if self.roles.is_empty() { "-".to_owned() } else { self.roles.join(", ") },
             self.endpoints.to_string(),
             self.undocumented.to_string(),
-            self.unused.to_string(),
+            self.deprecated.to_string(),
+            self.removed.to_string(),
+            self.idle_longest
+                .as_ref()
+                .filter(|idle| idle.days > 0)
+                .map_or_else(|| self.unused.to_string(), |idle| format!("{} ({} d)", self.unused, idle.days)),
             self.calls.to_string(),
             self.errors.to_string(),
             self.unauthenticated.to_string(),
@@ -40,6 +48,7 @@ impl Row for ApiView {
             table::bytes(coverage.socket_bytes),
             table::bytes(coverage.lost_bytes.total()),
             table::bytes(coverage.unparsed_bytes.total()),
+            if self.owners.is_empty() { "-".to_owned() } else { self.owners.join(", ") },
         ]
     }
 }
@@ -60,6 +69,7 @@ impl Row for EndpointView {
         ">p99 ms",
         ">largest answer",
         ">last call",
+        "owner",
     ];
     const NOUN: &'static str = "endpoints";
 
@@ -75,7 +85,7 @@ impl Row for EndpointView {
             self.method.clone(),
             self.route.clone(),
             self.protocol.clone(),
-            if self.document == "none" { "-".to_owned() } else { self.document.clone() },
+            document(self),
             self.calls.to_string(),
             if self.running == 0 { "-".to_owned() } else { self.running.to_string() },
             class("4xx"),
@@ -85,6 +95,7 @@ impl Row for EndpointView {
             latency(self.latency_ms_p99),
             largest,
             self.last.as_deref().map_or_else(|| "never".to_owned(), table::ago),
+            or_dash(self.owner.as_deref()),
         ]
     }
 }
@@ -129,7 +140,7 @@ impl Row for TlsView {
 
 impl Row for FindingView {
     const COLUMNS: &'static [&'static str] =
-        &["id", "severity", "kind", "api", "method", "route", ">calls", ">last", "status", "because"];
+        &["id", "severity", "kind", "api", "method", "route", "owner", ">calls", ">last", "status", "because"];
     const NOUN: &'static str = "findings";
 
     fn cells(&self) -> Vec<String> {
@@ -140,7 +151,8 @@ impl Row for FindingView {
             self.api.clone(),
             self.method.clone(),
             self.route.clone(),
-            format!("{} of {}", self.count, self.calls),
+            or_dash(self.owner.as_deref()),
+            if self.calls == 0 { "-".to_owned() } else { format!("{} of {}", self.count, self.calls) },
             table::ago(&self.last),
             self.quiet.as_ref().map_or_else(|| self.status.clone(), |quiet| quiet.why.clone()),
             self.because.clone(),
@@ -197,6 +209,24 @@ impl Row for LearningView {
     fn cells(&self) -> Vec<String> {
         vec![self.api.clone(), table::time(&self.until), self.held.to_string()]
     }
+}
+
+fn or_dash(text: Option<&str>) -> String {
+    text.unwrap_or("-").to_owned()
+}
+
+/// The state, with who says so and the days that matter.
+fn document(row: &EndpointView) -> String {
+    let sunset = row.announced.as_ref().filter(|said| said.in_force).and_then(|said| said.sunset.as_deref());
+    let sunset = sunset.and_then(|at| at.get(..10)).map(|day| format!("sunset {day}"));
+    let by = row.deprecated_by.iter().map(|who| format!("by {who}"));
+    let details = match (&*row.document, &row.idle) {
+        ("none", _) => return "-".to_owned(),
+        ("unused", Some(idle)) if idle.days > 0 => vec![format!("{} d", idle.days)],
+        ("unused", _) => Vec::new(),
+        _ => by.chain(sunset).collect(),
+    };
+    if details.is_empty() { row.document.clone() } else { format!("{} ({})", row.document, details.join(", ")) }
 }
 
 /// `2 high, 1 low`, worst first; `-` for none.

@@ -9,7 +9,7 @@ use anyhow::Context;
 use super::ask::AgentArg;
 use super::rows::{account, severities};
 use super::{next, output, table};
-use crate::view::{SayingsView, StatusView, terminal_safe};
+use crate::view::{ApiView, SayingsView, StatusView, terminal_safe};
 
 /// APIs shown; the rest is counted.
 const APIS_SHOWN: usize = 15;
@@ -157,6 +157,7 @@ fn seen(screen: &mut String, status: &StatusView) {
         counts.apis,
         severities(&counts.findings)
     );
+    documented(screen, status);
     let also = [
         (counts.running, "exchanges or WebSockets that go on now (apiscope running)"),
         (counts.sessions, "WebSockets, tunnels and the like that ended"),
@@ -200,6 +201,31 @@ fn seen(screen: &mut String, status: &StatusView) {
         agent.store,
         agent.metrics.as_deref().unwrap_or("off"),
     );
+}
+
+/// How the endpoints stand to their documents, where there are any that do not stand well.
+fn documented(screen: &mut String, status: &StatusView) {
+    let sum = |of: fn(&ApiView) -> u64| status.apis.iter().map(of).sum::<u64>();
+    let counts = [
+        (sum(|api| api.undocumented), "undocumented"),
+        (sum(|api| api.deprecated), "deprecated and in use"),
+        (sum(|api| api.removed), "removed and in use"),
+        (sum(|api| api.unused), "unused"),
+    ];
+    let words: Vec<_> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    if words.is_empty() {
+        return;
+    }
+    let longest = status.apis.iter().filter_map(|api| api.idle_longest.as_ref()).max_by_key(|idle| idle.days);
+    let longest = longest.filter(|idle| idle.days > 0).map_or_else(String::new, |idle| {
+        let read = idle.coverage.map_or_else(
+            || "none of the API's bytes seen".to_owned(),
+            |share| format!("{:.1} % of the API's bytes read", share * 100.0),
+        );
+        format!(" (for up to {} days, {:.1} % of them watched, {read})", idle.days, idle.watched * 100.0)
+    });
+    let _ = writeln!(screen, "documents: {}{longest}", words.join(", "));
 }
 
 fn reasons(status: &StatusView) -> String {

@@ -9,6 +9,7 @@ use super::form::{Form, Key};
 use super::{Accept, Alertmanager, Api, Capture, Config, Control, Metrics, Store, Webhook};
 
 const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
 const YEAR: Duration = Duration::from_hours(365 * 24);
 const SEVERITIES: &[&str] = &["info", "low", "medium", "high", "critical"];
 
@@ -56,6 +57,13 @@ pub const ROOT: &[Key<Config>] = &[
         required: false,
         doc: "Whether it is learnt what bodies, queries and header fields look like, for `apiscope export`: types, presence, formats; of \
               values nothing but short words that many consumers share.",
+    },
+    Key {
+        name: "idle_after",
+        form: Form::Duration(DAY, YEAR, |config| &mut config.idle_after),
+        required: false,
+        doc: "An endpoint of a document that was not called for so long is shown as `unused` and told as \
+              `unused-documented-endpoint`, if that time was watched.",
     },
 ];
 
@@ -150,6 +158,13 @@ pub const API: &[Key<Api>] = &[
         form: Form::Text(name, |api| &mut api.name),
         required: true,
         doc: "The API's name in every output.",
+    },
+    Key {
+        name: "owner",
+        form: Form::MaybeText(name, |api| &mut api.owner),
+        required: false,
+        doc: "The team or person that owns it, for endpoints, findings and alerts (label `team`). Outranks `x-owner` of the document, \
+              and not that of an operation.",
     },
     Key {
         name: "authorities",

@@ -48,6 +48,8 @@ pub struct Config {
     pub learning: Duration,
     /// `[[accept]]`: findings that may stay as they are.
     pub accepts: Vec<Accept>,
+    /// An operation of a document that was not called for so long is idle.
+    pub idle_after: Duration,
     /// `[findings.KIND]`: what each kind of finding is told.
     pub detect: DetectSettings,
     /// `[capture]`.
@@ -86,6 +88,8 @@ pub struct Capture {
 pub struct Api {
     /// The API's name.
     pub name: String,
+    /// Who owns it.
+    pub owner: Option<String>,
     /// Hosts.
     pub authorities: Vec<Box<str>>,
     /// Server ports.
@@ -201,6 +205,7 @@ impl Default for Config {
             schemas: "on".to_owned(),
             learning: Duration::from_hours(7 * 24),
             accepts: Vec::new(),
+            idle_after: Duration::from_hours(30 * 24),
             detect: DetectSettings::default(),
             capture: Capture::default(),
             apis: Vec::new(),

@@ -37,6 +37,12 @@ impl Config {
             without_schemas: self.schemas == "off",
             accepts: self.accepts(),
             learning: self.learning,
+            idle_after: self.idle_after,
+            owners: self
+                .apis
+                .iter()
+                .filter_map(|api| Some((api.name.as_str().into(), api.owner.as_deref()?.into())))
+                .collect(),
         };
         (settings, readings)
     }

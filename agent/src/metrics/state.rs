@@ -186,6 +186,7 @@ impl State {
             | Change::Tls(_)
             | Change::TlsGone(_)
             | Change::Schemas { .. }
+            | Change::Watched(_)
             | Change::ApiJoined { .. } => {}
             Change::TlsUnobserved(api, _at) => self.api(api.as_str()).tls_unobserved += 1,
         }
@@ -312,7 +313,7 @@ impl State {
 
     fn endpoint(&mut self, row: &EndpointRow, may_be_new: bool) {
         if let Some((_, state)) = self.endpoints.get_mut(&row.id) {
-            *state = row.document;
+            *state = row.state();
             return;
         }
         if self.endpoints.len() >= FOLLOWED_MAX {
@@ -323,7 +324,7 @@ impl State {
             self.api(row.api.as_str()).discovered += 1;
         }
         let api = self.admitted(row.api.as_str()).into();
-        self.endpoints.insert(row.id, (api, row.document));
+        self.endpoints.insert(row.id, (api, row.state()));
     }
 
     fn finding(&mut self, row: &FindingRow) {

@@ -267,6 +267,7 @@ pub(crate) mod tests {
             api,
             method,
             route: route.into(),
+            owner: None,
             severity: Severity::Critical,
             because: Masked::from_stored("crosses eth0, not loopback"),
             status: Status::Open,
@@ -285,8 +286,8 @@ pub(crate) mod tests {
             consumers_more: false,
             evidence: vec![Evidence {
                 at: OPENED,
-                call: ExchangeId { flow: FlowId::new(7), index: 2 },
-                consumer: ConsumerId::Credential(Fingerprint::from_stored(0x9f2c)),
+                call: Some(ExchangeId { flow: FlowId::new(7), index: 2 }),
+                consumer: Some(ConsumerId::Credential(Fingerprint::from_stored(0x9f2c))),
                 severity: Severity::Critical,
                 what: Masked::from_stored("Authorization: Basic ****, user a***n, crossed eth0 (private)"),
             }],

@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use apiscope_audit::finding::Status;
+use apiscope_audit::finding::{Evidence, Status};
 use apiscope_audit::ledger::{Quiet, Why};
-use apiscope_wire::Timestamp;
+use apiscope_wire::{ExchangeId, Timestamp};
 
 use super::{Context, Notice};
 
@@ -175,13 +175,10 @@ fn cut(text: &str, max: usize) -> String {
 
 fn timing(notice: &Notice) -> String {
     let finding = &notice.finding;
-    let mut text = format!(
-        "first {}, last {}, {} of {} calls",
-        rfc3339(finding.first),
-        rfc3339(finding.last),
-        finding.count,
-        finding.calls.max(finding.count)
-    );
+    let mut text = format!("first {}, last {}", rfc3339(finding.first), rfc3339(finding.last));
+    if finding.calls > 0 {
+        let _ = write!(text, ", {} of {} calls", finding.count, finding.calls.max(finding.count));
+    }
     if finding.opened != finding.first {
         let _ = write!(text, ", opened again {}", rfc3339(finding.opened));
     }
@@ -199,7 +196,8 @@ fn timing(notice: &Notice) -> String {
 fn affected(notice: &Notice) -> String {
     let consumers = &notice.finding.consumers;
     if consumers.is_empty() {
-        return String::new();
+        let of_no_call = !notice.finding.evidence.is_empty() && notice.finding.calls == 0;
+        return if of_no_call { "no consumer: it is about calls that were not made".to_owned() } else { String::new() };
     }
     let named: Vec<String> = consumers.iter().take(CONSUMERS_SHOWN).map(ToString::to_string).collect();
     let (more, plural) =
@@ -210,8 +208,16 @@ fn affected(notice: &Notice) -> String {
 
 fn evidence(notice: &Notice) -> String {
     let shown = notice.finding.evidence.iter().rev().take(EVIDENCE_SHOWN);
-    let lines = shown.map(|proof| format!("{} (call {:016x}/{})", proof.what, proof.call.flow.get(), proof.call.index));
-    lines.collect::<Vec<_>>().join("; ")
+    let line = |proof: &Evidence| match proof.call {
+        Some(call) => format!("{} (call {})", proof.what, call_id(call)),
+        None => proof.what.to_string(),
+    };
+    shown.map(line).collect::<Vec<_>>().join("; ")
+}
+
+/// A call's id, as every alert names it.
+pub(super) fn call_id(call: ExchangeId) -> String {
+    format!("{:016x}/{}", call.flow.get(), call.index)
 }
 
 fn steps(steps: &[&str]) -> String {

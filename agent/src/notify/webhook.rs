@@ -18,7 +18,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::text::{Text, clean, rfc3339};
+use super::text::{Text, call_id, clean, rfc3339};
 use super::{ConfigError, Context, Manner, Notice, Parcel, Receiver, Shipment, Target, check_url};
 use crate::store::Named;
 
@@ -282,8 +282,8 @@ impl QuietSaid {
 #[derive(Serialize)]
 struct Proof {
     at: String,
-    call: String,
-    consumer: String,
+    call: Option<String>,
+    consumer: Option<String>,
     what: String,
 }
 
@@ -323,8 +323,8 @@ impl Proof {
     fn of(evidence: &apiscope_audit::Evidence) -> Self {
         Self {
             at: precise(evidence.at),
-            call: format!("{:016x}/{}", evidence.call.flow.get(), evidence.call.index),
-            consumer: evidence.consumer.to_string(),
+            call: evidence.call.map(call_id),
+            consumer: evidence.consumer.map(|consumer| consumer.to_string()),
             what: clean(evidence.what.as_str()),
         }
     }

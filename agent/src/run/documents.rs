@@ -132,8 +132,10 @@ fn stamp(file: &Path) -> Option<Stamp> {
 
 fn about(api: &str, settings: &Settings) -> ApiSnapshot {
     let document = settings.documents.get(api);
+    let owner = settings.owners.get(api).or_else(|| document?.owner.as_ref()).map(AsRef::as_ref);
     ApiSnapshot {
         api: api.to_owned(),
+        team: owner.unwrap_or_default().to_owned(),
         spec: document.map_or_else(String::new, |document| document.title.to_string()),
         ..ApiSnapshot::default()
     }

@@ -12,6 +12,7 @@ mod names;
 mod outbox;
 mod queue;
 mod reader;
+mod retired;
 mod rows;
 mod sayings;
 mod schema;
@@ -42,6 +43,7 @@ pub(crate) use names::Named;
 pub use outbox::{ADDRESS_MARK, Accepted, Entry, OUTBOX_MAX, Standing};
 pub use reader::Reader;
 pub use sayings::HISTORY_MAX;
+pub(crate) use retired::form as deprecation_form;
 pub use schema::DATABASE_FILE;
 pub use status::{Operation, StoreStatus};
 

@@ -190,8 +190,9 @@ pub(super) fn pending(
     Ok((entries, last))
 }
 
-/// The endpoint's owner and the API's coverage, beside a finding `f`.
-const FACTS: &str = "(SELECT owner FROM endpoints e WHERE e.api = f.api AND e.method = f.method AND e.route = f.route) AS team, \
+/// The owner and the API's coverage, beside a finding `f`. A finding that was last seen by a version before the fourth has no owner of its own.
+const FACTS: &str = "coalesce(f.owner, (SELECT owner FROM endpoints e WHERE e.api = f.api AND e.method = f.method AND e.route = f.route)) \
+     AS team, \
      (SELECT 1.0 - CAST(ring + gap + memory AS REAL) / nullif(parsed + budget + verdict + encrypted + ring + gap + memory \
      + not_http + malformed + joined_late, 0) FROM coverage c WHERE c.api = f.api) AS coverage";
 

@@ -11,6 +11,7 @@ use apiscope_audit::exchange::ApiId;
 use apiscope_audit::finding::{FindingId, FindingRow};
 use apiscope_audit::inventory::{EndpointId, EndpointRow};
 use apiscope_audit::ledger::{Decision, Event, Kept, Learning, Silence};
+use apiscope_audit::watch::WatchedDay;
 use apiscope_wire::Coverage;
 use rusqlite::Connection;
 
@@ -40,6 +41,8 @@ pub(super) struct Batch {
     pub(super) alerts: Vec<FindingRow>,
     pub(super) findings: BTreeMap<FindingId, FindingRow>,
     pub(super) coverage: BTreeMap<ApiId, Coverage>,
+    /// By API and day.
+    pub(super) watched: BTreeMap<(Option<ApiId>, u32), WatchedDay>,
     /// Packed; `None`: to be removed.
     pub(super) schemas: BTreeMap<EndpointId, Option<Box<[u8]>>>,
     /// What people said; `None`: to be removed.
@@ -61,6 +64,7 @@ impl Batch {
             && self.alerts.is_empty()
             && self.findings.is_empty()
             && self.coverage.is_empty()
+            && self.watched.is_empty()
             && self.schemas.is_empty()
             && self.decisions.is_empty()
             && self.silences.is_empty()
@@ -80,6 +84,7 @@ impl Batch {
             Change::Alert(_) => self.dropped_rows += 1,
             Change::Kept(kept) => self.take_in_kept(kept),
             Change::Coverage(api, added) => self.add_coverage(api, added),
+            Change::Watched(row) => put(&mut self.watched, (row.api.clone(), row.day), row, &mut self.dropped_rows),
             Change::Schemas { id, packed } => put(&mut self.schemas, id, packed, &mut self.dropped_rows),
             Change::Running(_)
             | Change::Session(_)
@@ -134,6 +139,9 @@ impl Batch {
         }
         for (api, added) in older.coverage {
             self.add_coverage(api, added);
+        }
+        for (key, row) in older.watched {
+            self.watched.entry(key).or_insert(row);
         }
         for (id, packed) in older.schemas {
             self.schemas.entry(id).or_insert(packed);

@@ -14,6 +14,7 @@ use apiscope_wire::Coverage;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::calls::{self, Call, CallFilter};
+use super::retired::days;
 use super::rows::{StoredFinding, read_coverage, read_endpoint, read_schemas};
 use super::{StoreError, sayings, schema};
 
@@ -110,6 +111,7 @@ pub(super) fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
         findings: findings(connection)?,
         schemas: schemas(connection)?,
         sayings: sayings::restore(connection)?,
+        watched: days(connection)?,
     })
 }
 

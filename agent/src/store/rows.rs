@@ -7,10 +7,12 @@ use apiscope_audit::ledger::{Quiet, Said, Why};
 use apiscope_audit::schema::EndpointSchemas;
 use apiscope_audit::secret::{Fingerprint, Masked};
 use apiscope_wire::{Coverage, ExchangeId, FlowId, Lost, Skipped, Timestamp, Unparsed};
+use rusqlite::types::FromSql;
 use rusqlite::{Connection, Row, named_params, params};
 use serde::{Deserialize, Serialize};
 
 use super::names::Named;
+use super::retired::{StoredAnnounced, StoredIdle};
 
 /// A finding as it lies in the outbox: all of [`FindingRow`], in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,8 @@ pub(super) struct StoredFinding {
     kind: String,
     method: String,
     route: String,
+    #[serde(default)]
+    owner: Option<String>,
     severity: String,
     because: String,
     status: String,
@@ -62,9 +66,9 @@ struct StoredQuiet {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct StoredEvidence {
     at: u64,
-    flow: String,
+    flow: Option<String>,
     index: u32,
-    consumer: String,
+    consumer: Option<String>,
     /// Absent in rows of an earlier version, which has one severity for all proofs.
     #[serde(default)]
     severity: Option<String>,
@@ -79,6 +83,7 @@ impl StoredFinding {
             kind: row.kind.name.to_owned(),
             method: row.method.to_string(),
             route: row.route.to_string(),
+            owner: row.owner.as_deref().map(str::to_owned),
             severity: row.severity.name().to_owned(),
             because: row.because.to_string(),
             status: row.status.word().to_owned(),
@@ -108,6 +113,7 @@ impl StoredFinding {
             api: ApiId::new(&self.api),
             method: Method::new(&self.method),
             route: self.route.into(),
+            owner: self.owner.map(Into::into),
             severity,
             because: Masked::from_stored(&self.because),
             levels: self.levels.into_iter().filter_map(StoredLevel::restore).collect(),
@@ -138,14 +144,14 @@ impl StoredFinding {
 
     pub(super) fn upsert(&self, connection: &Connection) -> rusqlite::Result<()> {
         let mut statement = connection.prepare_cached(
-            "INSERT OR REPLACE INTO findings (id, api, kind, method, route, severity, because, status, opened, first, last, \
+            "INSERT OR REPLACE INTO findings (id, api, kind, method, route, owner, severity, because, status, opened, first, last, \
              resolved, count, calls, consumers, consumers_more, evidence, revision, transition, levels, classes, quiet) VALUES (:id, :api, :kind, \
-             :method, :route, :severity, :because, :status, :opened, :first, :last, :resolved, :count, :calls, :consumers, \
+             :method, :route, :owner, :severity, :because, :status, :opened, :first, :last, :resolved, :count, :calls, :consumers, \
              :consumers_more, :evidence, :revision, :transition, :levels, :classes, :quiet)",
         )?;
         statement.execute(named_params! {
             ":id": self.id, ":api": self.api, ":kind": self.kind, ":method": self.method, ":route": self.route,
-            ":severity": self.severity, ":because": self.because, ":status": self.status, ":opened": int(self.opened),
+            ":owner": self.owner, ":severity": self.severity, ":because": self.because, ":status": self.status, ":opened": int(self.opened),
             ":first": int(self.first), ":last": int(self.last), ":resolved": self.resolved.map(int), ":count": int(self.count),
             ":calls": int(self.calls), ":consumers": json(&self.consumers), ":consumers_more": self.consumers_more,
             ":evidence": json(&self.evidence), ":revision": self.revision, ":transition": self.transition,
@@ -161,6 +167,7 @@ impl StoredFinding {
             kind: row.get("kind")?,
             method: row.get("method")?,
             route: row.get("route")?,
+            owner: newer(row, "owner"),
             severity: row.get("severity")?,
             because: row.get("because")?,
             status: row.get("status")?,
@@ -186,9 +193,9 @@ impl StoredEvidence {
     fn of(evidence: &Evidence) -> Self {
         Self {
             at: evidence.at.as_nanos(),
-            flow: format!("{:016x}", evidence.call.flow.get()),
-            index: evidence.call.index,
-            consumer: evidence.consumer.to_string(),
+            flow: evidence.call.map(|call| format!("{:016x}", call.flow.get())),
+            index: evidence.call.map_or(0, |call| call.index),
+            consumer: evidence.consumer.map(|consumer| consumer.to_string()),
             severity: Some(evidence.severity.name().to_owned()),
             what: evidence.what.to_string(),
         }
@@ -197,8 +204,16 @@ impl StoredEvidence {
     fn restore(self, severity: Severity) -> Option<Evidence> {
         Some(Evidence {
             at: Timestamp::from_nanos(self.at),
-            call: ExchangeId { flow: FlowId::new(u64::from_str_radix(&self.flow, 16).ok()?), index: self.index },
-            consumer: consumer(&self.consumer)?,
+            call: match self.flow {
+                Some(flow) => {
+                    Some(ExchangeId { flow: FlowId::new(u64::from_str_radix(&flow, 16).ok()?), index: self.index })
+                }
+                None => None,
+            },
+            consumer: match self.consumer {
+                Some(text) => Some(consumer(&text)?),
+                None => None,
+            },
             severity: self.severity.as_deref().and_then(Severity::from_name).unwrap_or(severity),
             what: Masked::from_stored(&self.what),
         })
@@ -258,9 +273,9 @@ pub(super) fn upsert_endpoint(connection: &Connection, row: &EndpointRow) -> rus
         row.by_auth.iter().map(|(way, calls)| (way.map(Named::word), *calls)).collect();
     let mut statement = connection.prepare_cached(
         "INSERT OR REPLACE INTO endpoints (id, api, method, route, template, document, first, last, calls, by_class, by_auth, \
-         request_bytes_max, response_bytes_max, response_bytes_sum, latency_ms, owner, protocol, profile) VALUES (:id, :api, :method, :route, \
+         request_bytes_max, response_bytes_max, response_bytes_sum, latency_ms, owner, protocol, profile, announced, since, idle) VALUES (:id, :api, :method, :route, \
          :template, :document, :first, :last, :calls, :by_class, :by_auth, :request_bytes_max, :response_bytes_max, \
-         :response_bytes_sum, :latency_ms, :owner, :protocol, :profile)",
+         :response_bytes_sum, :latency_ms, :owner, :protocol, :profile, :announced, :since, :idle)",
     )?;
     statement.execute(named_params! {
         ":id": row.id.to_string(), ":api": row.api.as_str(), ":method": row.method.as_str(), ":route": row.route,
@@ -269,6 +284,8 @@ pub(super) fn upsert_endpoint(connection: &Connection, row: &EndpointRow) -> rus
         ":request_bytes_max": int(row.request_bytes_max), ":response_bytes_max": int(row.response_bytes_max),
         ":response_bytes_sum": int(row.response_bytes_sum), ":latency_ms": row.latency_ms.as_ref().map(json),
         ":owner": row.owner, ":protocol": row.protocol.word(), ":profile": row.profile.bytes(),
+        ":announced": StoredAnnounced::of(&row.announced).as_ref().map(json), ":since": row.since.map(nanos),
+        ":idle": row.idle.map(StoredIdle::of).as_ref().map(json),
     })?;
     Ok(())
 }
@@ -340,6 +357,9 @@ pub(super) fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Option<EndpointRo
         response_bytes_sum: nat(row.get("response_bytes_sum")?),
         latency_ms: latency.and_then(|text| serde_json::from_str(&text).ok()),
         owner: row.get("owner")?,
+        announced: json_of::<StoredAnnounced>(row, "announced").map(StoredAnnounced::restore).unwrap_or_default(),
+        since: newer::<i64>(row, "since").map(time),
+        idle: json_of::<StoredIdle>(row, "idle").map(StoredIdle::restore),
         security: Security::Unsaid,
         profile: profile(row),
     }))
@@ -349,6 +369,15 @@ pub(super) fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Option<EndpointRo
 fn profile(row: &Row<'_>) -> PackedProfile {
     let bytes = row.get_ref("profile").ok().and_then(|value| value.as_blob().ok());
     PackedProfile::from_stored(bytes.unwrap_or_default())
+}
+
+/// A column that a file lacks which an older version wrote, and nobody has opened for writing since.
+fn newer<T: FromSql>(row: &Row<'_>, column: &str) -> Option<T> {
+    row.get::<_, Option<T>>(column).ok().flatten()
+}
+
+fn json_of<T: for<'a> Deserialize<'a>>(row: &Row<'_>, column: &str) -> Option<T> {
+    serde_json::from_str(&newer::<String>(row, column)?).ok()
 }
 
 /// Adds to an API's account.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use super::{StoreError, schema};
 
 /// Tables that go along. `calls` stays where it is.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "meta",
     "endpoints",
     "schemas",
@@ -19,6 +19,7 @@ const TABLES: [&str; 13] = [
     "learning",
     "history",
     "coverage",
+    "watched",
     "documents",
     "outbox",
     "standing",

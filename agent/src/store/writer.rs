@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use tokio::sync::watch;
 
 use super::queue::{Batch, Queue};
+use super::retired::{put_day, trim_days};
 use super::rows::{StoredFinding, add_coverage, put_schemas, remove_endpoint, upsert_endpoint};
 use super::status::{Health, Operation};
 use super::{Clock, calls, outbox, sayings, schema, spare};
@@ -144,6 +145,7 @@ impl Writer {
         let oldest = back(now, self.calls_age_max);
         let trimmed = calls::trim(&self.connection, self.calls_rows_max, oldest, TRIM_STEP)
             .and_then(|_| trim_findings(&self.connection, back(now, RESOLVED_KEPT)))
+            .and_then(|()| trim_days(&self.connection))
             .and_then(|()| outbox::trim(&mut self.connection));
         match trimmed {
             Ok(lost) => {
@@ -235,6 +237,9 @@ fn write_batch(connection: &mut Connection, batch: &Batch, keep_calls: bool, now
     }
     for (id, packed) in &batch.schemas {
         put_schemas(&transaction, *id, packed.as_deref())?;
+    }
+    for row in batch.watched.values() {
+        put_day(&transaction, row)?;
     }
     for (api, added) in &batch.coverage {
         add_coverage(&transaction, api, added)?;

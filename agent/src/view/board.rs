@@ -13,7 +13,7 @@ use apiscope_wire::{Coverage, ExchangeId, Role, Timestamp};
 use rustc_hash::FxHashMap;
 
 use super::{
-    ApiView, CountsView, CoverageView, DecisionView, EndpointView, ExchangeView, FindingView, LearningView,
+    ApiView, CountsView, CoverageView, DecisionView, EndpointView, ExchangeView, FindingView, IdleView, LearningView,
     SilenceView, TlsView, rfc3339,
 };
 
@@ -77,8 +77,8 @@ impl Board {
                 self.endpoints.remove(id);
             }
             Change::Finding(row) => self.finding(row),
-            // The row came just before as a `Change::Finding`; what exports schemas reads the store.
-            Change::Alert(_) | Change::Schemas { .. } => {}
+            // The row came just before as a `Change::Finding`; what exports schemas reads the store; of days the endpoints' rows tell.
+            Change::Alert(_) | Change::Schemas { .. } | Change::Watched(_) => {}
             Change::Kept(kept) => self.kept(kept),
             Change::Coverage(api, coverage) => self.coverage(api, coverage),
             Change::ApiJoined { from, into } => {
@@ -316,6 +316,7 @@ impl Board {
             let roles = self.roles.get(api).copied().unwrap_or_default();
             let named = ["served", "called"].iter().zip(roles).filter(|(_, is_seen)| *is_seen);
             view.roles = named.map(|(role, _)| (*role).to_owned()).collect();
+            view.owners.sort_unstable();
             view.last = last.get(api).copied().flatten().map(rfc3339);
             view
         };
@@ -324,8 +325,20 @@ impl Board {
 }
 
 fn add_endpoint(view: &mut ApiView, row: &EndpointRow) {
-    match row.document {
-        DocumentState::Unused => view.unused += 1,
+    if let Some(owner) = row.owner.as_deref().filter(|owner| !view.owners.iter().any(|known| known == owner))
+        && view.owners.len() < ApiView::OWNERS_MAX
+    {
+        view.owners.push(owner.to_owned());
+    }
+    match row.state() {
+        DocumentState::Unused => {
+            view.unused += 1;
+            let idle = row.idle.map(IdleView::of);
+            let days = |idle: &Option<IdleView>| idle.as_ref().map(|idle| idle.days);
+            if days(&idle) > days(&view.idle_longest) {
+                view.idle_longest = idle;
+            }
+        }
         DocumentState::Undocumented => {
             view.endpoints += 1;
             view.undocumented += 1;

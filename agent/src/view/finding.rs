@@ -31,6 +31,9 @@ pub struct FindingView {
     pub method: String,
     /// The endpoint's template.
     pub route: String,
+    /// Who owns it.
+    #[serde(default)]
+    pub owner: Option<String>,
     /// When it last opened.
     pub opened: String,
     /// First sighting ever.
@@ -41,7 +44,7 @@ pub struct FindingView {
     pub resolved: Option<String>,
     /// Sightings since it opened.
     pub count: u64,
-    /// Calls of the endpoint since it opened: `count` of `calls`.
+    /// Calls of the endpoint since it opened: `count` of `calls`. 0 where what is found is no call.
     pub calls: u64,
     /// Who called: a credential's fingerprint (`k:…`) or an address.
     pub consumers: Vec<String>,
@@ -96,10 +99,10 @@ pub struct ContainmentView {
 pub struct EvidenceView {
     /// When.
     pub at: String,
-    /// Which call: flow and place in it, as alerts and the call log have them (`flow`, `exchange`).
-    pub call: String,
-    /// Who called.
-    pub consumer: String,
+    /// Which call: flow and place in it, as alerts and the call log have them (`flow`, `exchange`). `null`: what is found is no call.
+    pub call: Option<String>,
+    /// Who called. `null`: nobody did, or it is not known who.
+    pub consumer: Option<String>,
     /// The severity of this sighting alone.
     #[serde(default)]
     pub severity: String,
@@ -120,6 +123,7 @@ impl From<&FindingRow> for FindingView {
             api: row.api.to_string(),
             method: row.method.to_string(),
             route: row.route.to_string(),
+            owner: row.owner.as_deref().map(str::to_owned),
             opened: rfc3339(row.opened),
             first: rfc3339(row.first),
             last: rfc3339(row.last),
@@ -158,8 +162,8 @@ impl From<&Evidence> for EvidenceView {
     fn from(evidence: &Evidence) -> Self {
         Self {
             at: rfc3339(evidence.at),
-            call: format!("{:016x}/{}", evidence.call.flow.get(), evidence.call.index),
-            consumer: evidence.consumer.to_string(),
+            call: evidence.call.map(|call| format!("{:016x}/{}", call.flow.get(), call.index)),
+            consumer: evidence.consumer.map(|consumer| consumer.to_string()),
             severity: evidence.severity.to_string(),
             what: evidence.what.to_string(),
         }

@@ -8,6 +8,7 @@ use apiscope_audit::inventory::{DocumentState, EndpointRow, TemplateState};
 use serde::{Deserialize, Serialize};
 
 use super::reason::ReasonView;
+use super::retired::{AnnouncedView, IdleView};
 use super::{CoverageView, ProfileView, rfc3339};
 
 /// A template that nobody gave is learning for so many calls.
@@ -32,8 +33,20 @@ pub struct EndpointView {
     pub template_reason: Option<ReasonView>,
     /// Few calls so far: the template may still change.
     pub template_learning: bool,
-    /// Compared with the API's document: none, documented, deprecated, undocumented, removed, unused.
+    /// Compared with the API's document, and with what its own answers announce: none, documented, deprecated, undocumented, removed, unused.
     pub document: String,
+    /// Who says that it is deprecated: `document`, `answers` (`Deprecation`, `Sunset`).
+    #[serde(default)]
+    pub deprecated_by: Vec<String>,
+    /// What its own answers announce of its end. `null`: nothing.
+    #[serde(default)]
+    pub announced: Option<AnnouncedView>,
+    /// Since when it is known to be in the document.
+    #[serde(default)]
+    pub documented_since: Option<String>,
+    /// Of an `unused` one: for how long it was not called. `null` as long as nothing is known.
+    #[serde(default)]
+    pub idle: Option<IdleView>,
     /// Another path of the document that a call might have meant as well: the match was ambiguous.
     pub rival: Option<String>,
     /// What its calls speak above HTTP: http, event-stream, batch, soap, json-rpc, mcp, graphql, grpc-web, grpc, websocket.
@@ -89,6 +102,12 @@ pub struct ApiView {
     pub deprecated: u64,
     /// In the document, and never called or not for long.
     pub unused: u64,
+    /// Of these, the one that was not called for longest.
+    #[serde(default)]
+    pub idle_longest: Option<IdleView>,
+    /// Who owns its endpoints, by name.
+    #[serde(default)]
+    pub owners: Vec<String>,
     /// Calls.
     pub calls: u64,
     /// Calls answered 5xx.
@@ -103,6 +122,16 @@ pub struct ApiView {
     pub coverage: CoverageView,
 }
 
+impl ApiView {
+    /// Owners named of one API.
+    pub const OWNERS_MAX: usize = 16;
+}
+
+fn deprecated_by(row: &EndpointRow) -> Vec<String> {
+    let says = [("document", row.document == DocumentState::Deprecated), ("answers", row.is_announced_deprecated())];
+    says.into_iter().filter(|(_, says)| *says).map(|(who, _)| who.to_owned()).collect()
+}
+
 impl From<&EndpointRow> for EndpointView {
     fn from(row: &EndpointRow) -> Self {
         let classes = CLASSES.iter().zip(row.by_class).filter(|(_, calls)| *calls > 0);
@@ -115,7 +144,11 @@ impl From<&EndpointRow> for EndpointView {
             template: template_name(row.template).to_owned(),
             template_reason: row.reason.map(ReasonView::of),
             template_learning: row.calls < LEARNING_CALLS && !is_given(row.template),
-            document: document_name(row.document).to_owned(),
+            document: document_name(row.state()).to_owned(),
+            deprecated_by: deprecated_by(row),
+            announced: AnnouncedView::of(&row.announced),
+            documented_since: row.since.filter(|_| row.document.is_in_document()).map(rfc3339),
+            idle: row.idle.map(IdleView::of),
             rival: row.rival.as_deref().map(str::to_owned),
             protocol: protocol_name(row.protocol).to_owned(),
             running: 0,

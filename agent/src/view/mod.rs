@@ -12,6 +12,7 @@ mod inventory;
 mod profile;
 mod reason;
 mod sayings;
+mod retired;
 mod session;
 mod status;
 mod tls;
@@ -24,6 +25,7 @@ pub use inventory::{ApiView, EndpointView, auth_name, document_name, protocol_na
 pub use profile::{ConsumerView, DataView, ProfileView, SpreadView};
 pub use reason::ReasonView;
 pub use sayings::{DecisionView, EventView, LearningView, QuietView, SilenceView};
+pub use retired::{AnnouncedView, IdleView};
 pub use session::{GrpcView, RunningView, SentView, SessionView};
 pub use status::{
     AgentView, CaptureView, CoreView, CountsView, DecisionCounts, Problem, ReceiverView, SayingsView, StatusView,

@@ -7,7 +7,9 @@ use std::time::Duration;
 use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Stage};
 use apiscope_audit::facts::{BodySize, Facts};
 use apiscope_audit::finding::{FindingId, FindingRow, Severity, Status, Transition};
-use apiscope_audit::inventory::{DocumentState, EndpointId, EndpointRow, PackedProfile, Security, TemplateState};
+use apiscope_audit::inventory::{
+    Announced, DocumentState, EndpointId, EndpointRow, PackedProfile, Security, TemplateState,
+};
 use apiscope_audit::secret::Masked;
 use apiscope_audit::{Alert, CallRow, Change};
 use apiscope_wire::{ExchangeId, FlowId, Hop, Origin, Role, Timestamp, Version};
@@ -72,6 +74,9 @@ pub(crate) fn endpoint(id: u64, api: &str, route: &str) -> EndpointRow {
         response_bytes_sum: 0,
         latency_ms: None,
         owner: None,
+        announced: Announced::default(),
+        since: None,
+        idle: None,
         security: Security::Unsaid,
         profile: PackedProfile::default(),
     }
@@ -87,6 +92,7 @@ pub(crate) fn finding(route: &str, count: u64) -> FindingRow {
         api,
         method,
         route: route.into(),
+        owner: None,
         severity: Severity::High,
         because: Masked::from_stored("crosses eth0"),
         status: Status::Open,

@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use apiscope::store::{Accepted, CallFilter, DATABASE_FILE, OUTBOX_MAX, Operation, Options, Store, StoreError};
 use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Record, Stage};
-use apiscope_audit::facts::{AuthKind, BodySize, Facts};
+use apiscope_audit::facts::{AuthKind, BodySize, Deprecation, Facts, Retirement};
 use apiscope_audit::finding::Transition;
-use apiscope_audit::inventory::{DocumentState, EndpointId, EndpointRow, PackedProfile, Security, TemplateState};
+use apiscope_audit::inventory::{
+    Announced, DocumentState, EndpointId, EndpointRow, Idle, PackedProfile, Security, TemplateState,
+};
 use apiscope_audit::secret::{Fingerprint, Masked};
+use apiscope_audit::watch::{Seen, WatchedDay};
 use apiscope_audit::{Audit, CallRow, Change, Restored, Settings};
 use apiscope_wire::{Coverage, ExchangeId, FlowId, Lost, Origin, Role, Timestamp, Version};
 
@@ -40,6 +43,12 @@ fn endpoint(route: &str) -> EndpointRow {
         response_bytes_sum: 1 << 41,
         latency_ms: Some([0.5, 1.25, 99.0]),
         owner: Some("payments".into()),
+        announced: Announced {
+            said: Some((now(), Retirement { deprecation: Some(Deprecation::DraftDate(5)), sunset: Some(1 << 40) })),
+            unsaid: Some(now()),
+        },
+        since: Some(now()),
+        idle: Some(Idle { days: 40, seen: Seen { watched: 1_000, covered: Some(999) } }),
         security: Security::Unsaid,
         profile: PackedProfile::from_stored(&[1, 0, 255]),
     }
@@ -96,6 +105,12 @@ fn what_goes_in_comes_out_after_a_restart() {
     }
     store.apply(&call(0x9f2c, now()));
     store.apply(&call(0xffff, now()));
+    let day =
+        |api: Option<&str>, day| WatchedDay { api: api.map(ApiId::new), day, seconds: 9, bytes: 1 << 40, missed: 7 };
+    let days = [day(None, 20_781), day(Some("orders-api"), 20_781), day(None, 20_780)];
+    for row in days.iter().chain([&day(None, 20_781 - 366)]) {
+        store.apply(&Change::Watched(row.clone()));
+    }
     store.close();
 
     let reader = Store::read_only(&dir).expect("it can be read");
@@ -111,6 +126,7 @@ fn what_goes_in_comes_out_after_a_restart() {
     // SQLite's numbers end at 2^63.
     assert_eq!(restored.endpoints, [EndpointRow { calls: i64::MAX as u64, ..row }]);
     assert_eq!(restored.findings, [resolved]);
+    assert_eq!(restored.watched[..3], days);
 }
 
 /// Calls of two endpoints, each another than the others.

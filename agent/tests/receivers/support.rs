@@ -31,6 +31,7 @@ pub(crate) fn opened(route: &str, at: Timestamp) -> FindingRow {
         api,
         method,
         route: route.into(),
+        owner: Some("payments".into()),
         severity: Severity::High,
         because: Masked::from_stored("crosses eth0 (private)"),
         status: Status::Open,
@@ -46,8 +47,8 @@ pub(crate) fn opened(route: &str, at: Timestamp) -> FindingRow {
         consumers_more: false,
         evidence: vec![Evidence {
             at,
-            call: ExchangeId { flow: FlowId::new(u64::MAX), index: 2 },
-            consumer,
+            call: Some(ExchangeId { flow: FlowId::new(u64::MAX), index: 2 }),
+            consumer: Some(consumer),
             severity: Severity::High,
             what: Masked::from_stored("Authorization: Basic ****, user a***n"),
         }],

@@ -64,6 +64,7 @@ fn show(text: &mut String, change: &Change) {
         Change::TlsGone(key) => writeln!(text, "tls {} gone", key.api),
         // The ledger's own tests show it.
         Change::Kept(_) => Ok(()),
+        Change::Watched(day) => writeln!(text, "watched {:?} on {}", day.api, day.day),
     };
 }
 
@@ -141,14 +142,17 @@ fn from_calls_to_alerts() {
         &mut audit,
         Vec::new(),
         2 + 24 * 3_600,
-        expect![[r"
-        finding undocumented-endpoint GET /debug: Resolved medium, 2 of 2
-        ALERT Resolved undocumented-endpoint
-        finding oversized-response GET /orders: Resolved medium, 1 of 1
-        ALERT Resolved oversized-response
-        finding cleartext-credential GET /orders: Resolved high, 1 of 2
-        ALERT Resolved cleartext-credential
-    "]],
+        expect![[r#"
+            endpoint GET /orders/{id}: 0 calls, Unused, of team-orders
+            endpoint DELETE /orders/{id}: 0 calls, Unused, of team-orders
+            watched None on 0
+            finding undocumented-endpoint GET /debug: Resolved medium, 2 of 2
+            ALERT Resolved undocumented-endpoint
+            finding oversized-response GET /orders: Resolved medium, 1 of 1
+            ALERT Resolved oversized-response
+            finding cleartext-credential GET /orders: Resolved high, 1 of 2
+            ALERT Resolved cleartext-credential
+        "#]],
     );
     let (inventory, ledger) = audit.counters();
     assert_eq!((inventory.apis, inventory.endpoints, inventory.probed), (1, 4, 1));

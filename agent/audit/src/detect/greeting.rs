@@ -27,8 +27,8 @@ impl Greeting<'_> {
             because: Masked::vouched(because),
             evidence: Evidence {
                 at: self.at,
-                call: ExchangeId { flow: self.flow, index: 0 },
-                consumer: ConsumerId::Address(self.origin.client.ip().to_canonical()),
+                call: Some(ExchangeId { flow: self.flow, index: 0 }),
+                consumer: Some(ConsumerId::Address(self.origin.client.ip().to_canonical())),
                 severity,
                 what: Masked::from_clean(what),
             },

@@ -10,8 +10,8 @@ use expect_test::Expect;
 use super::{Case, Detector};
 use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Stage};
 use crate::facts::{
-    AuthKind, BasicFacts, BodySize, Credential, CredentialKind, Detail, Exposure, Facts, Grade, LogIn, MediaKind,
-    Place, ProgramVersion, Stranger, Token, TokenFacts, What,
+    AuthKind, BasicFacts, BodySize, Credential, CredentialKind, Deprecation, Detail, Exposure, Facts, Grade, LogIn, MediaKind,
+    Place, ProgramVersion, Retirement, Stranger, Token, TokenFacts, What,
 };
 use crate::inventory::{DocumentState, EndpointRow, Security, Sighting, shape};
 use crate::secret::{Fingerprint, FingerprintKey, Masked, Secret, password};
@@ -293,6 +293,17 @@ impl Sample {
         self
     }
 
+    pub(crate) fn deprecated(mut self) -> Self {
+        self.document = DocumentState::Deprecated;
+        self
+    }
+
+    /// The response's head announces the endpoint's end.
+    pub(crate) fn announces(mut self, deprecation: Option<Deprecation>, sunset: Option<i64>) -> Self {
+        self.response().retirement = Retirement { deprecation, sunset };
+        self
+    }
+
     pub(crate) fn removed(mut self) -> Self {
         self.document = DocumentState::Removed;
         self
@@ -334,7 +345,9 @@ pub(crate) fn endpoint_of(exchange: &Exchange) -> EndpointRow {
         Some("Documented" | REQUIRED) => DocumentState::Documented,
         Some("Undocumented") => DocumentState::Undocumented,
         Some("Removed") => DocumentState::Removed,
+        Some("Deprecated") => DocumentState::Deprecated,
         _ => DocumentState::NoDocument,
     };
+    row.announced.add(exchange);
     row
 }

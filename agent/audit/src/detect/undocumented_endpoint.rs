@@ -37,8 +37,6 @@ settings! {
         severity: Option<Severity> = Some(Severity::Medium),
         /// Severity where it was only refused or redirected so far, which a gate in front of every path may do.
         refused: Option<Severity> = Some(Severity::Low),
-        /// Severity where an earlier version of the document had it and the present one has not: removed, and still answering.
-        removed: Option<Severity> = Some(Severity::Medium),
     }
 }
 
@@ -75,19 +73,15 @@ impl Detector for Judge {
     fn judge(&mut self, case: &Case<'_>, found: &mut dyn FnMut(Finding)) {
         let Case::Call(sighting) = case else { return };
         let endpoint = sighting.endpoint;
-        let is_removed = endpoint.document == DocumentState::Removed;
-        if !(is_removed || endpoint.document == DocumentState::Undocumented)
-            || matches!(endpoint.method.as_str(), "HEAD" | "OPTIONS")
-        {
+        // What the document had and no longer has is `deprecated-endpoint-in-use`.
+        if endpoint.document != DocumentState::Undocumented || matches!(endpoint.method.as_str(), "HEAD" | "OPTIONS") {
             return;
         }
         if self.config.ignore_static && endpoint.method.as_str() == "GET" && is_static(&endpoint.route) {
             return;
         }
         let Some(status) = sighting.exchange.status.filter(|status| status_proves_endpoint(*status)) else { return };
-        let (severity, because) = if is_removed && shows_handler(status) {
-            (self.config.removed, "an earlier version of the document had it, and it still answers")
-        } else if shows_handler(status) {
+        let (severity, because) = if shows_handler(status) {
             (self.config.severity, "it answers as an endpoint does")
         } else {
             (self.config.refused, "so far it only refused or redirected, which a gate in front of every path may do")
@@ -99,7 +93,7 @@ impl Detector for Judge {
 }
 
 /// Statuses that no gate gives on its own.
-fn shows_handler(status: u16) -> bool {
+pub(super) fn shows_handler(status: u16) -> bool {
     matches!(status, 101 | 200..=299 | 304 | 409 | 412 | 415 | 422)
 }
 
@@ -122,7 +116,6 @@ mod tests {
                 call("GET /debug/vars 200").undocumented().done(),
                 call("DELETE /orders/7 403").undocumented().done(),
                 call("POST /old/login 302").undocumented().done(),
-                call("GET /v1/orders 200").removed().done(),
             ],
             expect![[r"
                 medium GET /debug/vars: it answers as an endpoint does
@@ -131,8 +124,6 @@ mod tests {
                      DELETE /orders/{id} answered 403, not in the document
                 low POST /old/login: so far it only refused or redirected, which a gate in front of every path may do
                      POST /old/login answered 302, not in the document
-                medium GET /v1/orders: an earlier version of the document had it, and it still answers
-                     GET /v1/orders answered 200, not in the document
             "]],
         );
     }
@@ -143,6 +134,7 @@ mod tests {
             &[
                 call("GET /orders 200").documented().done(),
                 call("GET /orders 200").done(),
+                call("GET /v1/orders 200").removed().done(),
                 call("GET /debug/vars 404").undocumented().done(),
                 call("GET /debug/vars -").undocumented().done(),
                 call("HEAD /debug/vars 200").undocumented().done(),

@@ -8,6 +8,7 @@ use crate::secret::password::weakness;
 
 use super::collect::{Collector, Rank};
 use super::disclosure::{self, ProgramVersion};
+use super::retirement::Retirement;
 use super::{AuthKind, BasicFacts, CredentialKind, Place, names, proof};
 
 /// Cookies of one field that are looked at.
@@ -28,6 +29,8 @@ pub(super) struct Head<'a> {
     pub grpc_status: Option<&'a [u8]>,
     /// Of a response: the programs that name their versions.
     pub versions: Vec<ProgramVersion>,
+    /// Of a response: what it announces of its resource's end.
+    pub retirement: Retirement,
 }
 
 /// Takes in a request's head. `configured` are further names of key headers, lower case.
@@ -63,6 +66,8 @@ pub(super) fn response(headers: Headers<'_>) -> Head<'_> {
         match name.len() {
             11 if name.eq_ignore_ascii_case("grpc-status") => head.grpc_status = head.grpc_status.or(Some(value)),
             12 if name.eq_ignore_ascii_case("content-type") => head.add_type(value),
+            6 if name.eq_ignore_ascii_case("sunset") => head.retirement.add_sunset(value),
+            11 if name.eq_ignore_ascii_case("deprecation") => head.retirement.add_deprecation(value),
             6 | 12 | 16 | 19 if disclosure::is_telling(name) => disclosure::versions(name, value, &mut head.versions),
             _ => {}
         }

@@ -20,6 +20,7 @@ mod outline;
 pub(crate) mod percent;
 pub(crate) mod proof;
 pub(crate) mod redact;
+mod retirement;
 pub(crate) mod scan;
 pub(crate) mod target;
 mod token;
@@ -39,6 +40,7 @@ pub use self::data::{DataClass, Exposure, Grade, What};
 pub use self::disclosure::{Detail, ProgramVersion};
 pub use self::login::LogIn;
 pub use self::outline::Outline;
+pub use self::retirement::{Day, Deprecation, Retirement};
 pub(crate) use self::token::Tokens;
 pub use self::token::{Expiry, Signature, Token, TokenCounters, TokenFacts};
 
@@ -204,6 +206,8 @@ pub struct Facts {
     pub details: Vec<Detail>,
     /// Of a response: programs whose version its head names, at most four.
     pub versions: Vec<ProgramVersion>,
+    /// Of a response: what it announces of its resource's end.
+    pub retirement: Retirement,
     /// Records of a JSON response: elements of the top-level array, or of the array member of a top-level object (of the largest, where
     /// it has several). `None` not JSON, without an array there, broken, or cut before it could be counted.
     pub records: Option<u64>,
@@ -255,23 +259,22 @@ pub(crate) fn take(
 ) -> Taken {
     let reader = Reader { tokens, now: message.ended, found: Vec::new() };
     let (mut credentials, mut data, mut names) = (Collector::new(key, Some(reader)), Finder::new(key), 0);
-    let (mut is_bare, mut rivals) = (false, false);
-    let (mut details, mut versions, mut strangers, mut login) = (Vec::new(), Vec::new(), Vec::new(), None);
+    let mut facts = Facts::default();
     let whole = is_whole(message, plain);
     let (reading, outcome, grpc) = match message.start {
         Start::Request { method, .. } => {
             let head = head::request(message.headers, key_headers, &mut credentials);
-            rivals = head.has_rivals;
-            is_bare = credentials.auth.is_empty() && bare::is_bare(message.headers, target);
+            facts.rivals = head.has_rivals;
+            facts.bare = credentials.auth.is_empty() && bare::is_bare(message.headers, target);
             let mut found = Found { credentials: Some(&mut credentials), data: &mut data, names: &mut names };
             body::path(target.path, &mut found);
             body::query(target.query, &mut found);
             let reading = media::reading(head.content_type, &message.body, plain);
             let outcome = body(reading, whole, plain, &mut found);
-            if !is_bare && credentials.auth.is_empty() {
-                strangers = bare::strangers(message.headers, target, key);
+            if !facts.bare && credentials.auth.is_empty() {
+                facts.strangers = bare::strangers(message.headers, target, key);
             }
-            login = login::find(reading, readable(plain), &credentials.credentials, key);
+            facts.login = login::find(reading, readable(plain), &credentials.credentials, key);
             if credentials.has_tokens() && bare::is_alone(message.headers, target) {
                 credentials.tokens_are_alone();
             }
@@ -281,14 +284,14 @@ pub(crate) fn take(
             (reading, outcome, None)
         }
         Start::Response { status } => {
-            let mut head = head::response(message.headers);
-            versions = std::mem::take(&mut head.versions);
+            let head = head::response(message.headers);
+            (facts.versions, facts.retirement) = (head.versions, head.retirement);
             let reading = media::reading(head.content_type, &message.body, plain);
             let mut found = Found { credentials: None, data: &mut data, names: &mut names };
             operation::answer(operations, &Response { content_type: head.content_type, body: readable(plain), whole });
             let grpc = message.trailers.first("grpc-status").or(head.grpc_status);
             let is_page = media::is_page(head.content_type);
-            details = disclosure::details(status, is_page, plain.data);
+            facts.details = disclosure::details(status, is_page, plain.data);
             (reading, body(reading, whole, plain, &mut found), grpc.and_then(number))
         }
     };
@@ -308,12 +311,6 @@ pub(crate) fn take(
         credentials,
         tokens: reader.map(|reader| reader.found).unwrap_or_default(),
         basic,
-        strangers,
-        login,
-        rivals,
-        bare: is_bare,
-        details,
-        versions,
         exposures: data.finish(),
         records,
         outline: (outcome.whole && is_response).then_some(outcome.outline),
@@ -322,7 +319,7 @@ pub(crate) fn take(
             Content::Plain | Content::Events(_) | Content::Grpc(_) | Content::Session(_) => grpc,
         },
         content: message.content,
-        sample: None,
+        ..facts
     };
     Taken { facts, consumer: consumer.map(|(_, fingerprint)| fingerprint), known, dropped, names }
 }

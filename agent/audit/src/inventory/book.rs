@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::entry::Entry;
 use super::shape::{FORMAT, LEARNT, segments};
 use super::tree::Endpoints;
-use super::{DocumentState, EndpointId, EndpointRow, TemplateState};
+use super::{EndpointId, EndpointRow, TemplateState};
 use crate::exchange::{ApiId, Method};
 
 /// An endpoint that is no more, and the one that it was joined into.
@@ -53,8 +53,8 @@ impl Book {
     pub(super) fn join(&mut self, into: EndpointId, entry: Entry) {
         if let Some(target) = self.entries.get_mut(&into) {
             target.join(entry);
-            if target.row.calls > 0 && target.row.document == DocumentState::Unused {
-                target.row.document = target.called_state;
+            if target.row.calls > 0 {
+                target.is_used();
             }
         }
         self.touch(into);

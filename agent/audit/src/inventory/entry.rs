@@ -29,11 +29,15 @@ impl Entry {
 
     /// A call is about to be counted; gives whether it is the first.
     pub(super) fn begin(&mut self) -> bool {
-        let is_new = self.row.calls == 0;
-        if is_new && self.row.document == DocumentState::Unused {
-            self.row.document = self.called_state;
+        self.is_used();
+        self.row.calls == 0
+    }
+
+    /// It is called, or was until not long ago.
+    pub(super) fn is_used(&mut self) {
+        if self.row.document == DocumentState::Unused {
+            (self.row.document, self.row.idle) = (self.called_state, None);
         }
-        is_new
     }
 
     /// Adds a call that was one of several in an exchange: sizes, latency and data are those of all together.
@@ -73,6 +77,7 @@ impl Entry {
         let row = &mut self.row;
         row.last = row.last.max(Some(exchange.ended));
         row.protocol = row.protocol.max(exchange.protocol);
+        row.announced.add(exchange);
     }
 
     fn ended(&mut self, exchange: &Exchange) {
@@ -111,6 +116,8 @@ impl EndpointRow {
         self.first = earliest(self.first, other.first);
         self.last = self.last.max(other.last);
         self.protocol = self.protocol.max(other.protocol);
+        self.announced.join(&other.announced);
+        self.since = earliest(self.since, other.since);
         self.calls = self.calls.saturating_add(other.calls);
         for (ours, theirs) in self.by_class.iter_mut().zip(other.by_class) {
             *ours = ours.saturating_add(theirs);

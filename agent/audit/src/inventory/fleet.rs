@@ -288,6 +288,11 @@ pub(crate) fn add(row: &mut EndpointRow, other: &EndpointRow) {
     row.template = std::cmp::max_by_key(row.template, other.template, |state| template_rank(*state));
     // Of two agents with documents the one that does not know the endpoint is heard.
     row.document = std::cmp::max_by_key(row.document, other.document, |state| document_rank(*state));
+    row.idle = match (row.document, row.idle, other.idle) {
+        (DocumentState::Unused, Some(ours), Some(theirs)) => Some(ours.join(theirs)),
+        (DocumentState::Unused, ours, theirs) => ours.or(theirs),
+        _ => None,
+    };
     if other.rival > row.rival {
         row.rival.clone_from(&other.rival);
     }
@@ -366,5 +371,6 @@ fn pack_row(row: &EndpointRow, packer: &mut Packer) {
         packer.number(quantile.to_bits());
     }
     packer.bytes(row.owner.as_deref().unwrap_or_default().as_bytes());
+    packer.bytes(format!("{:?} {:?} {:?}", row.announced, row.since, row.idle).as_bytes());
     packer.bytes(row.profile.bytes());
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::book::Mover;
 use super::entry::Entry;
 use super::shape::path_and_operation;
@@ -38,11 +40,12 @@ impl Inventory {
     pub(super) fn link(&mut self, id: &ApiId, document: Option<Arc<Document>>, entries: Vec<Entry>) {
         let calls = entries.iter().map(|entry| entry.row.calls).sum();
         let last = entries.iter().filter_map(|entry| entry.row.last).max().unwrap_or_default();
-        let mut api = Api { document, calls, last, ..Api::default() };
+        let owner = self.owners.get(id.as_str()).cloned();
+        let mut api = Api { document, owner, calls, last, ..Api::default() };
         if let Some(document) = &api.document {
             api.documented = vec![Leaves::new(); document.paths()];
             for operation in document.operations() {
-                let row = documented(&self.environment, id, document, operation);
+                let row = documented(&self.environment, id, document, operation, api.owner.as_deref());
                 if let Some(leaves) = api.documented.get_mut(operation.path) {
                     leaves.push((operation.method.clone(), row.id));
                 }
@@ -61,10 +64,46 @@ impl Inventory {
         }
     }
 
+    /// Who owns each API from now on, by the configuration.
+    pub(crate) fn own(&mut self, owners: &BTreeMap<Box<str>, Box<str>>) {
+        self.owners.clone_from(owners);
+        for (id, api) in &mut self.apis {
+            let owner = owners.get(id.as_str());
+            if api.owner.as_ref() == owner {
+                continue;
+            }
+            api.owner = owner.cloned();
+            let mut said: FxHashMap<EndpointId, Option<Box<str>>> = FxHashMap::default();
+            for operation in api.document.iter().flat_map(|document| document.operations()) {
+                let leaves = api.documented.get(operation.path).into_iter().flatten();
+                for (_, endpoint) in leaves.filter(|(method, _)| *method == operation.method) {
+                    said.insert(*endpoint, owner_of(operation, api.owner.as_deref()));
+                }
+            }
+            for endpoint in self.book.of_api(id) {
+                let owner = said.remove(&endpoint).unwrap_or_else(|| api.owner());
+                if let Some(entry) = self.book.entries.get_mut(&endpoint).filter(|entry| entry.row.owner != owner) {
+                    entry.row.owner = owner;
+                    self.book.touch(endpoint);
+                }
+            }
+        }
+    }
+
+    /// Who owns an endpoint, or the API where it is no endpoint that is known.
+    pub(crate) fn owner(&self, endpoint: EndpointId, api: &ApiId) -> Option<&str> {
+        match (self.book.entries.get(&endpoint), self.apis.get(api)) {
+            (Some(entry), _) => entry.row.owner.as_deref(),
+            (None, Some(api)) => api.owner_named(),
+            (None, None) => self.owners.get(api.as_str()).map(AsRef::as_ref),
+        }
+    }
+
     /// An API is one with others from now on: its endpoints become theirs.
     pub(crate) fn join_api(&mut self, from: &ApiId, into: &ApiId) {
         let Some(gone) = self.apis.remove(from) else { return };
-        let api = self.apis.entry(into.clone()).or_default();
+        let owner = || Api { owner: self.owners.get(into.as_str()).cloned(), ..Api::default() };
+        let api = self.apis.entry(into.clone()).or_insert_with(owner);
         (api.calls, api.last) = (api.calls.saturating_add(gone.calls), api.last.max(gone.last));
         for mut entry in self.book.take_api(from) {
             entry.row.api = into.clone();
@@ -77,7 +116,7 @@ impl Inventory {
     fn adopt(&mut self, id: &ApiId, mut entry: Entry) {
         let Some(api) = self.apis.get_mut(id) else { return };
         let (old, method) = (entry.row.id, entry.row.method.clone());
-        entry.row.rival = None;
+        (entry.row.rival, entry.row.idle, entry.row.owner) = (None, None, None);
         // A template of the document is itself, whatever else it would fit.
         if self.book.entries.contains_key(&old) {
             return self.book.join(old, entry);
@@ -105,7 +144,7 @@ impl Inventory {
             let route = path.and_then(|path| api.document.as_ref()?.route(path)).unwrap_or_default();
             let row = undocumented(&self.environment, id, &method, route);
             (entry.row.route, entry.row.id) = (row.route, row.id);
-            (entry.row.document, entry.row.template) = (row.document, row.template);
+            (entry.row.document, entry.row.template, entry.row.since) = (row.document, row.template, None);
             if matches!(found, Some(DocumentMatch::Removed { .. })) {
                 entry.row.document = DocumentState::Removed;
             }
@@ -115,7 +154,7 @@ impl Inventory {
             }
         } else {
             let state = if api.document.is_some() { DocumentState::Undocumented } else { DocumentState::NoDocument };
-            entry.row.document = state;
+            (entry.row.document, entry.row.since) = (state, None);
             entry.row.id = EndpointId::of(&self.environment, id, &method, &entry.row.route);
             if old != entry.row.id && self.book.entries.contains_key(&entry.row.id) {
                 // Another API that was joined into this one has it too.
@@ -146,12 +185,23 @@ impl Inventory {
     }
 }
 
+/// What an operation says of its own owner outranks the configuration, which outranks what its document says of all.
+fn owner_of(operation: &Operation, configured: Option<&str>) -> Option<Box<str>> {
+    operation.owner.clone().or_else(|| configured.map(Into::into)).or_else(|| operation.document_owner.clone())
+}
+
 /// The row of a document's operation that was never called.
-fn documented(environment: &str, api: &ApiId, document: &Document, operation: &Operation) -> EndpointRow {
+fn documented(
+    environment: &str,
+    api: &ApiId,
+    document: &Document,
+    operation: &Operation,
+    owner: Option<&str>,
+) -> EndpointRow {
     let mut row = EndpointRow::new(environment, api, &operation.method, document.route(operation.path).unwrap_or("/"));
     row.template = TemplateState::Documented;
     row.document = DocumentState::Unused;
-    row.owner.clone_from(&operation.owner);
+    row.owner = owner_of(operation, owner);
     row.security = match &operation.security {
         None => Security::Unsaid,
         Some(ways) if ways.is_empty() || ways.iter().any(Vec::is_empty) => Security::Open,

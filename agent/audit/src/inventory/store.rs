@@ -94,6 +94,8 @@ pub(crate) struct Inventory {
     pub(super) counters: InventoryCounters,
     /// What the user pinned, by API.
     pub(super) pins: BTreeMap<Box<str>, Arc<Pins>>,
+    /// Who owns each API, by the configuration.
+    pub(super) owners: BTreeMap<Box<str>, Box<str>>,
     /// When an API last had to make room.
     evicted: Timestamp,
     /// Nodes and endpoints that no document names, about; see [`Inventory::size`].
@@ -104,6 +106,8 @@ pub(crate) struct Inventory {
 #[derive(Debug, Default)]
 pub(super) struct Api {
     pub(super) document: Option<Arc<Document>>,
+    /// Its owner, by the configuration.
+    pub(super) owner: Option<Box<str>>,
     /// By the document's path: operations, and undocumented methods on documented paths.
     pub(super) documented: Vec<Leaves>,
     /// Operations behind the document's paths.
@@ -184,6 +188,11 @@ impl Inventory {
             last.insert(*id, *into);
         }
         gone
+    }
+
+    /// Whether the API has a document.
+    pub(crate) fn has_document(&self, api: &ApiId) -> bool {
+        self.apis.get(api).is_some_and(|api| api.document.is_some())
     }
 
     /// Whether [`Inventory::take_gone`] would give anything.
@@ -307,7 +316,7 @@ impl Inventory {
             self.counters.overflowed += 1;
             return false;
         }
-        let mut api = Api::default();
+        let mut api = Api { owner: self.owners.get(call.api.as_str()).cloned(), ..Api::default() };
         if let Some(pins) = self.pins.get(call.api.as_str()) {
             api.tree.pin(pins, &mut Mover::new(&self.environment, call.api, &mut self.book, &mut api.found));
         }
@@ -464,7 +473,11 @@ impl Inventory {
 impl Api {
     /// Who owns what the document does not name.
     pub(super) fn owner(&self) -> Option<Box<str>> {
-        self.document.as_ref()?.owner.clone()
+        self.owner_named().map(Into::into)
+    }
+
+    pub(super) fn owner_named(&self) -> Option<&str> {
+        self.owner.as_deref().or_else(|| self.document.as_ref()?.owner.as_deref())
     }
 }
 

@@ -485,6 +485,16 @@ fn a_call_is_counted_in_every_column() {
                 response_bytes_sum: 400,
                 latency_ms: None,
                 owner: None,
+                announced: Announced {
+                    said: None,
+                    unsaid: Some(
+                        Timestamp(
+                            1005020000000,
+                        ),
+                    ),
+                },
+                since: None,
+                idle: None,
                 security: Unsaid,
                 profile: PackedProfile(0 bytes),
             }"#]]

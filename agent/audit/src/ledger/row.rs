@@ -8,7 +8,7 @@ use crate::exchange::ConsumerId;
 use crate::finding::{Evidence, Finding, FindingId, FindingRow, Level, Severity, Status, Transition};
 
 /// The row of a finding that was never seen before.
-pub(super) fn begin(id: FindingId, finding: Finding, revision: u32) -> FindingRow {
+pub(super) fn begin(id: FindingId, finding: Finding, owner: Option<&str>, revision: u32) -> FindingRow {
     let Finding { kind, api, endpoint: _, method, route, severity, because, evidence, classes } = finding;
     let at = evidence.at;
     let mut row = FindingRow {
@@ -17,6 +17,7 @@ pub(super) fn begin(id: FindingId, finding: Finding, revision: u32) -> FindingRo
         api,
         method,
         route,
+        owner: owner.map(Into::into),
         severity,
         because: because.clone(),
         levels: vec![Level { severity, last: at, because }],
@@ -27,8 +28,8 @@ pub(super) fn begin(id: FindingId, finding: Finding, revision: u32) -> FindingRo
         last: at,
         resolved: None,
         count: 1,
-        calls: 1,
-        consumers: vec![evidence.consumer],
+        calls: u64::from(evidence.call.is_some()),
+        consumers: evidence.consumer.into_iter().collect(),
         consumers_more: false,
         evidence: vec![evidence],
         classes: Vec::new(),
@@ -66,8 +67,10 @@ pub(super) struct News {
 pub(super) fn add(row: &mut FindingRow, finding: Finding) -> News {
     let Finding { severity, because, evidence, classes, .. } = finding;
     row.count = row.count.saturating_add(1);
-    // Of what is an API's and no endpoint's, nobody tells the calls.
-    row.calls = row.calls.max(row.count);
+    if evidence.call.is_some() {
+        // Of what is an API's and no endpoint's, nobody tells the calls.
+        row.calls = row.calls.max(row.count);
+    }
     row.first = row.first.min(evidence.at);
     row.last = row.last.max(evidence.at);
     let is_worse = severity > row.severity;
@@ -76,7 +79,9 @@ pub(super) fn add(row: &mut FindingRow, finding: Finding) -> News {
         row.because = because.clone();
     }
     add_level(row, Level { severity, last: evidence.at, because });
-    add_consumer(row, &evidence.consumer);
+    if let Some(consumer) = evidence.consumer {
+        add_consumer(row, consumer);
+    }
     add_evidence(row, evidence);
     News { is_worse, is_of_new_class: add_classes(row, &classes) }
 }
@@ -125,12 +130,12 @@ fn add_classes(row: &mut FindingRow, classes: &[u32]) -> bool {
     row.classes.len() > before
 }
 
-fn add_consumer(row: &mut FindingRow, consumer: &ConsumerId) {
-    if row.consumers.contains(consumer) {
+fn add_consumer(row: &mut FindingRow, consumer: ConsumerId) {
+    if row.consumers.contains(&consumer) {
         return;
     }
     if row.consumers.len() < FindingRow::CONSUMERS_MAX {
-        row.consumers.push(*consumer);
+        row.consumers.push(consumer);
     } else {
         row.consumers_more = true;
     }
@@ -174,7 +179,7 @@ pub(super) fn absorb(row: &mut FindingRow, other: FindingRow) {
         (Status::Resolved, Status::Resolved) => row.resolved = row.resolved.max(other.resolved),
         (Status::Open, Status::Resolved) => {}
     }
-    for consumer in &other.consumers {
+    for consumer in other.consumers {
         add_consumer(row, consumer);
     }
     row.consumers_more |= other.consumers_more;

@@ -29,8 +29,8 @@ fn finding(route: &str, severity: Severity, second: u64, consumer: u8) -> Findin
         because: Masked::from_stored(&format!("{severity} at {second}")),
         evidence: Evidence {
             at: at(second),
-            call: ExchangeId { flow: FlowId::new(second), index: 0 },
-            consumer: ConsumerId::Address([10, 0, 0, consumer].into()),
+            call: Some(ExchangeId { flow: FlowId::new(second), index: 0 }),
+            consumer: Some(ConsumerId::Address([10, 0, 0, consumer].into())),
             severity,
             what: Masked::from_stored("seen"),
         },
@@ -58,7 +58,7 @@ impl Book {
     /// A call of the endpoint with a finding.
     fn seen(&mut self, route: &str, severity: Severity, second: u64, consumer: u8) {
         self.ledger.called(endpoint(route).id);
-        self.ledger.record(finding(route, severity, second, consumer), &mut tell(&mut self.text));
+        self.ledger.record(finding(route, severity, second, consumer), None, &mut tell(&mut self.text));
     }
 
     /// A call without.
@@ -148,7 +148,7 @@ fn a_life() {
 fn what_was_restored_does_not_alert_again() {
     let mut book = Book::new(1, Vec::new());
     let mut rows = Vec::new();
-    book.ledger.record(finding("/a", Severity::Low, 0, 1), &mut |change| {
+    book.ledger.record(finding("/a", Severity::Low, 0, 1), None, &mut |change| {
         if let Change::Finding(row) = change {
             rows.push(*row);
         }
@@ -390,7 +390,7 @@ proptest! {
             match step {
                 Step::Seen(route, severity, consumer) => {
                     ledger.called(endpoint(ROUTES[*route]).id);
-                    ledger.record(finding(ROUTES[*route], *severity, now, *consumer), &mut emit);
+                    ledger.record(finding(ROUTES[*route], *severity, now, *consumer), None, &mut emit);
                     lives[*route].call(now, Some(*severity), *consumer);
                 }
                 Step::Quiet(route) => {

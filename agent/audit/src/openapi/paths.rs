@@ -218,7 +218,8 @@ impl<'a> Reader<'a, '_> {
         for name in undeclared.into_iter().filter(|name| !name.is_empty() && !is_declared(name, &declared)) {
             self.fault(at, pointer, Fault::Undeclared(name.clone()));
         }
-        let owner = self.owner_of(at, pointer).or_else(|| shared.owner.clone()).or_else(|| self.owner.clone());
+        let owner = self.owner_of(at, pointer).or_else(|| shared.owner.clone());
+        let document_owner = self.owner.clone();
         let root = self.source.root();
         let security = match at.node.get("security") {
             Some(node) => self.security(At { node, ..at }, &child(pointer, "security")),
@@ -234,6 +235,7 @@ impl<'a> Reader<'a, '_> {
             path: shared.path,
             deprecated,
             owner,
+            document_owner,
             security,
             by_certificate,
             place,

@@ -67,7 +67,7 @@ fn shown(document: &Document) -> String {
         if operation.deprecated {
             text.push_str(" deprecated");
         }
-        if let Some(owner) = &operation.owner {
+        if let Some(owner) = operation.owner.as_ref().or(operation.document_owner.as_ref()) {
             let _ = write!(text, " owner={owner}");
         }
         if let Some(security) = &operation.security {

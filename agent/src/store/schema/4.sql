@@ -51,3 +51,23 @@ CREATE TABLE history (
     note     TEXT NOT NULL
 ) STRICT;
 CREATE INDEX history_by_finding ON history (finding, id);
+
+-- What an endpoint's own answers announce of its end (Deprecation, RFC 9745; Sunset, RFC 8594): JSON of dates and words, nothing else of the
+-- fields' text. Since when it is known to be in the document. For how long it is idle, and how well that is known: JSON.
+ALTER TABLE endpoints ADD COLUMN announced TEXT;
+ALTER TABLE endpoints ADD COLUMN since INTEGER;
+ALTER TABLE endpoints ADD COLUMN idle TEXT;
+
+-- Who owns what the finding is about.
+ALTER TABLE findings ADD COLUMN owner TEXT;
+
+-- How long, and how completely, traffic was watched, by day (UTC, days since 1970): of the agent (api is empty) the seconds, of an API with
+-- a document its bytes and those in which calls may have been that nobody saw.
+CREATE TABLE watched (
+    api     TEXT NOT NULL,
+    day     INTEGER NOT NULL,
+    seconds INTEGER NOT NULL,
+    bytes   INTEGER NOT NULL,
+    missed  INTEGER NOT NULL,
+    PRIMARY KEY (api, day)
+) STRICT, WITHOUT ROWID;

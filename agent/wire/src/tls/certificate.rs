@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::time::days_of;
 use crate::tls::cursor::Cursor;
 use crate::tls::der::{self, Der};
 
@@ -307,19 +308,11 @@ fn time(tag: u8, content: &[u8]) -> Option<i64> {
     let part = |at: usize| number(rest.get(at..at + 2)?);
     let (month, day, hour, minute, second) = (part(0)?, part(2)?, part(4)?, part(6)?, part(8)?);
     let valid = (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second <= 60;
-    valid.then(|| days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
+    valid.then(|| days_of(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0')))
-}
-
-/// Days since 1970 in the Gregorian calendar. A year is counted from March, so that a leap day is its last.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 #[cfg(test)]
