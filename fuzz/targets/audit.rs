@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiscope_audit::inventory::{PackedProfile, Profile};
-use apiscope_audit::openapi::Document;
+use apiscope_audit::openapi::{Document, Earlier, Source};
 use apiscope_audit::operation::{Ask, Operations};
 use apiscope_audit::secret::FingerprintKey;
 use apiscope_audit::{Audit, Gather, Record, Restored, Settings};
@@ -184,6 +184,46 @@ pub(crate) fn openapi(data: &[u8]) {
         }
         document.match_path("GET", "/");
         document.serves("a:80");
+    });
+}
+
+/// A document and the files that it refers to, `0` to `9`, parted by zero bytes, as two documents of an API and as an earlier version of one.
+pub(crate) fn references(data: &[u8]) {
+    let texts: Vec<&str> =
+        data.split(|byte| *byte == 0).take(10).filter_map(|text| std::str::from_utf8(text).ok()).collect();
+    DOCUMENT.check(data.len(), || {
+        let mut asked = 0;
+        let mut open = |name: &str| {
+            asked += 1;
+            assert!(
+                !name.starts_with('/') && name.split('/').all(|part| part != ".."),
+                "outside of the folder: {name}"
+            );
+            let text = name.parse::<usize>().ok().and_then(|number| texts.get(number));
+            text.map(|text| (*text).to_owned()).ok_or_else(|| "there is none".into())
+        };
+        let parse = |name: &str, open: &mut dyn FnMut(&str) -> Result<String, Box<str>>| {
+            let text = name.parse::<usize>().ok().and_then(|number| texts.get(number))?;
+            Source::parse(text, name, open).ok()
+        };
+        let Some(first) = parse("0", &mut open) else { return };
+        let second = parse("1", &mut open);
+        assert!(asked <= 2 * Source::FILES_MAX, "{asked} files");
+        let sources: Vec<&Source> = std::iter::once(&first).chain(second.as_ref()).collect();
+        let Ok((document, faults)) = Document::of(&sources) else { return };
+        assert!(faults.len() <= sources.len() * Document::FAULTS_MAX && document.paths() <= Document::PATHS_MAX);
+        let earlier = document.earlier();
+        assert_eq!(Earlier::parse(&earlier.write()), earlier, "what is remembered is read again as it was");
+        let Ok((last, _)) = Document::of(&sources[sources.len() - 1..]) else { return };
+        let last = last.after(&earlier);
+        for (method, route) in last.removed() {
+            assert!(
+                last.operations().iter().all(|known| known.method != *method || last.route(known.path) != Some(route))
+            );
+        }
+        for path in 0..last.paths() {
+            last.match_path("GET", last.route(path).unwrap_or_default());
+        }
     });
 }
 

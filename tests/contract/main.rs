@@ -197,11 +197,16 @@ fn what_a_document_lacks_or_marks_is_told_of_just_these() {
         assert!(!removed.is_empty() && !marked.is_empty(), "{name}");
         if *name == "desk" {
             marked.insert(("DELETE".to_owned(), "/v1/tickets/{}".to_owned()));
+        } else {
+            // By its own answers.
+            marked.insert(("GET".to_owned(), "/report".to_owned()));
         }
         let file = folder.path().join(format!("{name}.changed.json"));
         std::fs::write(&file, document.to_string()).expect("a file can be written");
         let (file, authority) = (file.display(), server.authority());
-        let api = format!("[[api]]\nname = \"{name}\"\nauthorities = [\"{authority}\"]\nopenapi = \"{file}\"\n");
+        let api = format!(
+            "[[api]]\nname = \"{name}\"\nowner = \"team-{name}\"\nauthorities = [\"{authority}\"]\nopenapi = \"{file}\"\n"
+        );
         configuration.push_str(&api);
         expected.push((removed, marked));
     }
@@ -225,6 +230,48 @@ fn what_a_document_lacks_or_marks_is_told_of_just_these() {
         assert_eq!(of("deprecated"), *marked, "{name}");
         assert_eq!(of("unused"), BTreeSet::new(), "{name}");
     }
+    announced_by_itself(&agent);
+    removed_while_it_runs(&agent, &servers[0].1, &folder.path().join("shop.changed.json"));
+}
+
+/// The endpoint whose answers announce its end says so, and by whom it is called.
+fn announced_by_itself(agent: &Agent) {
+    let rows = agent.json("endpoints");
+    let row =
+        rows["items"].as_array().into_iter().flatten().find(|row| row["route"] == "/report").expect("the endpoint");
+    assert_eq!(row["deprecated_by"], serde_json::json!(["answers"]), "{row}");
+    let said = &row["announced"];
+    let told = (&said["deprecation"], &said["since"], &said["sunset"]);
+    let right = ("date", "2023-06-30T23:59:59Z", "2024-06-30T23:59:59Z");
+    assert_eq!(told, (&right.0.into(), &right.1.into(), &right.2.into()), "{row}");
+    let finding = finding(agent, "/report").expect("it is told");
+    assert_eq!((&finding["severity"], &finding["owner"]), (&"medium".into(), &"team-shop".into()), "{finding}");
+    assert_eq!(finding["consumers"], serde_json::json!(["127.0.0.1"]), "{finding}");
+}
+
+/// An operation goes from the document while the agent runs; its next call is one of what was removed.
+fn removed_while_it_runs(agent: &Agent, server: &Server, file: &Path) {
+    let health = ("GET".to_owned(), "/health".to_owned());
+    let mut document = as_json(file);
+    assert!(document["paths"].as_object_mut().expect("paths").remove("/health").is_some());
+    std::fs::write(file, document.to_string()).expect("a file can be written");
+    let url = format!("http://{}/health", server.authority());
+    wait_for("what is gone from the document is removed", Duration::from_secs(20), || {
+        run(Command::new("curl").args(["-sf", &url]));
+        (endpoints(agent, "shop").get(&health).map(String::as_str) == Some("removed")).then_some(())
+    });
+    wait_for("its call is told", Duration::from_secs(10), || {
+        run(Command::new("curl").args(["-sf", &url]));
+        finding(agent, "/health")
+            .filter(|finding| finding["evidence"].to_string().contains("no longer in the document"))
+    });
+}
+
+/// The finding that an endpoint is called which is to go, or is gone.
+fn finding(agent: &Agent, route: &str) -> Option<Value> {
+    let rows = agent.json("findings");
+    let mut rows = rows["items"].as_array().into_iter().flatten();
+    rows.find(|row| row["kind"] == "deprecated-endpoint-in-use" && row["route"] == *route).cloned()
 }
 
 /// A document as JSON: the mock's is YAML.

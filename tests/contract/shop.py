@@ -102,7 +102,10 @@ def article(kind: State, sku: Annotated[str, Path(pattern="^[A-Z]{3}-[0-9]{4}$")
 
 
 @api.get("/report")
-def report(x_tenant: Annotated[str | None, Header()] = None) -> dict[str, int]:
+def report(answer: Response, x_tenant: Annotated[str | None, Header()] = None) -> dict[str, int]:
+    # Its end is announced by itself, and not in the document.
+    answer.headers["Deprecation"] = "@1688169599"
+    answer.headers["Sunset"] = "Sun, 30 Jun 2024 23:59:59 GMT"
     if x_tenant == "closed":
         raise HTTPException(status_code=403, detail="closed")
     return {"orders": 3}

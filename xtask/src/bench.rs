@@ -2,6 +2,7 @@
 //! medians are told, because other work on the machine comes and goes.
 
 mod detect;
+mod documents;
 mod inventory;
 mod live;
 mod load;
@@ -29,6 +30,8 @@ enum What {
     Detect,
     /// Reading by itself: exchanges, heads beside httparse, allocations, flows, hostile bytes. Needs no root.
     Wire,
+    /// Documents: every path of public ones (npm gives them) beside a matcher that tries every template; loading and matching. Needs no root.
+    Documents,
     /// The inventory's templates, on traffic made from public documents (npm gives them), beside the rules of others.
     Inventory,
     /// Capture files: MB/s beside tcpdump, tcpflow and tshark; agent µs per exchange.
@@ -47,6 +50,9 @@ pub(crate) fn run(args: &Args, way: Option<bpf::Way>) -> Result<()> {
     if args.what == Some(What::Wire) {
         let bench = ["bench", "--quiet", "-p", "apiscope-wire", "--bench", "wire"];
         return process::run(process::command("cargo").args(bench));
+    }
+    if args.what == Some(What::Documents) {
+        return documents::run();
     }
     if args.what == Some(What::Inventory) {
         return inventory::run();

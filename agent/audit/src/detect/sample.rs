@@ -10,8 +10,8 @@ use expect_test::Expect;
 use super::{Case, Detector};
 use crate::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Stage};
 use crate::facts::{
-    AuthKind, BasicFacts, BodySize, Credential, CredentialKind, Deprecation, Detail, Exposure, Facts, Grade, LogIn, MediaKind,
-    Place, ProgramVersion, Retirement, Stranger, Token, TokenFacts, What,
+    AuthKind, BasicFacts, BodySize, Credential, CredentialKind, Deprecation, Detail, Exposure, Facts, Grade, LogIn,
+    MediaKind, Place, ProgramVersion, Retirement, Stranger, Token, TokenFacts, What,
 };
 use crate::inventory::{DocumentState, EndpointRow, Security, Sighting, shape};
 use crate::secret::{Fingerprint, FingerprintKey, Masked, Secret, password};

@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use super::setting::settings;
-use super::{Case, Detector, Kind};
+use super::{Case, Containment, Detector, Kind};
 use crate::finding::{Evidence, Finding, Severity};
 use crate::secret::Masked;
 
@@ -16,12 +16,16 @@ pub static KIND: Kind = Kind {
     name: "unused-documented-endpoint",
     summary: "The document has an endpoint that nobody calls.",
     owasp: "API9:2023",
-    cwe: 1164,
+    cwe: 561,
+    cwe_title: "Dead Code",
     why: "What nobody calls is maintained and attacked all the same; and a document that promises what is not there misleads.",
     what_to_do: &[
         "Ask the owner whether it is still needed: some endpoints are called once a year.",
         "If it is not, mark it deprecated in the document, then take it out of service and out of the document.",
     ],
+    containment: Containment::Endpoint(
+        "Nothing is harmed now. If it must not be reachable, refuse this method and route at the gateway; the API's others go on.",
+    ),
 };
 
 settings! {
