@@ -42,8 +42,8 @@ pub use fingerprint::{KEY_FILE, ephemeral as ephemeral_key, load_or_create as fi
 pub(crate) use names::Named;
 pub use outbox::{ADDRESS_MARK, Accepted, Entry, OUTBOX_MAX, Standing};
 pub use reader::Reader;
-pub use sayings::HISTORY_MAX;
 pub(crate) use retired::form as deprecation_form;
+pub use sayings::HISTORY_MAX;
 pub use schema::DATABASE_FILE;
 pub use status::{Operation, StoreStatus};
 

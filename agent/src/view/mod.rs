@@ -11,8 +11,8 @@ mod finding;
 mod inventory;
 mod profile;
 mod reason;
-mod sayings;
 mod retired;
+mod sayings;
 mod session;
 mod status;
 mod tls;
@@ -24,8 +24,8 @@ pub use finding::{ContainmentView, EvidenceView, FindingView, LevelView};
 pub use inventory::{ApiView, EndpointView, auth_name, document_name, protocol_name, template_name};
 pub use profile::{ConsumerView, DataView, ProfileView, SpreadView};
 pub use reason::ReasonView;
-pub use sayings::{DecisionView, EventView, LearningView, QuietView, SilenceView};
 pub use retired::{AnnouncedView, IdleView};
+pub use sayings::{DecisionView, EventView, LearningView, QuietView, SilenceView};
 pub use session::{GrpcView, RunningView, SentView, SessionView};
 pub use status::{
     AgentView, CaptureView, CoreView, CountsView, DecisionCounts, Problem, ReceiverView, SayingsView, StatusView,

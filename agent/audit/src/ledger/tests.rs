@@ -265,7 +265,7 @@ fn severity_follows_what_still_holds_down_as_well_as_up() {
 fn a_row_of_an_older_store_goes_on() {
     let mut rows = Vec::new();
     let mut book = Book::new(1, Vec::new());
-    book.ledger.record(finding("/a", Severity::High, 0, 1), &mut |change| {
+    book.ledger.record(finding("/a", Severity::High, 0, 1), None, &mut |change| {
         if let Change::Finding(row) = change {
             rows.push(FindingRow { levels: Vec::new(), ..*row });
         }

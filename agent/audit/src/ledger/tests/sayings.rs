@@ -64,7 +64,7 @@ impl Desk {
     fn seen_of(&mut self, route: &str, severity: Severity, second: u64, classes: &[&str]) {
         let mut finding = finding(route, severity, second, 1);
         finding.classes.extend(classes.iter().map(|name| class_of(name)));
-        self.with(|ledger, emit| ledger.record(finding, emit));
+        self.with(|ledger, emit| ledger.record(finding, None, emit));
     }
 
     fn tick(&mut self, second: u64) {
