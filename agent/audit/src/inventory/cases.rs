@@ -239,6 +239,30 @@ const LEARNT: &[(&str, &[Traffic], &[&str])] = &[
         &[Traffic("/v2/<user>/repos", 80, GET), Traffic("/v2/<user>/gists", 80, GET), Traffic("/v2/zen", 60, GET)],
         &["/v2/zen", "/v2/{name}/gists", "/v2/{name}/repos"],
     ),
+    (
+        "a few words among which one endpoint's calls are divided are values",
+        &[
+            Traffic("/stats/daily", 20, GET),
+            Traffic("/stats/weekly", 20, GET),
+            Traffic("/stats/monthly", 20, GET),
+            Traffic("/about", 60, GET),
+            Traffic("/health", 60, GET),
+            Traffic("/login", 60, GET),
+        ],
+        &["/about", "/health", "/login", "/stats/{name}"],
+    ),
+    (
+        "two words that are called half as often stay names",
+        &[
+            Traffic("/stats/daily", 30, GET),
+            Traffic("/stats/weekly", 30, GET),
+            Traffic("/about", 60, GET),
+            Traffic("/health", 60, GET),
+            Traffic("/login", 60, GET),
+        ],
+        &["/about", "/health", "/login", "/stats/daily", "/stats/weekly"],
+    ),
+    ("words with the same below, where there is nothing else", &[Traffic("/v1/#/send", 60, GET)], &["/v1/{name}/send"]),
     ("dates and ids at one place", &[Traffic("/x/2026-11-24", 1, GET), Traffic("/x/4711", 1, GET)], &["/x/{id}"]),
 ];
 

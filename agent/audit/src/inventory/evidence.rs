@@ -4,7 +4,7 @@
 //!
 //! - **novelty**: so many children are seen but once or twice that there must be very many more (Chao's estimator of unseen kinds);
 //! - **quietness**: the children's endpoints are each called far less often than what stands elsewhere in the API, as if one endpoint's
-//!   calls were spread over them;
+//!   calls were spread over them; of few children all of the place have to be so, for of many the least called always are;
 //! - **sharing**: the same several names come below each of the children.
 //!
 //! A child takes part only where what is below it is also below another (the veto). What was taken for a value and then is called far
@@ -387,8 +387,11 @@ impl Tree {
             Some(Why::Quiet)
         } else if evidence.is_shared(is_prefix) {
             Some(Why::Shared)
+        } else if is_own() {
+            Some(Why::Answers)
         } else {
-            is_own().then_some(Why::Answers)
+            let is_whole = self.node(parent).is_some_and(|node| self.items(node).len() == group.len());
+            (!is_prefix && evidence.is_divided(is_whole)).then_some(Why::Quiet)
         };
         if let Some(why) = why {
             return Some((group.iter().map(|item| item.at).collect(), why));

@@ -2,6 +2,8 @@
 
 /// Before something elsewhere is called so often, nothing is called quiet.
 const TYPICAL_MIN: f64 = 12.0;
+/// From so many calls on the difference between few endpoints is no chance.
+const TYPICAL_SURE: f64 = 24.0;
 /// So many times as quiet as what is elsewhere.
 const QUIET_MIN: f64 = 4.0;
 /// What is called more often than this is not quiet, whatever is elsewhere.
@@ -74,9 +76,21 @@ impl Evidence {
             _ => self.names >= 2,
         };
         let size = count(self.size);
-        let is_spread = self.typical >= TYPICAL_MIN && self.quietness() >= (0.6 * size).min(QUIET_MIN);
+        let sure = if self.size < 6 { TYPICAL_SURE } else { TYPICAL_MIN };
+        let is_spread = self.typical >= sure && self.quietness() >= (0.6 * size).min(QUIET_MIN);
         let is_many = self.typical == 0.0 && self.size >= if is_prefix { 48 } else { 24 };
-        is_rich && ((is_spread && (!is_prefix || self.size >= 4)) || is_many)
+        // There is nothing but these, and they have the same below.
+        let is_all = self.typical == 0.0 && self.size >= 24 && self.names >= 1;
+        (is_rich && ((is_spread && (!is_prefix || self.size >= 4)) || is_many)) || is_all
+    }
+
+    /// The calls of one endpoint, divided among a few words: the more words, the quieter is each. `is_whole`: they are all children of the
+    /// place that may be values.
+    pub(super) fn is_divided(&self, is_whole: bool) -> bool {
+        let (size, quietness) = (count(self.size), self.quietness());
+        let is_much = self.typical >= TYPICAL_MIN && self.size >= 5 && quietness >= (0.7 * size).max(QUIET_MIN);
+        let is_even = self.typical >= TYPICAL_SURE && self.size >= 3 && quietness >= 0.75 * size;
+        is_much || (is_whole && is_even)
     }
 
     pub(super) fn quietness(&self) -> f64 {
