@@ -299,7 +299,9 @@ pub fn parse_until(text: &str) -> Option<Timestamp> {
         Ok(day) if text.len() == "2027-03-31".len() => format!("{}T00:00:00Z", day.tomorrow().ok()?).parse().ok()?,
         _ => text.parse::<jiff::Timestamp>().ok()?,
     };
-    u64::try_from(time.as_nanosecond()).ok().map(Timestamp::from_nanos)
+    let nanos = u128::try_from(time.as_nanosecond()).ok()?;
+    // Past the year 2554 is as good as for ever.
+    Some(Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
 }
 
 fn now() -> Timestamp {

@@ -146,7 +146,7 @@ fn a_wrong_new_configuration_leaves_the_old_one_in_force() {
     let (stdout, _) = texts(&output);
     assert_eq!(output.status.code(), Some(1), "{stdout}");
     assert!(
-        stdout.contains("configuration (for ") && stdout.contains("apiscope.toml:9:1: unknown key `port`"),
+        stdout.contains("configuration (for ") && stdout.contains("apiscope.toml:11:1: unknown key `port`"),
         "{stdout}"
     );
     assert!(stdout.contains("did you mean `ports`?"), "{stdout}");
