@@ -100,7 +100,7 @@ const WRONG: &[(&str, Expected)] = &[
     ("findings = 3", &[("1:1", "`findings` is a section", "[findings.KIND]")]),
     (
         "[findings]\nmax_bytes = 1",
-        &[("2:1", "unknown kind of finding `max_bytes`", "known here: certificate-expiring")],
+        &[("2:1", "unknown kind of finding `max_bytes`", "known here: ambiguous-framing")],
     ),
     (
         "[findings.oversized-responses]\nmax_bytes = 1",
