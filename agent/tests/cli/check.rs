@@ -98,10 +98,7 @@ const WRONG: &[(&str, Expected)] = &[
     ("[findings]\nlearning = \"a week\"", &[("2:12", "expected a duration", "30d")]),
     // Kinds of finding, whose keys are the core's own.
     ("findings = 3", &[("1:1", "`findings` is a section", "[findings.KIND]")]),
-    (
-        "[findings]\nmax_bytes = 1",
-        &[("2:1", "unknown kind of finding `max_bytes`", "known here: ambiguous-framing")],
-    ),
+    ("[findings]\nmax_bytes = 1", &[("2:1", "unknown kind of finding `max_bytes`", "known here: ambiguous-framing")]),
     (
         "[findings.oversized-responses]\nmax_bytes = 1",
         &[("1:11", "unknown kind of finding `oversized-responses`", "did you mean `oversized-response`?")],
