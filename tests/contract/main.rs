@@ -1,9 +1,12 @@
 //! Real API servers with documents of their own, asked by a generator that follows the documents (schemathesis: valid and invalid
 //! values, methods that are none): the inventory has the operations that were answered, no more and no fewer; compared with a document
-//! from which some were taken out or in which some were marked, it says so of just these.
+//! from which some were taken out or in which some were marked, it says so of just these. And what is exported of them is good enough for
+//! other people's programs (`export.rs`).
 
 #[path = "../support/mod.rs"]
 mod support;
+
+mod export;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -21,7 +24,7 @@ use support::{Running, can_run_live_with, run, wait_for};
 /// A method and a path whose variables have no names: those of the inventory are its own.
 type Operation = (String, String);
 
-/// Both tests watch the whole host.
+/// All tests watch the whole host.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -48,7 +51,7 @@ struct Server {
 impl Server {
     /// `FastAPI`, whose document is asked of itself.
     fn shop(folder: &Path) -> Self {
-        let mut this = Self::start(folder, "shop", "", &[]);
+        let mut this = Self::start(folder, "shop", "shop", "", &[]);
         let text = run(Command::new("curl").args(["-sf", &format!("http://127.0.0.1:{}/openapi.json", this.port)]));
         this.document = folder.join("shop.json");
         std::fs::write(&this.document, text).expect("a file can be written");
@@ -57,15 +60,16 @@ impl Server {
 
     /// `connexion`'s mock server of a document.
     fn desk(folder: &Path) -> Self {
-        Self::start(folder, "desk", "/v1", &[&here("desk.yaml")])
+        Self::start(folder, "desk", "desk", "/v1", &[&here("desk.yaml")])
     }
 
-    fn start(folder: &Path, name: &str, base: &'static str, arguments: &[&Path]) -> Self {
+    /// `name`: of its files; `script`: what it runs.
+    fn start(folder: &Path, name: &str, script: &str, base: &'static str, arguments: &[&Path]) -> Self {
         let (port, said) = (free_port(), folder.join(format!("{name}.said")));
         let file = File::create(&said).expect("a file can be made");
         let errors = File::create(folder.join(format!("{name}.err"))).expect("a file can be made");
         let mut command = Command::new(program("python"));
-        command.arg(here(&format!("{name}.py"))).args(arguments).arg(port.to_string()).stdout(file).stderr(errors);
+        command.arg(here(&format!("{script}.py"))).args(arguments).arg(port.to_string()).stdout(file).stderr(errors);
         let running = Running::start(&mut command);
         wait_for("the server answers", Duration::from_mins(1), || {
             std::net::TcpStream::connect(("127.0.0.1", port)).ok()

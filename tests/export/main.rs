@@ -1,6 +1,7 @@
 //! What is learnt and exported, before judges that are not ours: learnt schemas take every later valid body and refuse nearly every body with one
 //! fault; exported documents are valid for two validators. Neither root nor network; needs the tests' Python programs.
 
+mod budget;
 mod cli;
 mod given;
 mod model;

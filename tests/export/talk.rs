@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use apiscope::store::{Options, Store};
 use apiscope_audit::inventory::{EndpointId, EndpointRow};
-use apiscope_audit::schema::EndpointSchemas;
+use apiscope_audit::schema::{EndpointSchemas, SchemaCounters};
 use apiscope_audit::secret::FingerprintKey;
 use apiscope_audit::{ApiId, Audit, Change, Gather, Restored, Settings};
 use apiscope_wire::{
@@ -34,6 +34,7 @@ pub(crate) const API: &str = "api.example.com";
 /// A shard with its audit.
 pub(crate) struct Talk {
     key: u8,
+    keeps: bool,
     gather: Gather,
     audit: Audit,
     flow: u64,
@@ -48,10 +49,24 @@ impl Talk {
 
     /// Of an installation with a key of its own.
     pub(crate) fn with_key(key: u8) -> Self {
-        let settings = Arc::new(Settings::default());
+        Self::with(key, Settings::default(), true)
+    }
+
+    /// That keeps nothing of what it is told.
+    pub(crate) fn deaf(settings: Settings) -> Self {
+        Self::with(5, settings, false)
+    }
+
+    fn with(key: u8, settings: Settings, keeps: bool) -> Self {
+        let settings = Arc::new(settings);
         let gather = Gather::new(Arc::new(FingerprintKey::new([key; 32])), Arc::clone(&settings));
         let audit = Audit::new(settings, Restored::default());
-        Self { key, gather, audit, flow: 0, rows: BTreeMap::new(), schemas: BTreeMap::new() }
+        Self { key, keeps, gather, audit, flow: 0, rows: BTreeMap::new(), schemas: BTreeMap::new() }
+    }
+
+    /// What the schemas count about themselves.
+    pub(crate) fn counters(&self) -> SchemaCounters {
+        self.audit.schema_counters()
     }
 
     /// A call that another agent sees.
@@ -103,9 +118,13 @@ impl Talk {
             ended: Timestamp::from_nanos(1_700_000_000_000_000_500 + self.flow * 1_000),
             complete: true,
         };
-        let Self { gather, audit, rows, schemas, .. } = self;
+        let Self { gather, audit, rows, schemas, keeps, .. } = self;
         gather.handle(Event::Message(message), &mut |record| {
-            audit.handle(record, &mut |change| take(rows, schemas, change));
+            audit.handle(record, &mut |change| {
+                if *keeps {
+                    take(rows, schemas, change);
+                }
+            });
         });
     }
 
@@ -124,8 +143,12 @@ impl Talk {
 
     /// All that changed.
     pub(crate) fn flush(&mut self) {
-        let Self { audit, rows, schemas, .. } = self;
-        audit.flush(Timestamp::from_nanos(1_700_000_100_000_000_000), &mut |change| take(rows, schemas, change));
+        let Self { audit, rows, schemas, keeps, .. } = self;
+        audit.flush(Timestamp::from_nanos(1_700_000_100_000_000_000), &mut |change| {
+            if *keeps {
+                take(rows, schemas, change);
+            }
+        });
     }
 }
 

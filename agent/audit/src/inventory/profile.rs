@@ -12,7 +12,7 @@ use apiscope_wire::Timestamp;
 
 use crate::exchange::{ConsumerId, Exchange};
 use crate::facts::Facts;
-use crate::sketch::{Distinct, Frequent, Quantiles, Ring};
+use crate::sketch::{Distinct, Frequent, Quantiles, Ring, mix};
 
 const HOUR_NANOS: u64 = 3_600_000_000_000;
 
@@ -131,11 +131,6 @@ fn hour(at: Timestamp) -> u32 {
 /// The same on every host. A fingerprint is a hash already; who chooses his own addresses can choose how they mix, and hide in the count of
 /// the different ones only himself.
 fn hash(consumer: &ConsumerId) -> u32 {
-    let mix = |mut z: u64| {
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
     let whole = match consumer {
         ConsumerId::Credential(fingerprint) => mix(fingerprint.get()),
         ConsumerId::Address(ip) => {

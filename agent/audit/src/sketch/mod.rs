@@ -23,3 +23,10 @@ pub use pack::{Packer, Unpacker};
 pub use quantiles::Quantiles;
 pub use ring::Ring;
 pub use windowed::{Count, Windowed};
+
+/// Each bit of the result depends on each bit given (the finaliser of `SplitMix64`).
+pub(crate) const fn mix(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
