@@ -30,6 +30,8 @@ pub(super) fn run(folder: &Path, interrupt: &Interrupt) -> Result<()> {
     say(&["look-alikes", "1000000"])?;
     println!("detect: cost of an exchange with its body, best of many rounds");
     say(&["speed"])?;
+    println!("detect: cost of learning schemas, inventory and findings too; medians of pairs in turns");
+    say(&["learn"])?;
     others(folder, &detect, interrupt)
 }
 

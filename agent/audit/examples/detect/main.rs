@@ -8,6 +8,7 @@
 #![expect(clippy::cast_precision_loss, reason = "times for people, to three digits")]
 
 mod corpus;
+mod learn;
 mod messages;
 mod rng;
 mod score;
@@ -17,13 +18,14 @@ mod values;
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: detect speed [NAME] | score FIRST_SEED SEEDS ENDPOINTS [verbose] | look-alikes COUNT | write SEED ENDPOINTS FOLDER";
+const USAGE: &str = "usage: detect speed [NAME] | learn | score FIRST_SEED SEEDS ENDPOINTS [verbose] | look-alikes COUNT | write SEED ENDPOINTS FOLDER";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let number = |word: &str| word.parse::<u32>().ok();
     match words.as_slice() {
+        ["learn"] => learn::run(),
         ["speed"] => speed::run(None),
         ["speed", only] => speed::run(Some(only)),
         ["score", first, seeds, endpoints, verbose @ ..] => {

@@ -18,6 +18,12 @@ pub(crate) struct Messages {
 
 impl Default for Messages {
     fn default() -> Self {
+        Self::new(Arc::new(Settings::default()))
+    }
+}
+
+impl Messages {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
         let origin = Origin {
             client: ([10, 0, 0, 1], 50_000).into(),
             server: ([10, 0, 0, 2], 8080).into(),
@@ -27,12 +33,10 @@ impl Default for Messages {
             workload: None,
             encrypted: false,
         };
-        let gather = Gather::new(Arc::new(FingerprintKey::new([7; 32])), Arc::new(Settings::default()));
+        let gather = Gather::new(Arc::new(FingerprintKey::new([7; 32])), settings);
         Self { gather, origin, index: 0 }
     }
-}
 
-impl Messages {
     /// A call with the body on one side: that side's facts.
     pub(crate) fn facts(&mut self, media: &str, body: &str, in_request: bool) -> Facts {
         let typed = [Header { name: "Content-Type", value: media.as_bytes() }];

@@ -91,7 +91,7 @@ fn once(body: &[u8], repeat: usize) -> f64 {
 }
 
 /// What an API gives that holds nothing to find.
-fn records(length: usize) -> String {
+pub(crate) fn records(length: usize) -> String {
     let mut body = String::from("[");
     for n in 0.. {
         let _ = write!(

@@ -21,6 +21,8 @@ const YOUNG: u8 = 64;
 const OLD_SHARE: u8 = 16;
 /// Endpoints and statuses that are followed.
 const PLACES_MAX: usize = 8_192;
+/// Slots that a place may have: with one, some of a hundred places would share theirs, and only the busiest be sampled.
+const WAYS: usize = 4;
 /// How often a place may be passed over for another before it gives way.
 const HOLD_MAX: u8 = 8;
 /// One byte in so many is sampled at most, in the long run.
@@ -108,8 +110,13 @@ impl Sampler {
 
     /// `None`: its place in the table is another's for now.
     fn is_due(&mut self, place: u64, names: Names) -> Option<bool> {
-        let index = usize::try_from(place % PLACES_MAX as u64).unwrap_or_default();
-        let slot = self.slots.get_mut(index)?;
+        let index = usize::try_from(place % (PLACES_MAX / WAYS) as u64).unwrap_or_default() * WAYS;
+        let set = self.slots.get_mut(index..index + WAYS)?;
+        let known = set.iter().position(|slot| slot.place == place);
+        let slot = match known {
+            Some(at) => set.get_mut(at)?,
+            None => set.iter_mut().min_by_key(|slot| slot.hold)?,
+        };
         if slot.place != place {
             if slot.hold > 0 {
                 slot.hold -= 1;
@@ -185,6 +192,22 @@ mod tests {
         assert_eq!(taken(&mut sampler, 1, 0b101), 1, "a new name");
         assert_eq!(taken(&mut sampler, 15, 0b101), 0);
         assert_eq!(sampler.counters(), SampleCounters { taken: 165, passed: 1_515, spared: 0, not_whole: 0 });
+    }
+
+    #[test]
+    fn hundreds_of_endpoints_do_not_take_each_other_s_place() {
+        let mut sampler = Sampler::default();
+        let api = ApiId::new("a");
+        for round in 0..40 {
+            for endpoint in 0..400 {
+                let place = place(
+                    &api,
+                    "GET",
+                    format!("/{}", "ab".repeat(endpoint % 20) + &"c".repeat(endpoint / 20)).as_bytes(),
+                );
+                assert!(sampler.wants(place, 1, 100), "round {round}, endpoint {endpoint}");
+            }
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ const WORDS_MAX: usize = super::node::VALUES_MAX;
 const QUIET_MIN: u16 = 32;
 /// Fields that are followed.
 const FIELDS_MAX: usize = 2_048;
+/// Slots that a field may have.
+const WAYS: usize = 4;
 /// Longest word.
 const LENGTH_MAX: usize = 32;
 /// Digits in a word.
@@ -59,8 +61,14 @@ impl Default for Words {
 impl Words {
     /// A value of a field was met. Gives whether it may be kept as it is.
     pub(crate) fn meet(&mut self, field: u64, value: u32, consumer: u16) -> bool {
-        let index = usize::try_from(field % FIELDS_MAX as u64).unwrap_or_default();
-        let Some(slot) = self.slots.get_mut(index) else { return false };
+        let index = usize::try_from(field % (FIELDS_MAX / WAYS) as u64).unwrap_or_default() * WAYS;
+        let set = self.slots.get_mut(index..index + WAYS).unwrap_or_default();
+        let known = set.iter().position(|slot| slot.field == field);
+        let slot = match known {
+            Some(at) => set.get_mut(at),
+            None => set.iter_mut().min_by_key(|slot| slot.hold),
+        };
+        let Some(slot) = slot else { return false };
         if slot.field != field {
             if slot.hold > 0 {
                 slot.hold -= 1;
@@ -180,6 +188,18 @@ mod tests {
             words.meet(5 + FIELDS_MAX as u64 * (round + 1), 1, 1);
         }
         assert!(words.meet(5, 1, 1));
+    }
+
+    #[test]
+    fn hundreds_of_fields_do_not_take_each_other_s_place() {
+        let mut words = Words::default();
+        let fields: Vec<_> = (0..200).map(|at: u32| field(u64::from(at), b"status")).collect();
+        for round in 0..50 {
+            for field in &fields {
+                words.meet(*field, 1, round % 3 + 1);
+            }
+        }
+        assert!(fields.iter().all(|field| words.meet(*field, 1, 1)));
     }
 
     #[test]
