@@ -3,8 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod apis;
 mod exchanges;
 mod life;
+mod operations;
 mod streams;
 mod volume;
 

@@ -14,7 +14,7 @@ use crate::change::{CallRow, Change};
 use crate::detect::{Case, Detector, Greeting, Unused};
 use crate::exchange::{ApiId, Exchange, Record};
 use crate::finding::{Finding, FindingRow};
-use crate::inventory::{EndpointId, EndpointRow, Inventory, InventoryCounters};
+use crate::inventory::{EndpointId, EndpointRow, Inventory, InventoryCounters, Probed};
 use crate::ledger::{Command, Done, Ledger, LedgerCounters, Refusal, RestoredSayings};
 use crate::schema::{Book as Schemas, EndpointSchemas, SchemaCounters};
 use crate::settings::Settings;
@@ -37,6 +37,8 @@ pub struct Restored {
     pub sayings: RestoredSayings,
     /// How long and how completely traffic was watched.
     pub watched: Vec<WatchedDay>,
+    /// Paths that are no endpoint, by API.
+    pub probed: Vec<Probed>,
 }
 
 /// Rows that changed are given at most so often.
@@ -47,6 +49,8 @@ const WATCHED_EVERY: Duration = Duration::from_mins(1);
 const REVIEW_EVERY: Duration = Duration::from_hours(1);
 /// Time without a call after which an operation is idle, unless the settings say otherwise.
 const IDLE_AFTER: Duration = Duration::from_hours(30 * 24);
+/// Lists of paths that are no endpoint are given as a whole, so less often: a scanner changes all of one in a second.
+const PROBED_EVERY: Duration = Duration::from_secs(5);
 
 /// Inventory, detectors and ledger behind one call.
 #[derive(Debug)]
@@ -70,6 +74,7 @@ pub struct Audit {
     reviewed: Option<Timestamp>,
     review_every: Duration,
     idle_after: Duration,
+    probed_given: Timestamp,
 }
 
 impl Audit {
@@ -82,6 +87,7 @@ impl Audit {
         inventory.own(&settings.owners);
         let mut ledger = Ledger::new(&settings.environment, restored.findings, restored.sayings);
         ledger.configure(settings.resolve_after, &settings.accepts, settings.learning);
+        inventory.restore_probed(restored.probed);
         let mut audit = Self {
             inventory,
             schemas: Schemas::new(restored.schemas),
@@ -97,6 +103,7 @@ impl Audit {
             reviewed: None,
             review_every: REVIEW_EVERY,
             idle_after: IDLE_AFTER,
+            probed_given: Timestamp::EPOCH,
         };
         audit.set_times(settings);
         audit
@@ -173,6 +180,9 @@ impl Audit {
             self.watch_given = now;
             self.give_watched(emit);
         }
+        if now.since(self.probed_given) >= PROBED_EVERY {
+            self.give_probed(now, emit);
+        }
         self.ledger.tick(now, emit);
     }
 
@@ -182,6 +192,7 @@ impl Audit {
         self.give_endpoints(emit);
         self.give_tls(emit);
         self.give_watched(emit);
+        self.give_probed(now, emit);
         self.ledger.flush(emit);
     }
 
@@ -210,7 +221,8 @@ impl Audit {
         if let Some((id, _)) = endpoint.as_ref().filter(|_| begins_session) {
             self.running.add(exchange.id, *id);
         }
-        emit(Change::Call(CallRow { exchange, route: endpoint.map(|(_, route)| route) }));
+        let route = endpoint.map(|(_, route)| route).or_else(|| self.inventory.asked_about(&exchange));
+        emit(Change::Call(CallRow { exchange, route }));
         self.record(emit);
     }
 
@@ -221,6 +233,9 @@ impl Audit {
             judge(&mut self.detectors, &Case::Call(&sighting), &mut self.found);
             self.schemas.observe(sighting.endpoint, exchange);
             endpoint = Some((sighting.endpoint.id, Arc::clone(&sighting.endpoint.route)));
+        }
+        if let Some(probe) = self.inventory.take_probe(exchange) {
+            judge(&mut self.detectors, &Case::Probe(&probe), &mut self.found);
         }
         if self.inventory.has_gone() {
             self.give_gone(emit);
@@ -315,6 +330,11 @@ impl Audit {
 
     fn give_tls(&mut self, emit: &mut dyn FnMut(Change)) {
         self.tls.take_changed(&mut |row| emit(Change::Tls(Box::new(row.clone()))));
+    }
+
+    fn give_probed(&mut self, now: Timestamp, emit: &mut dyn FnMut(Change)) {
+        self.probed_given = now;
+        self.inventory.take_probed(&mut |probed| emit(Change::Probed(Box::new(probed))));
     }
 
     /// Endpoints that are no more: before each the row that it was joined into, so that no one who listens loses a count.

@@ -6,7 +6,7 @@ use apiscope_wire::{Coverage, Timestamp};
 
 use crate::exchange::{ApiId, Exchange};
 use crate::finding::{Alert, FindingRow};
-use crate::inventory::{EndpointId, EndpointRow};
+use crate::inventory::{EndpointId, EndpointRow, Probed};
 use crate::ledger::Kept;
 use crate::tls::{TlsKey, TlsRow};
 use crate::watch::WatchedDay;
@@ -47,6 +47,9 @@ pub enum Change {
         /// All of it.
         packed: Option<Box<[u8]>>,
     },
+    /// What is known of an API's paths that are no endpoint changed (at most once in five seconds and API). All of it: an upsert. An
+    /// empty one: nothing is known any more.
+    Probed(Box<Probed>),
     /// A finding's state changed (at most once a second and finding). The whole row: an upsert.
     Finding(Box<FindingRow>),
     /// A finding's life changed. Comes after the [`Change::Finding`] with the same row.

@@ -41,7 +41,7 @@ use smallvec::SmallVec;
 use crate::exchange::{ApiId, Exchange, Method};
 use crate::facts::Place;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::inventory::{EndpointId, EndpointRow, Idle, Sighting};
+use crate::inventory::{EndpointId, EndpointRow, Idle, Probe, Sighting};
 use crate::secret::Masked;
 use crate::tls::HelloFacts;
 
@@ -55,6 +55,8 @@ pub enum Case<'a> {
     Call(&'a Sighting<'a>),
     /// The end of a call that was a [`Case::Call`] while it went on: for what only the end tells.
     Ended(&'a Sighting<'a>),
+    /// A call of a path that is no endpoint, as a scanner makes them.
+    Probe(&'a Probe<'a>),
     /// A TLS flow began.
     Hello(&'a Greeting<'a>),
     /// Framing that servers read differently.

@@ -11,6 +11,7 @@ mod book;
 mod census;
 mod entry;
 mod evidence;
+mod files;
 pub mod fleet;
 mod fold;
 mod forms;
@@ -19,6 +20,7 @@ mod link;
 mod operations;
 mod piece;
 mod pins;
+mod probed;
 mod profile;
 mod reason;
 mod retell;
@@ -47,6 +49,7 @@ pub use announced::Announced;
 pub(crate) use announced::seconds;
 pub use idle::Idle;
 pub use pins::Pins;
+pub use probed::{Probe, Probed, ProbedPath, Prober};
 pub use profile::{Data, DataRow, PackedProfile, Profile, Side, Statuses};
 pub use reason::{TemplateReason, Why};
 pub(crate) use store::Inventory;
@@ -233,8 +236,14 @@ pub struct InventoryCounters {
     pub endpoints: u64,
     /// Calls of paths that are no endpoint: only ever answered 404, 405, 400 and the like, or not at all.
     pub probed: u64,
+    /// Times that such a path, or who asked for it, made room for another in the list that is kept of them.
+    pub probed_displaced: u64,
+    /// OPTIONS that were no call of an endpoint: they ask about one.
+    pub preflights: u64,
     /// Calls that would have made an endpoint or an API past the bound: they belong to none.
     pub overflowed: u64,
+    /// Operations that were not called for long and made room for new ones of their path.
+    pub operations_retired: u64,
     /// Endpoints joined into one with a wider template.
     pub merged: u64,
     /// Times that an idle operation of a document was not judged, because there were too many of them.

@@ -1,7 +1,7 @@
 //! Ten thousand endpoints with everything filled, counted byte by byte; and what a hostile one may take.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,30 +13,7 @@ use apiscope_audit::inventory::{EndpointRow, PackedProfile, Profile};
 use apiscope_audit::secret::{Fingerprint, Masked};
 use apiscope_audit::{Audit, Change, Restored, Settings};
 use apiscope_wire::{ExchangeId, FlowId, Hop, Origin, Role, Timestamp, Version};
-
-struct Counting;
-
-thread_local! {
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-}
-
-// SAFETY: passes everything on to the system's allocator, and only counts.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.with(|live| live.set(live.get().wrapping_add_unsigned(layout.size())));
-        // SAFETY: the caller keeps the contract of `alloc`, which is the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.with(|live| live.set(live.get().wrapping_sub_unsigned(layout.size())));
-        // SAFETY: the caller keeps the contract of `dealloc`, and `pointer` came from `System`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use counting::live;
 
 /// Splitmix64: the same numbers in every run.
 struct Numbers(u64);
@@ -140,7 +117,7 @@ fn ten_thousand_endpoints_with_everything_take_less_than_forty_mebibytes() {
     const ENDPOINTS: u64 = 2_500;
     const CALLS: u64 = 100;
     let (origin, mut numbers) = (origin(), Numbers(9));
-    let before = LIVE.with(Cell::get);
+    let before = live();
     let mut audit = Audit::new(settings(), Restored::default());
     for endpoint in 0..ENDPOINTS {
         let (api, method) = (
@@ -167,7 +144,7 @@ fn ten_thousand_endpoints_with_everything_take_less_than_forty_mebibytes() {
             profiles += row.profile.read().map_or(0, |profile| profile.bytes());
         }
     });
-    let each = usize::try_from(LIVE.with(Cell::get) - before).unwrap() / rows;
+    let each = usize::try_from(live() - before).unwrap() / rows;
     println!("{rows} endpoints: {each} bytes each; of it profiles {}; packed {}", profiles / rows, packed / rows);
     assert_eq!(rows as u64, ENDPOINTS, "{:?}", audit.counters().0);
     assert!(each <= 40 * 1_048_576 / 10_000, "{each}");

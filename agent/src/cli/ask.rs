@@ -96,6 +96,7 @@ impl AgentArg {
             endpoints: reader.endpoints()?,
             findings: reader.findings()?,
             sayings: reader.sayings()?,
+            probed: reader.probed()?,
             ..Restored::default()
         });
         for (api, coverage) in reader.coverage()? {

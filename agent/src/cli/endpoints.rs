@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::ask::AgentArg;
 use super::output::{self, Format};
-use super::{next, table};
+use super::{next, rows, table};
 use crate::trouble::Trouble;
 use crate::view::{Board, DataView, EndpointView, SpreadView, terminal_safe};
 
@@ -91,15 +91,12 @@ pub(super) fn story(row: &EndpointView) -> String {
         "calls",
         &if row.running > 0 { format!("{}, {} of them go on", row.calls, row.running) } else { row.calls.to_string() },
     );
-    let counts = |counts: &std::collections::BTreeMap<String, u64>| {
-        counts.iter().map(|(name, calls)| format!("{name} ({calls})")).collect::<Vec<_>>().join(", ")
-    };
     line(
         &mut text,
         "statuses",
-        &or_unknown(counts(if profile.by_status.is_empty() { &row.by_class } else { &profile.by_status })),
+        &or_unknown(rows::counted(if profile.by_status.is_empty() { &row.by_class } else { &profile.by_status })),
     );
-    line(&mut text, "authentication", &or_unknown(counts(&row.by_auth)));
+    line(&mut text, "authentication", &or_unknown(rows::counted(&row.by_auth)));
     spreads(&mut text, row);
     growth(&mut text, row);
     consumers(&mut text, row);
@@ -223,14 +220,10 @@ fn consumers(text: &mut String, row: &EndpointView) {
     if profile.consumers.is_empty() {
         return;
     }
-    let about = if profile.consumers_distinct_exact { "" } else { "about " };
-    let _ = writeln!(text, "\nconsumers: {about}{}", profile.consumers_distinct);
+    let distinct = rows::near(profile.consumers_distinct, profile.consumers_distinct_exact);
+    let _ = writeln!(text, "\nconsumers: {distinct}");
     for consumer in &profile.consumers {
-        let calls = if consumer.calls_least == consumer.calls_most {
-            consumer.calls_most.to_string()
-        } else {
-            format!("{} to {}", consumer.calls_least, consumer.calls_most)
-        };
+        let calls = rows::range(consumer.calls_least, consumer.calls_most);
         let _ = writeln!(text, "  {:39} {calls} calls", consumer.consumer);
     }
 }

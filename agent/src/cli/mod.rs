@@ -22,6 +22,7 @@ mod findings;
 mod learning;
 mod merge;
 mod output;
+mod probed;
 mod replay;
 mod rows;
 mod run;
@@ -81,6 +82,7 @@ enum Command {
     Running(running::Args),
     Apis(apis::Args),
     Endpoints(endpoints::Args),
+    Probed(probed::Args),
     Tls(tls::Args),
     Findings(findings::Args),
     Explain(explain::Args),
@@ -118,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Running(args) => running::run(&args),
         Command::Apis(args) => apis::run(&args),
         Command::Endpoints(args) => endpoints::run(&args),
+        Command::Probed(args) => probed::run(&args),
         Command::Tls(args) => tls::run(&args),
         Command::Findings(args) => findings::run(&args),
         Command::Explain(args) => explain::run(&args),

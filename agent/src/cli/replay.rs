@@ -186,6 +186,8 @@ impl<'a> Run<'a> {
             coverage: self.board.total(),
             apis: self.board.apis(),
             endpoints: self.board.endpoints(),
+            probed: self.board.probed(),
+            probers: self.board.probers(),
             tls: self.board.tls(),
             findings: self.board.findings(),
             notes,
@@ -196,6 +198,11 @@ impl<'a> Run<'a> {
         writeln!(std::io::stdout(), "{}", account(&self.board.total()))?;
         table(self.board.apis())?;
         table(self.board.endpoints())?;
+        let probed = self.board.probed();
+        if !probed.is_empty() {
+            table(probed)?;
+            table(self.board.probers())?;
+        }
         let tls = self.board.tls();
         if !tls.is_empty() {
             table(tls)?;

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use super::output::Row;
 use super::table;
-use crate::view::{ApiView, CoverageView, DecisionView, EndpointView, FindingView, LearningView, SilenceView, TlsView};
+use crate::view::{
+    ApiView, CoverageView, DecisionView, EndpointView, FindingView, LearningView, ProbedView, ProberView, SilenceView,
+    TlsView,
+};
 
 impl Row for ApiView {
     const COLUMNS: &'static [&'static str] = &[
@@ -98,6 +101,59 @@ impl Row for EndpointView {
             or_dash(self.owner.as_deref()),
         ]
     }
+}
+
+impl Row for ProbedView {
+    const COLUMNS: &'static [&'static str] =
+        &["api", "method", "path", ">calls", "statuses", ">clients", "top client", ">first", ">last"];
+    const NOUN: &'static str = "paths that are no endpoint";
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.api.clone(),
+            self.method.clone(),
+            self.path.clone(),
+            range(self.calls_least, self.calls_most),
+            counted(&self.by_status),
+            near(self.clients, self.clients_exact),
+            self.top_client.clone().unwrap_or_else(|| "-".to_owned()),
+            table::ago(&self.first),
+            table::ago(&self.last),
+        ]
+    }
+}
+
+impl Row for ProberView {
+    const COLUMNS: &'static [&'static str] =
+        &["api", "client", ">calls", ">different paths", "statuses", ">first", ">last"];
+    const NOUN: &'static str = "clients that ask for paths that are no endpoint";
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.api.clone().unwrap_or_else(|| "(others)".to_owned()),
+            self.client.clone(),
+            range(self.calls_least, self.calls_most),
+            near(self.paths, self.paths_exact),
+            counted(&self.by_status),
+            table::ago(&self.first),
+            table::ago(&self.last),
+        ]
+    }
+}
+
+/// A number that is known within bounds.
+pub(super) fn range(least: u64, most: u64) -> String {
+    if least == most { most.to_string() } else { format!("{least} to {most}") }
+}
+
+/// A number that may be an estimate.
+pub(super) fn near(number: u64, is_exact: bool) -> String {
+    if is_exact { number.to_string() } else { format!("about {number}") }
+}
+
+/// `404 (3), 405 (1)`.
+pub(super) fn counted(counts: &BTreeMap<String, u64>) -> String {
+    counts.iter().map(|(name, count)| format!("{name} ({count})")).collect::<Vec<_>>().join(", ")
 }
 
 impl Row for TlsView {

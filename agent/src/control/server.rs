@@ -28,6 +28,8 @@ pub fn router(agent: Arc<Agent>) -> Router {
         .route("/v1/apis", get(async |State(agent): State<Arc<Agent>>| Json(List::new(agent.board().apis()))))
         .route("/v1/endpoints", get(async |State(agent): State<Arc<Agent>>| Json(List::new(agent.board().endpoints()))))
         .route("/v1/tls", get(async |State(agent): State<Arc<Agent>>| Json(List::new(agent.board().tls()))))
+        .route("/v1/probed", get(async |State(agent): State<Arc<Agent>>| Json(List::new(agent.board().probed()))))
+        .route("/v1/probers", get(async |State(agent): State<Arc<Agent>>| Json(List::new(agent.board().probers()))))
         .route(
             "/v1/running",
             get(async |State(agent): State<Arc<Agent>>| Json(List::new(agent.board().running_views()))),

@@ -40,6 +40,10 @@ pub(super) fn gather(inner: &Inner, families: &mut Families) {
     if let Some(schemas) = &inner.schemas {
         gather_schemas(schemas, families);
     }
+    if let Some(inventory) = &inner.inventory {
+        families.add(&table::PROBED_CALLS, &[], real(inventory.probed));
+        families.add(&table::PROBED_DISPLACED, &[], real(inventory.probed_displaced));
+    }
     if let Some(store) = &inner.store {
         gather_store(store, families);
     }

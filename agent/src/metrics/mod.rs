@@ -27,8 +27,8 @@ use state::State;
 pub use histogram::{DELIVERY_SECONDS, Histogram};
 pub use logs::LogCounter;
 pub use snapshot::{
-    ApiSnapshot, CaptureSnapshot, ConfigSnapshot, ProgramSnapshot, ReceiverSnapshot, RingSnapshot, SchemaSnapshot,
-    SpecSnapshot, WireSnapshot,
+    ApiSnapshot, CaptureSnapshot, ConfigSnapshot, InventorySnapshot, ProgramSnapshot, ReceiverSnapshot, RingSnapshot,
+    SchemaSnapshot, SpecSnapshot, WireSnapshot,
 };
 pub use table::{Metric, MetricKind, TABLE};
 
@@ -54,6 +54,7 @@ struct Inner {
     capture: Option<CaptureSnapshot>,
     wire: Option<WireSnapshot>,
     schemas: Option<SchemaSnapshot>,
+    inventory: Option<InventorySnapshot>,
     store: Option<StoreStatus>,
     config: Option<ConfigSnapshot>,
     specs: Vec<SpecSnapshot>,
@@ -76,6 +77,7 @@ impl Metrics {
             capture: None,
             wire: None,
             schemas: None,
+            inventory: None,
             store: None,
             config: None,
             specs: Vec::new(),
@@ -97,6 +99,11 @@ impl Metrics {
     /// How capture is doing.
     pub fn set_capture(&self, capture: CaptureSnapshot) {
         self.lock().capture = Some(capture);
+    }
+
+    /// What the inventory counts about itself.
+    pub fn set_inventory(&self, inventory: InventorySnapshot) {
+        self.lock().inventory = Some(inventory);
     }
 
     /// How the reader of flows is doing (all shards added up).

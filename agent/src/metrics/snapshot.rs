@@ -65,6 +65,15 @@ pub struct SchemaSnapshot {
     pub parts_dropped: u64,
 }
 
+/// The inventory.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InventorySnapshot {
+    /// Calls of paths that are no endpoint.
+    pub probed: u64,
+    /// Times that such a path, or who asked for it, made room for another.
+    pub probed_displaced: u64,
+}
+
 /// The configuration's last reading.
 #[derive(Clone, Copy, Debug)]
 pub struct ConfigSnapshot {

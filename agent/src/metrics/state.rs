@@ -187,6 +187,7 @@ impl State {
             | Change::TlsGone(_)
             | Change::Schemas { .. }
             | Change::Watched(_)
+            | Change::Probed(_)
             | Change::ApiJoined { .. } => {}
             Change::TlsUnobserved(api, _at) => self.api(api.as_str()).tls_unobserved += 1,
         }

@@ -87,6 +87,8 @@ metrics! {
     SCHEMA_MESSAGES: Counter "apiscope_schema_messages_total" ["outcome"] "Messages for the learnt schemas: taken, passed (their endpoint is known well enough), spared (too dear), incomplete.";
     SCHEMA_SIZE: Gauge "apiscope_schema_size_bytes" [] "Size of the learnt schemas in memory; at most 4 MiB.";
     SCHEMAS_DROPPED: Counter "apiscope_schemas_dropped_total" ["what"] "What was left out or forgotten of the learnt schemas for lack of room: endpoint (all that was learnt of one), part (a body of a status or media type past those kept).";
+    PROBED_CALLS: Counter "apiscope_probed_calls_total" [] "Calls of paths that are no endpoint: only ever answered 404, 405, 400 and the like, or not at all.";
+    PROBED_DISPLACED: Counter "apiscope_probed_displaced_total" [] "Times that a path that is no endpoint, or who asked for it, made room for another in the list of the most frequent.";
     SPEC_FAILURES: Counter "apiscope_spec_load_failures_total" ["spec"] "Attempts to read the OpenAPI document that failed.";
     SPEC_LOADED_AT: Gauge "apiscope_spec_last_load_timestamp_seconds" ["spec"] "When the OpenAPI document was last read without a mistake; 0 never.";
     FINDINGS_OPEN: Gauge "apiscope_findings_open" ["api", "kind", "severity"] "Findings that are open now.";

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
+use apiscope_audit::inventory::InventoryCounters;
 use apiscope_audit::{Change, Settings};
 use apiscope_common::abi::Program;
 use apiscope_common::budget::Limits;
@@ -15,7 +16,7 @@ use super::say::Saying;
 use super::sinks::Batch;
 use super::{Agent, now};
 use crate::capture::live::{Live, Stats};
-use crate::metrics::{CaptureSnapshot, ProgramSnapshot, RingSnapshot, SchemaSnapshot, WireSnapshot};
+use crate::metrics::{CaptureSnapshot, InventorySnapshot, ProgramSnapshot, RingSnapshot, SchemaSnapshot, WireSnapshot};
 use crate::pipeline::{CoreCounters, Pipeline};
 use crate::trouble::Trouble;
 use crate::view::{CaptureView, CoreView};
@@ -139,6 +140,8 @@ impl Capture {
         self.agent.metrics.set_capture(snapshot(&stats));
         self.agent.metrics.set_wire(wire_snapshot(&core));
         self.agent.metrics.set_schemas(schema_snapshot(&core));
+        let InventoryCounters { probed, probed_displaced, .. } = core.inventory;
+        self.agent.metrics.set_inventory(InventorySnapshot { probed, probed_displaced });
     }
 }
 
@@ -195,6 +198,9 @@ fn core_view(core: &CoreCounters) -> CoreView {
         messages_incomplete: core.wire.messages_incomplete,
         halves: core.gather.halves,
         probed: core.inventory.probed,
+        probed_displaced: core.inventory.probed_displaced,
+        preflights: core.inventory.preflights,
+        operations_retired: core.inventory.operations_retired,
         overflowed: core.inventory.overflowed
             + core.inventory.idle_overflowed
             + core.ledger.overflowed

@@ -9,7 +9,7 @@ use apiscope_audit::Change;
 use apiscope_audit::change::CallRow;
 use apiscope_audit::exchange::ApiId;
 use apiscope_audit::finding::{FindingId, FindingRow};
-use apiscope_audit::inventory::{EndpointId, EndpointRow};
+use apiscope_audit::inventory::{EndpointId, EndpointRow, Probed};
 use apiscope_audit::ledger::{Decision, Event, Kept, Learning, Silence};
 use apiscope_audit::watch::WatchedDay;
 use apiscope_wire::Coverage;
@@ -51,6 +51,8 @@ pub(super) struct Batch {
     pub(super) learning: BTreeMap<ApiId, Option<Learning>>,
     /// Lines of history, in their order.
     pub(super) history: Vec<Event>,
+    /// By API; `None` for all that have no list of their own.
+    pub(super) probed: BTreeMap<Option<ApiId>, Probed>,
     pub(super) calls: Vec<CallRow>,
     /// Rows that fell off a bound since the last batch, calls first.
     pub(super) dropped_calls: u64,
@@ -70,6 +72,7 @@ impl Batch {
             && self.silences.is_empty()
             && self.learning.is_empty()
             && self.history.is_empty()
+            && self.probed.is_empty()
             && self.calls.is_empty()
     }
 
@@ -86,6 +89,7 @@ impl Batch {
             Change::Coverage(api, added) => self.add_coverage(api, added),
             Change::Watched(row) => put(&mut self.watched, (row.api.clone(), row.day), row, &mut self.dropped_rows),
             Change::Schemas { id, packed } => put(&mut self.schemas, id, packed, &mut self.dropped_rows),
+            Change::Probed(list) => put(&mut self.probed, list.api.clone(), *list, &mut self.dropped_rows),
             Change::Running(_)
             | Change::Session(_)
             | Change::ApiJoined { .. }
@@ -154,6 +158,9 @@ impl Batch {
         }
         for (api, row) in older.learning {
             self.learning.entry(api).or_insert(row);
+        }
+        for (api, list) in older.probed {
+            self.probed.entry(api).or_insert(list);
         }
         let newer = std::mem::replace(&mut self.alerts, older.alerts);
         self.alerts.extend(newer);

@@ -6,7 +6,7 @@ use apiscope_audit::Restored;
 use apiscope_audit::exchange::ApiId;
 use apiscope_audit::finding::{FindingId, FindingRow};
 use apiscope_audit::inventory::fleet::Life;
-use apiscope_audit::inventory::{EndpointId, EndpointRow};
+use apiscope_audit::inventory::{EndpointId, EndpointRow, Probed};
 use apiscope_audit::ledger::{Event, RestoredSayings};
 use apiscope_audit::schema::EndpointSchemas;
 use apiscope_audit::secret::KeyMark;
@@ -42,6 +42,13 @@ impl Reader {
     /// What endpoints take and give. What can't be read is left out.
     pub fn schemas(&self) -> Result<Vec<(EndpointId, EndpointSchemas)>, StoreError> {
         schemas(&self.connection).map_err(|source| self.failed(source))
+    }
+
+    /// Paths that are no endpoint, by API. What can't be read is left out.
+    pub fn probed(&self) -> Result<Vec<Probed>, StoreError> {
+        // A store that no agent of this version has opened for writing has none.
+        let is_there = self.connection.table_exists(None, "probed").map_err(|source| self.failed(source))?;
+        if is_there { probed(&self.connection).map_err(|source| self.failed(source)) } else { Ok(Vec::new()) }
     }
 
     /// What its counts belong to: the same in every copy of the store. `None`: no agent of this version has opened it for writing yet.
@@ -112,6 +119,7 @@ pub(super) fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
         schemas: schemas(connection)?,
         sayings: sayings::restore(connection)?,
         watched: days(connection)?,
+        probed: probed(connection)?,
     })
 }
 
@@ -127,6 +135,12 @@ pub(super) fn schemas(connection: &Connection) -> rusqlite::Result<Vec<(Endpoint
     let mut statement = connection.prepare_cached("SELECT endpoint, packed FROM schemas ORDER BY endpoint LIMIT ?1")?;
     let rows = statement.query_map([RESTORED_MAX], read_schemas)?;
     Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+pub(super) fn probed(connection: &Connection) -> rusqlite::Result<Vec<Probed>> {
+    let mut statement = connection.prepare_cached("SELECT packed FROM probed ORDER BY api LIMIT ?1")?;
+    let lists = statement.query_map([RESTORED_MAX], |row| Ok(Probed::unpack(row.get_ref(0)?.as_blob()?)))?;
+    Ok(lists.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 pub(super) fn findings(connection: &Connection) -> rusqlite::Result<Vec<FindingRow>> {

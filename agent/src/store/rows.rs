@@ -2,7 +2,7 @@
 
 use apiscope_audit::exchange::{ApiId, ConsumerId, Method};
 use apiscope_audit::finding::{Evidence, FindingId, FindingRow, Level, Severity};
-use apiscope_audit::inventory::{EndpointId, EndpointRow, PackedProfile, Security};
+use apiscope_audit::inventory::{EndpointId, EndpointRow, PackedProfile, Probed, Security};
 use apiscope_audit::ledger::{Quiet, Said, Why};
 use apiscope_audit::schema::EndpointSchemas;
 use apiscope_audit::secret::{Fingerprint, Masked};
@@ -305,6 +305,19 @@ pub(super) fn put_schemas(connection: &Connection, id: EndpointId, packed: Optio
             .execute(params![id, packed])?,
         None => connection.prepare_cached("DELETE FROM schemas WHERE endpoint = ?1")?.execute([id])?,
     };
+    Ok(())
+}
+
+/// Writes an API's paths that are no endpoint in place of what was before.
+pub(super) fn put_probed(connection: &Connection, list: &Probed) -> rusqlite::Result<()> {
+    let api = list.api.as_ref().map_or("", ApiId::as_str);
+    if list.is_empty() {
+        connection.prepare_cached("DELETE FROM probed WHERE api = ?1")?.execute([api])?;
+    } else {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO probed (api, packed) VALUES (?1, ?2)")?
+            .execute(params![api, list.pack()])?;
+    }
     Ok(())
 }
 

@@ -9,10 +9,11 @@ use rusqlite::{Connection, params};
 use super::{StoreError, schema};
 
 /// Tables that go along. `calls` stays where it is.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "meta",
     "endpoints",
     "schemas",
+    "probed",
     "findings",
     "decisions",
     "silences",

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::queue::{Batch, Queue};
 use super::retired::{put_day, trim_days};
-use super::rows::{StoredFinding, add_coverage, put_schemas, remove_endpoint, upsert_endpoint};
+use super::rows::{StoredFinding, add_coverage, put_probed, put_schemas, remove_endpoint, upsert_endpoint};
 use super::status::{Health, Operation};
 use super::{Clock, calls, outbox, sayings, schema, spare};
 use crate::claim::Claim;
@@ -240,6 +240,9 @@ fn write_batch(connection: &mut Connection, batch: &Batch, keep_calls: bool, now
     }
     for row in batch.watched.values() {
         put_day(&transaction, row)?;
+    }
+    for list in batch.probed.values() {
+        put_probed(&transaction, list)?;
     }
     for (api, added) in &batch.coverage {
         add_coverage(&transaction, api, added)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use apiscope_audit::exchange::ApiId;
 use apiscope_audit::finding::Status;
-use apiscope_audit::inventory::{DocumentState, EndpointId, EndpointRow};
+use apiscope_audit::inventory::{DocumentState, EndpointId, EndpointRow, Probed};
 use apiscope_audit::ledger::{AcceptRule, Decision, Kept, Learning, Silence, Why};
 use apiscope_audit::tls::{TlsKey, TlsRow};
 use apiscope_audit::{CallRow, Change, FindingId, FindingRow, Restored, Severity};
@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     ApiView, CountsView, CoverageView, DecisionView, EndpointView, ExchangeView, FindingView, IdleView, LearningView,
-    SilenceView, TlsView, rfc3339,
+    ProbedView, ProberView, SilenceView, TlsView, rfc3339,
 };
 
 /// What `status`, `apis`, `endpoints` and `findings` are made from. Bounded: past a bound rows are counted, not kept.
@@ -25,6 +25,8 @@ pub struct Board {
     coverage: BTreeMap<ApiId, Coverage>,
     /// From which sides each API's calls were seen, since the start: served here, called from here.
     roles: FxHashMap<ApiId, [bool; 2]>,
+    /// By API; `None` for those without a list of their own. Bounded by the core's own bound.
+    probed: BTreeMap<Option<ApiId>, Probed>,
     tls: BTreeMap<TlsKey, TlsRow>,
     total: Coverage,
     counts: CountsView,
@@ -56,6 +58,7 @@ impl Board {
         board.decisions.extend(sayings.decisions.iter().map(|row| (row.finding, row.clone())));
         board.silences.extend(sayings.silences.iter().map(|row| (row.id, row.clone())));
         board.learning.extend(sayings.learning.iter().cloned());
+        restored.probed.iter().for_each(|list| board.probed_list(list));
         board
     }
 
@@ -76,6 +79,7 @@ impl Board {
             Change::EndpointGone { id, .. } => {
                 self.endpoints.remove(id);
             }
+            Change::Probed(list) => self.probed_list(list),
             Change::Finding(row) => self.finding(row),
             // The row came just before as a `Change::Finding`; what exports schemas reads the store; of days the endpoints' rows tell.
             Change::Alert(_) | Change::Schemas { .. } | Change::Watched(_) => {}
@@ -152,6 +156,14 @@ impl Board {
         self.findings.insert(row.id, row.clone());
     }
 
+    fn probed_list(&mut self, list: &Probed) {
+        if list.is_empty() {
+            self.probed.remove(&list.api);
+        } else {
+            self.probed.insert(list.api.clone(), list.clone());
+        }
+    }
+
     fn coverage(&mut self, api: &ApiId, coverage: &Coverage) {
         self.total += *coverage;
         if self.coverage.len() >= Self::APIS_MAX && !self.coverage.contains_key(api) {
@@ -188,6 +200,8 @@ impl Board {
         counts.running = self.running.len() as u64;
         counts.apis = apis.len() as u64;
         counts.endpoints = apis.iter().map(|api| api.endpoints).sum();
+        counts.probed_paths = self.probed.values().map(|list| list.paths.len() as u64).sum();
+        counts.probers = self.probed.values().map(|list| list.probers.len() as u64).sum();
         for (severity, open) in apis.into_iter().flat_map(|api| api.findings) {
             *counts.findings.entry(severity).or_default() += open;
         }
@@ -209,6 +223,24 @@ impl Board {
         let mut views: Vec<_> = self.endpoints.values().map(view).collect();
         views.sort_by(|a, b| (&a.api, &a.route, &a.method).cmp(&(&b.api, &b.route, &b.method)));
         views
+    }
+
+    /// Paths that are no endpoint, by API, the most frequent first.
+    pub fn probed(&self) -> Vec<ProbedView> {
+        let mut views: Vec<ProbedView> =
+            self.probed.values().flat_map(|list| &list.paths).map(ProbedView::from).collect();
+        views.sort_by(|a, b| {
+            a.api
+                .cmp(&b.api)
+                .then(b.calls_most.cmp(&a.calls_most))
+                .then_with(|| (&a.path, &a.method).cmp(&(&b.path, &b.method)))
+        });
+        views
+    }
+
+    /// Clients that ask for paths that are no endpoint, by API, the most frequent first.
+    pub fn probers(&self) -> Vec<ProberView> {
+        self.probed.values().flat_map(ProberView::of).collect()
     }
 
     /// TLS by API, port and server name. Bounded by the core's own bound.

@@ -9,6 +9,7 @@ mod coverage;
 mod exchange;
 mod finding;
 mod inventory;
+mod probed;
 mod profile;
 mod reason;
 mod retired;
@@ -22,6 +23,7 @@ pub use coverage::{CoverageView, LostView, SkippedView, UnparsedView};
 pub use exchange::{ExchangeView, WatchLine};
 pub use finding::{ContainmentView, EvidenceView, FindingView, LevelView};
 pub use inventory::{ApiView, EndpointView, auth_name, document_name, protocol_name, template_name};
+pub use probed::{ProbedView, ProberView};
 pub use profile::{ConsumerView, DataView, ProfileView, SpreadView};
 pub use reason::ReasonView;
 pub use retired::{AnnouncedView, IdleView};
@@ -65,6 +67,10 @@ pub struct ReplayView {
     pub apis: Vec<ApiView>,
     /// Endpoints, by API, route and method.
     pub endpoints: Vec<EndpointView>,
+    /// Paths that are no endpoint, the most frequent of each API first.
+    pub probed: Vec<ProbedView>,
+    /// Clients that asked for them, likewise.
+    pub probers: Vec<ProberView>,
     /// TLS, by API, port and server name.
     pub tls: Vec<TlsView>,
     /// Findings, worst first.

@@ -33,6 +33,7 @@ impl ReasonView {
             Why::Shared => "the same names come below each of its values",
             Why::Answers => "all its values are answered in one form that few other endpoints have",
             Why::Format => "the same is served in several formats",
+            Why::File => "static files of one type: all of them in this folder are one endpoint",
             Why::Bound => "there is no room for more names at this place",
             Why::Kept => "it was learnt before the agent started",
             Why::Pinned => "the configuration says so ([[api]] templates, literal)",

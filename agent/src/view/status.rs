@@ -148,6 +148,15 @@ pub struct CoreView {
     pub halves: u64,
     /// Calls of paths that are no endpoint: only ever answered 404, 405, 400 and the like.
     pub probed: u64,
+    /// Times that such a path, or who asked for it, made room for another in `apiscope probed`.
+    #[serde(default)]
+    pub probed_displaced: u64,
+    /// OPTIONS that are no call of an endpoint: they ask about one.
+    #[serde(default)]
+    pub preflights: u64,
+    /// Operations (of GraphQL, JSON-RPC, SOAP) that were not called for a week and made room for new ones.
+    #[serde(default)]
+    pub operations_retired: u64,
     /// Calls and sightings for which there was no room in inventory or ledger.
     pub overflowed: u64,
     /// Messages that the schemas of `export` were due to be learnt from and were not: for their cost, or because there was no room.
@@ -177,6 +186,12 @@ pub struct CountsView {
     pub apis: u64,
     /// Endpoints that were called.
     pub endpoints: u64,
+    /// Paths that are no endpoint and are listed (`apiscope probed`).
+    #[serde(default)]
+    pub probed_paths: u64,
+    /// Clients that ask for them and are listed.
+    #[serde(default)]
+    pub probers: u64,
     /// Open findings, by severity.
     pub findings: BTreeMap<String, u64>,
     /// Rows that did not fit into this view's memory: a sign of an attack, or of a bound that is too small.

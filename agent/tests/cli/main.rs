@@ -2,6 +2,7 @@
 
 mod check;
 mod classes;
+mod inventory;
 mod run;
 mod support;
 mod traffic;

@@ -58,7 +58,7 @@ const SECRETS: [&str; 5] = [
     "plantedJsonPassword1",
 ];
 
-fn nginx(dir: &Path, port: u16) -> Process {
+pub(crate) fn nginx(dir: &Path, port: u16) -> Process {
     let process = nginx_in(None, dir, &format!("127.0.0.1:{port}"));
     eventually("nginx", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
     process

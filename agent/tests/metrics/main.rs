@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apiscope::metrics::{
-    ApiSnapshot, CaptureSnapshot, ConfigSnapshot, DELIVERY_SECONDS, Histogram, MetricKind, Metrics, ProgramSnapshot,
-    ReceiverSnapshot, RingSnapshot, SERIES_MAX, SchemaSnapshot, SpecSnapshot, WireSnapshot, table,
+    ApiSnapshot, CaptureSnapshot, ConfigSnapshot, DELIVERY_SECONDS, Histogram, InventorySnapshot, MetricKind, Metrics,
+    ProgramSnapshot, ReceiverSnapshot, RingSnapshot, SERIES_MAX, SchemaSnapshot, SpecSnapshot, WireSnapshot, table,
 };
 use apiscope::notify::{DROPPED, FAILURES};
 use apiscope::store::StoreStatus;
@@ -54,6 +54,7 @@ fn full() -> Metrics {
         endpoints_dropped: 1,
         parts_dropped: 1,
     });
+    metrics.set_inventory(InventorySnapshot { probed: 3, probed_displaced: 1 });
     metrics.set_store(StoreStatus { durable: true, last_write: Some(AT), ..StoreStatus::default() });
     let mut delivery = Histogram::new(&DELIVERY_SECONDS);
     delivery.observe(0.7);

@@ -12,7 +12,7 @@ use apiscope_audit::exchange::{ApiId, ConsumerId, Exchange, Method, Protocol, Re
 use apiscope_audit::facts::{AuthKind, BodySize, Deprecation, Facts, Retirement};
 use apiscope_audit::finding::Transition;
 use apiscope_audit::inventory::{
-    Announced, DocumentState, EndpointId, EndpointRow, Idle, PackedProfile, Security, TemplateState,
+    Announced, DocumentState, EndpointId, EndpointRow, Idle, PackedProfile, Probed, Security, TemplateState,
 };
 use apiscope_audit::secret::{Fingerprint, Masked};
 use apiscope_audit::watch::{Seen, WatchedDay};
@@ -312,6 +312,47 @@ fn a_file_that_gets_damaged_under_a_running_agent_is_set_aside_and_no_alert_is_l
     store.flush().expect("it writes");
     let (rows, _) = runtime.block_on(store.pending("t", apiscope_audit::Severity::Info, 10)).expect("it waits");
     assert_eq!(rows.iter().map(|row| &*row.finding.route).collect::<Vec<_>>(), ["/c"]);
+}
+
+#[test]
+fn what_was_probed_goes_on_after_a_restart_and_a_file_of_the_third_version_gets_room_for_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    let connection = rusqlite::Connection::open(dir.join(DATABASE_FILE)).expect("a database");
+    let versions = [
+        include_str!("../../src/store/schema/1.sql"),
+        include_str!("../../src/store/schema/2.sql"),
+        include_str!("../../src/store/schema/3.sql"),
+    ];
+    for sql in versions {
+        connection.execute_batch(sql).expect("a version of the past");
+    }
+    connection.pragma_update(None, "user_version", 3).expect("a version");
+    drop(connection);
+    let probed = || Store::read_only(dir).expect("it can be read").probed().expect("lists");
+    assert_eq!(probed(), [], "before an agent has opened it");
+
+    let asked = |path: &str, status| {
+        let Change::Call(CallRow { mut exchange, .. }) = call(1, now()) else { unreachable!("it is a call") };
+        (exchange.path, exchange.status) = (Masked::from_stored(path), Some(status));
+        Record::Exchange(exchange)
+    };
+    for calls in 1..=2 {
+        let (store, restored) = Store::open(Options::new(dir)).expect("it opens");
+        assert_eq!(restored.probed.len(), calls - 1);
+        agent(&store, restored, [asked("/orders", 200), asked("/.env", 404)].into_iter());
+        store.close();
+        drop(store);
+        let lists = probed();
+        assert_eq!(lists.iter().map(|list| list.paths.len()).collect::<Vec<_>>(), [1]);
+        let path = &lists[0].paths[0];
+        assert_eq!((&*path.path, path.calls_most, path.calls_least()), ("/.env", calls as u64, calls as u64));
+    }
+    let (store, restored) = Store::open(Options::new(dir)).expect("it opens");
+    assert_eq!(restored.probed, probed());
+    store.apply(&Change::Probed(Box::new(Probed { api: restored.probed[0].api.clone(), ..Probed::default() })));
+    store.close();
+    assert_eq!(probed(), [], "what is no more is removed");
 }
 
 #[test]

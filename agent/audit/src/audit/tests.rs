@@ -50,6 +50,10 @@ fn show(text: &mut String, change: &Change) {
         }
         Change::EndpointGone { into, .. } => writeln!(text, "gone into another: {}", into.is_some()),
         Change::Schemas { packed, .. } => writeln!(text, "schemas, some: {}", packed.is_some()),
+        Change::Probed(list) => {
+            let paths: Vec<_> = list.paths.iter().map(|path| format!("{} {}", path.method, path.path)).collect();
+            writeln!(text, "probed {}", paths.join(", "))
+        }
         Change::Finding(row) => writeln!(
             text,
             "finding {} {} {}: {:?} {}, {} of {}",
@@ -146,6 +150,7 @@ fn from_calls_to_alerts() {
             endpoint GET /orders/{id}: 0 calls, Unused, of team-orders
             endpoint DELETE /orders/{id}: 0 calls, Unused, of team-orders
             watched None on 0
+            probed GET /.git/config
             finding undocumented-endpoint GET /debug: Resolved medium, 2 of 2
             ALERT Resolved undocumented-endpoint
             finding oversized-response GET /orders: Resolved medium, 1 of 1

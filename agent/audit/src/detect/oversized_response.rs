@@ -100,7 +100,7 @@ impl Excess {
         match media {
             MediaKind::Json if self.amount / HIGH_FACTOR > self.limit => Severity::High,
             MediaKind::Json => Severity::Medium,
-            MediaKind::None | MediaKind::Form | MediaKind::Other => Severity::Low,
+            MediaKind::None | MediaKind::Form | MediaKind::Asset | MediaKind::Other => Severity::Low,
         }
     }
 }

@@ -41,6 +41,23 @@ pub(super) fn is_page(content_type: &[u8]) -> bool {
     content_type.get(..PAGE.len()).is_some_and(|essence| essence.eq_ignore_ascii_case(PAGE))
 }
 
+/// Whether pages are made of it: scripts, style sheets, fonts, pictures.
+pub(super) fn is_asset(content_type: &[u8]) -> bool {
+    const TYPES: [&[u8]; 8] = [
+        b"text/css",
+        b"text/javascript",
+        b"application/javascript",
+        b"application/x-javascript",
+        b"application/font-woff",
+        b"application/font-woff2",
+        b"application/x-font-ttf",
+        b"application/vnd.ms-fontobject",
+    ];
+    let essence = content_type.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+    let begins = |start: &[u8]| essence.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start));
+    begins(b"image/") || begins(b"font/") || TYPES.iter().any(|known| essence.eq_ignore_ascii_case(known))
+}
+
 /// By the Content-Type; by the first byte where that is absent, plain text, or curl's default form type.
 pub(super) fn reading<'a>(content_type: &'a [u8], body: &Body<'_>, plain: Decoded<'_>) -> Reading<'a> {
     if body.data.is_empty() && matches!(body.total, None | Some(0)) {

@@ -170,6 +170,8 @@ pub enum MediaKind {
     Json,
     /// `application/x-www-form-urlencoded`.
     Form,
+    /// What a page is made of: a script, a style sheet, a font, a picture.
+    Asset,
     /// Anything else.
     Other,
 }
@@ -261,7 +263,7 @@ pub(crate) fn take(
     let (mut credentials, mut data, mut names) = (Collector::new(key, Some(reader)), Finder::new(key), 0);
     let mut facts = Facts::default();
     let whole = is_whole(message, plain);
-    let (reading, outcome, grpc) = match message.start {
+    let (media, outcome, grpc) = match message.start {
         Start::Request { method, .. } => {
             let head = head::request(message.headers, key_headers, &mut credentials);
             facts.rivals = head.has_rivals;
@@ -281,7 +283,7 @@ pub(crate) fn take(
             let known = Known { key, values: &credentials.known };
             let (headers, content_type, body) = (message.headers, head.content_type, readable(plain));
             *operations = operation::find(&Request { method, target, headers, content_type, body, whole, known });
-            (reading, outcome, None)
+            (reading.kind(), outcome, None)
         }
         Start::Response { status } => {
             let head = head::response(message.headers);
@@ -292,7 +294,8 @@ pub(crate) fn take(
             let grpc = message.trailers.first("grpc-status").or(head.grpc_status);
             let is_page = media::is_page(head.content_type);
             facts.details = disclosure::details(status, is_page, plain.data);
-            (reading, body(reading, whole, plain, &mut found), grpc.and_then(number))
+            let media = if media::is_asset(head.content_type) { MediaKind::Asset } else { reading.kind() };
+            (media, body(reading, whole, plain, &mut found), grpc.and_then(number))
         }
     };
     let read = outcome.read;
@@ -306,7 +309,7 @@ pub(crate) fn take(
     let facts = Facts {
         complete: message.complete,
         body: BodySize { total: message.body.total, scanned: scanned as u64 },
-        media: reading.kind(),
+        media,
         auth: auth.to_vec(),
         credentials,
         tokens: reader.map(|reader| reader.found).unwrap_or_default(),

@@ -12,7 +12,7 @@ use crate::facts::{AuthKind, Facts};
 pub(super) struct Entry {
     pub(super) row: EndpointRow,
     /// Made with the first call: most endpoints of a document are never called.
-    profile: Option<Box<Profile>>,
+    pub(super) profile: Option<Box<Profile>>,
     /// The row's document state once it is called, if it is in a document.
     pub(super) called_state: DocumentState,
     /// Changed since its row was last given.

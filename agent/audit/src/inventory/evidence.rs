@@ -18,7 +18,7 @@ use rustc_hash::FxHashMap;
 use super::fold::Target;
 use super::pins::Pinned;
 use super::reason::Why;
-use super::shape::{Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, is_operation, shape, suffix};
+use super::shape::{Class, FORMAT, LEARNT, Shape, has_verb, is_file, is_format, is_mixed, is_operation, shape, suffix};
 use super::tree::{CHILDREN_MAX, Endpoints, Node, SURE_VALUES_MIN, Tree};
 use super::values::hash;
 use super::weight::{Evidence, NOVEL_CHILDREN_MIN, count};
@@ -292,6 +292,7 @@ impl Tree {
             } else if let Some((stem, suffix)) = suffix(key)
                 && is_format(suffix.trim_start_matches('.'))
                 && stem != LEARNT
+                && !is_file(key)
             {
                 stems.entry(stem).or_default().push(*at);
             }

@@ -105,6 +105,7 @@ impl Inventory {
         let owner = || Api { owner: self.owners.get(into.as_str()).cloned(), ..Api::default() };
         let api = self.apis.entry(into.clone()).or_insert_with(owner);
         (api.calls, api.last) = (api.calls.saturating_add(gone.calls), api.last.max(gone.last));
+        self.probes.join_api(from, into);
         for mut entry in self.book.take_api(from) {
             entry.row.api = into.clone();
             self.adopt(into, entry);

@@ -2,16 +2,27 @@
 //!
 //! An operation becomes an endpoint only where the answer proves it ([`Answer`]). What proves nothing, and is not known, counts under
 //! `(other)` where there is something behind the path for all that the status tells, and is probed where there is not. There the
-//! operations past [`OPERATIONS_MAX`] count too, so that a client that invents names makes no more endpoints than that.
+//! operations past [`OPERATIONS_MAX`] count too, so that a client that invents names makes no more endpoints than that; until one of those
+//! that are known was not called for [`RETIRED_AFTER`] and makes room.
+
+use std::time::Duration;
+
+use apiscope_wire::Timestamp;
 
 use super::entry::Entry;
 use super::link::undocumented;
+use super::shape::is_operation;
 use super::store::{API_ENDPOINTS_MAX, Api, Call, Inventory};
-use super::tree::{self, OPERATIONS_MAX, OTHER_OPERATION};
+use super::tree::{self, Node, OPERATIONS_MAX, OTHER_OPERATION, Tree};
 use super::{EndpointId, EndpointRow, status_proves_endpoint};
 use crate::exchange::{ApiId, Exchange, Method};
 use crate::openapi::DocumentMatch;
 use crate::operation::{Answer, Ask, Operation, Operations};
+
+/// An operation that was not called for so long makes room for a new one, where there is no other room.
+const RETIRED_AFTER: Duration = Duration::from_hours(7 * 24);
+/// At most so often it is looked whether there is one.
+const RETIRE_EVERY: Duration = Duration::from_secs(1);
 
 /// An operation behind a path of the document.
 pub(super) type OperationKey = (usize, Method, Box<str>);
@@ -44,7 +55,7 @@ impl Inventory {
                     };
                     let proves = status.is_some_and(status_proves_endpoint);
                     let answer = tree::Answer { is_refused: status == Some(403), ..tree::Answer::default() };
-                    let part = Call { method, path: path.as_str(), status, proves, answer, ..call };
+                    let part = Call { method, path: path.as_str(), status, proves, file: None, answer, ..call };
                     (self.locate(&part), status)
                 }
             };
@@ -141,10 +152,13 @@ impl Inventory {
             return Some(*id);
         }
         if !call.proves {
-            self.counters.probed += 1;
-            return None;
+            return self.probe(call, Some(path));
         }
-        let is_full = of_path() >= usize::from(OPERATIONS_MAX) || api.found >= API_ENDPOINTS_MAX;
+        let is_path_full =
+            of_path() >= usize::from(OPERATIONS_MAX) + usize::from(api.operations.contains_key(&key(OTHER_OPERATION)));
+        let has_room = !is_path_full || self.retire_documented_operation(call, path);
+        let api = self.apis.get(call.api)?;
+        let is_full = !has_room || api.found >= API_ENDPOINTS_MAX;
         let operation = if is_full { OTHER_OPERATION } else { operation };
         if let Some(id) = api.operations.get(&key(operation)) {
             return Some(*id);
@@ -156,6 +170,56 @@ impl Inventory {
         self.size_about.1 += 1;
         self.book.insert(Entry::new(row));
         Some(id)
+    }
+
+    /// Whether a new operation found its path full, and one that was not called for long has made room for it. `way`: where it was found.
+    pub(super) fn retire_operation(&mut self, call: &Call<'_>, way: &[u32]) -> bool {
+        let is_new = call.proves && call.operation.is_some_and(|operation| operation != OTHER_OPERATION);
+        if !is_new || call.ended.since(self.retired) < RETIRE_EVERY {
+            return false;
+        }
+        let Some(api) = self.apis.get_mut(call.api).filter(|api| api.tree.is_at(way, OTHER_OPERATION)) else {
+            return false;
+        };
+        self.retired = call.ended;
+        let last = |ids: &[EndpointId]| {
+            let rows = ids.iter().filter_map(|id| self.book.entries.get(id));
+            rows.map(|entry| entry.row.last).max().flatten()
+        };
+        let parent = way.len().checked_sub(2).and_then(|at| way.get(at)).copied().unwrap_or(Tree::ROOT);
+        let operations = api.tree.operations_of(parent);
+        let oldest = operations.into_iter().min_by_key(|(at, ids)| (last(ids), *at));
+        let Some((at, ids)) = oldest.filter(|(_, ids)| is_idle(last(ids), call.ended)) else { return false };
+        api.tree.remove_operation(parent, at);
+        api.found = api.found.saturating_sub(ids.len());
+        for id in ids {
+            self.retire(id);
+        }
+        true
+    }
+
+    /// The same behind a path of the document.
+    fn retire_documented_operation(&mut self, call: &Call<'_>, path: usize) -> bool {
+        if call.ended.since(self.retired) < RETIRE_EVERY {
+            return false;
+        }
+        self.retired = call.ended;
+        let Some(api) = self.apis.get_mut(call.api) else { return false };
+        let last = |id: &EndpointId| self.book.entries.get(id).and_then(|entry| entry.row.last);
+        let of_path = api.operations.iter().filter(|((at, _, name), _)| *at == path && **name != *OTHER_OPERATION);
+        let oldest = of_path.min_by_key(|(_, id)| (last(id), **id)).filter(|(_, id)| is_idle(last(id), call.ended));
+        let Some((key, id)) = oldest.map(|(key, id)| (key.clone(), *id)) else { return false };
+        api.operations.remove(&key);
+        api.found = api.found.saturating_sub(1);
+        self.retire(id);
+        true
+    }
+
+    fn retire(&mut self, id: EndpointId) {
+        if self.book.entries.remove(&id).is_some() {
+            self.book.gone.push((id, None));
+            self.counters.operations_retired += 1;
+        }
     }
 
     /// The row of an operation behind a path of the document. A method that the document has is called with it.
@@ -195,6 +259,48 @@ impl Inventory {
         if old != new {
             self.book.gone.push((old, Some(new)));
         }
+    }
+}
+
+fn is_idle(last: Option<Timestamp>, now: Timestamp) -> bool {
+    last.is_none_or(|last| now.since(last) >= RETIRED_AFTER)
+}
+
+impl Tree {
+    /// The place of an operation, or of all those past the bound.
+    pub(super) fn add_operation(&mut self, parent: u32, key: &str) -> Option<u32> {
+        let is_full = self.node(parent)?.is_full_of_operations();
+        self.add_child(parent, if is_full { OTHER_OPERATION } else { key })
+    }
+
+    /// The operations of a path with their endpoints, but for that of all others.
+    fn operations_of(&self, path: u32) -> Vec<(u32, Vec<EndpointId>)> {
+        let Some(node) = self.node(path) else { return Vec::new() };
+        let of = node.words.iter().filter(|(key, _)| is_operation(key) && ***key != *OTHER_OPERATION);
+        let ids = |at: u32| self.node(at).into_iter().flat_map(|node| &node.leaves).map(|leaf| leaf.id).collect();
+        of.map(|(_, at)| (*at, ids(*at))).collect()
+    }
+
+    fn remove_operation(&mut self, path: u32, at: u32) {
+        let Some(gone) = self.node_mut(at).map(std::mem::take) else { return };
+        self.free.push(at);
+        if let Some(node) = self.node_mut(path) {
+            node.words.remove(&gone.key);
+            node.operations = node.operations.saturating_sub(1);
+        }
+    }
+}
+
+impl Node {
+    /// The place of an operation; past the bound, that of all others.
+    pub(super) fn operation(&self, key: &str) -> Option<u32> {
+        let other = || self.is_full_of_operations().then(|| self.words.get(OTHER_OPERATION)).flatten();
+        self.words.get(key).or_else(other).copied()
+    }
+
+    fn is_full_of_operations(&self) -> bool {
+        let other = || u16::from(self.words.contains_key(OTHER_OPERATION));
+        self.operations >= OPERATIONS_MAX && self.operations - other() >= OPERATIONS_MAX
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an endpoint's calls were like: statuses, times, sizes, who called, which data, when.
 
 mod data;
-mod packed;
+pub(super) mod packed;
 mod statuses;
 
 pub use data::{Data, DataRow, Side};
@@ -58,7 +58,7 @@ impl Profile {
             self.statuses.add(status);
         }
         self.consumers.add(exchange.consumer);
-        self.consumers_distinct.add(hash(&exchange.consumer));
+        self.consumers_distinct.add(consumer_hash(&exchange.consumer));
         let hour = hour(exchange.began);
         self.hours.add(hour, 1);
         self.days.add(hour / 24, 1);
@@ -130,7 +130,7 @@ fn hour(at: Timestamp) -> u32 {
 
 /// The same on every host. A fingerprint is a hash already; who chooses his own addresses can choose how they mix, and hide in the count of
 /// the different ones only himself.
-fn hash(consumer: &ConsumerId) -> u32 {
+pub(super) fn consumer_hash(consumer: &ConsumerId) -> u32 {
     let whole = match consumer {
         ConsumerId::Credential(fingerprint) => mix(fingerprint.get()),
         ConsumerId::Address(ip) => {

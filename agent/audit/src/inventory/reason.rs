@@ -2,7 +2,7 @@
 
 use super::TemplateState;
 use super::pins::Pinned;
-use super::shape::route_segments;
+use super::shape::{is_file, route_segments};
 use super::tree::{Node, Tree, is_learnt_pattern};
 
 /// What decided, and what was counted there.
@@ -40,6 +40,8 @@ pub enum Why {
     Answers,
     /// The same in several formats.
     Format,
+    /// Static files of one folder and type.
+    File,
     /// The place has no room for more names.
     Bound,
     /// It was so in the store.
@@ -80,6 +82,7 @@ impl Tree {
             _ if end.pin.is_some() && self.is_all_pinned(end) => (TemplateState::Pinned, Why::Pinned),
             Some((why, _)) if why > Why::Shape => (TemplateState::Learnt, why),
             _ if is_pattern => (TemplateState::Learnt, Why::Format),
+            _ if is_file(route.rsplit('/').next().unwrap_or_default()) => (TemplateState::Shape, Why::File),
             _ if is_few => (TemplateState::Candidate, Why::Few),
             Some((why, _)) => (TemplateState::Shape, why),
             None if is_pinned => (TemplateState::Pinned, Why::Pinned),

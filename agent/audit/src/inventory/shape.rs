@@ -15,6 +15,10 @@ pub(crate) const FORMAT: &str = "{format}";
 /// Begins what stands for an operation behind its path, `/graphql#query GetUser`. No path from traffic has it: there it begins the
 /// fragment, which is no part of the path.
 pub(crate) const OPERATION: char = '#';
+/// Begins what stands for all static files of one type in a folder, `/assets/{file}.js`. In a path from traffic it is [`NO_FILE`].
+pub(crate) const FILE: &str = "{file}.";
+/// Stands for what a client named as if it were one of our variables.
+pub(crate) const NO_FILE: &str = "%7Bfile%7D";
 /// Longest literal segment, in bytes; a longer one is a value.
 const LITERAL_MAX: usize = 96;
 
@@ -96,6 +100,11 @@ pub(crate) fn is_operation(segment: &str) -> bool {
     segment.starts_with(OPERATION)
 }
 
+/// Whether a segment stands for static files.
+pub(crate) fn is_file(segment: &str) -> bool {
+    segment.starts_with(FILE)
+}
+
 /// A segment as it stands in a template where it is a name: with values inside it replaced, and its percent-encoding made one.
 pub(crate) fn key(segment: &str) -> Cow<'_, str> {
     key_of(segment, Look::at(segment.as_bytes()))
@@ -103,7 +112,7 @@ pub(crate) fn key(segment: &str) -> Cow<'_, str> {
 
 /// The same of a segment that was looked at.
 pub(super) fn key_of(segment: &str, look: Look) -> Cow<'_, str> {
-    if look.is_simple() && !look.is_two_numbers() || is_operation(segment) {
+    if look.is_simple() && !look.is_two_numbers() || is_operation(segment) || is_file(segment) {
         return Cow::Borrowed(segment);
     }
     if let Some(pattern) = pattern(segment) {

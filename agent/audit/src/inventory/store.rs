@@ -10,15 +10,18 @@ use smallvec::SmallVec;
 
 use super::book::{Book, Gone, Mover, template_state};
 use super::entry::Entry;
+use super::files;
 use super::link::undocumented;
 use super::operations::OperationKey;
 use super::piece::{Path, Piece, split};
+use super::probed::{self, Probe, Probed, Probes};
+use super::shape::{NO_FILE, is_file};
 use super::tree::{Answer, METHODS_MAX, Tree, Way};
 use super::{
     DocumentState, EndpointId, EndpointRow, InventoryCounters, Pins, Sighting, TemplateReason, TemplateState, Why,
     status_proves_endpoint,
 };
-use crate::exchange::{ApiId, Exchange, Method};
+use crate::exchange::{ApiId, ConsumerId, Exchange, Method};
 use crate::openapi::{Document, DocumentMatch};
 use crate::secret::Masked;
 
@@ -54,8 +57,11 @@ pub(super) struct Call<'a> {
     pub(super) status: Option<u16>,
     /// Its answer shows that there is something.
     pub(super) proves: bool,
+    /// The last segment of the endpoint of static files that it is one of; and whether its answer alone shows that there are such.
+    pub(super) file: Option<(&'static str, bool)>,
     /// What the tree learns from it.
     pub(super) answer: Answer,
+    pub(super) consumer: ConsumerId,
     pub(super) ended: Timestamp,
 }
 
@@ -71,7 +77,9 @@ impl<'a> Call<'a> {
             is_name: exchange.protocol.is_grpc(),
             status: exchange.status,
             proves: exchange.status.is_some_and(status_proves_endpoint),
+            file: files::pattern(exchange).map(|pattern| (pattern, files::is_shown(exchange))),
             answer: answer(exchange),
+            consumer: exchange.consumer,
             ended: exchange.ended,
         })
     }
@@ -80,6 +88,9 @@ impl<'a> Call<'a> {
     pub(super) fn segments(&self) -> Path<'a> {
         let mut path = Path::new();
         split(self.path, &mut path);
+        for piece in path.iter_mut().filter(|piece| is_file(piece.text)) {
+            *piece = Piece::new(NO_FILE);
+        }
         path.extend(self.operation.map(Piece::new));
         path
     }
@@ -92,6 +103,8 @@ pub(crate) struct Inventory {
     pub(super) apis: FxHashMap<ApiId, Api>,
     pub(super) book: Book,
     pub(super) counters: InventoryCounters,
+    /// Paths that are no endpoint.
+    pub(super) probes: Probes,
     /// What the user pinned, by API.
     pub(super) pins: BTreeMap<Box<str>, Arc<Pins>>,
     /// Who owns each API, by the configuration.
@@ -100,6 +113,8 @@ pub(crate) struct Inventory {
     evicted: Timestamp,
     /// Nodes and endpoints that no document names, about; see [`Inventory::size`].
     pub(super) size_about: (usize, usize),
+    /// When it was last looked whether an operation can make room.
+    pub(super) retired: Timestamp,
 }
 
 /// One API: who its endpoints are.
@@ -119,6 +134,8 @@ pub(super) struct Api {
     /// Calls, of paths that are no endpoint too.
     pub(super) calls: u64,
     pub(super) last: Timestamp,
+    /// Endpoints and joins when it was last looked whether what was probed is an endpoint.
+    pub(super) pruned: (usize, u64),
 }
 
 impl Inventory {
@@ -228,10 +245,13 @@ impl Inventory {
 
     /// What it counts about itself.
     pub(crate) fn counters(&self) -> InventoryCounters {
+        let (probed, probed_displaced) = self.probes.counters();
         InventoryCounters {
             apis: self.apis.len() as u64,
             endpoints: self.book.entries.len() as u64,
             merged: self.book.merged,
+            probed,
+            probed_displaced,
             ..self.counters
         }
     }
@@ -256,14 +276,15 @@ impl Inventory {
                 None => self.locate_documented(call, path, found),
             };
         }
-        if method.as_str() == "OPTIONS" {
-            return None;
-        }
         let answer = call.answer;
-        let path = call.segments();
+        let path = api.place_of(call);
+        if method.as_str() == "OPTIONS" {
+            let is_probe = !proves && api.tree.place(&path).is_none();
+            return if is_probe { self.probe(call, None) } else { self.preflight() };
+        }
         // The path of gRPC is the name of a method: nothing in it is a value.
         if call.is_name && !call.path.contains('{') {
-            return self.locate_named(call.api, method, &path, proves);
+            return self.locate_named(call, &path);
         }
         // A HEAD is its path's GET, where there is one.
         let head = || (method.as_str() == "HEAD").then(|| api.tree.find(&path, &["GET"])).flatten();
@@ -271,6 +292,8 @@ impl Inventory {
             let way = api.tree.find(&path, &[method.as_str()])?;
             Some((way, method.as_str()))
         });
+        let known = known.filter(|(way, _)| !self.retire_operation(call, way));
+        let api = self.apis.get_mut(call.api)?;
         if let Some((way, method)) = known {
             // What is not found there is no evidence of what belongs there.
             if !proves {
@@ -280,36 +303,77 @@ impl Inventory {
             return visit(&mut api.tree, &mut mover, &path, &way, method, answer);
         }
         if !proves || (answer.is_refused && api.tree.is_open() && api.tree.place(&path).is_none()) {
-            self.counters.probed += 1;
-            return None;
+            return self.probe(call, None);
         }
         self.discover(call.api, method, &path, answer, false)
     }
 
+    /// Takes note of a call that belongs to no endpoint. `path`: the document's, where it knows the path.
+    pub(super) fn probe(&mut self, call: &Call<'_>, path: Option<usize>) -> Option<EndpointId> {
+        let api = self.apis.get(call.api);
+        let documented = path.zip(api).and_then(|(path, api)| api.document.as_ref()?.route(path));
+        let form = match documented {
+            Some(route) => format!("{route}{}", call.operation.unwrap_or_default()),
+            None => probed::form(api.map(|api| &api.tree), &call.segments()),
+        };
+        self.probes.add(call, form, api.is_some());
+        None
+    }
+
+    /// What asks which methods there are is no call of any of them, and shows none.
+    fn preflight(&mut self) -> Option<EndpointId> {
+        self.counters.preflights += 1;
+        None
+    }
+
+    /// What the last call asked for, if it belongs to no endpoint.
+    pub(crate) fn take_probe<'a>(&'a mut self, exchange: &'a Exchange) -> Option<Probe<'a>> {
+        self.probes.take_last(exchange)
+    }
+
+    /// What the store held of paths that are no endpoint.
+    pub(crate) fn restore_probed(&mut self, probed: Vec<Probed>) {
+        for list in probed {
+            self.probes.restore(list);
+        }
+    }
+
+    /// The lists of paths that are no endpoint which changed since the last time.
+    pub(crate) fn take_probed(&mut self, give: &mut dyn FnMut(Probed)) {
+        self.probes.take_changed(give);
+    }
+
+    /// The template of the path that an OPTIONS asks about, if there is such an endpoint with any method.
+    pub(crate) fn asked_about(&self, exchange: &Exchange) -> Option<Arc<str>> {
+        let call = Call::of(exchange).filter(|call| call.method.as_str() == "OPTIONS")?;
+        let api = self.apis.get(call.api)?;
+        match api.said_of(&call).path() {
+            Some(path) => api.document.as_ref()?.route(path).map(Arc::from),
+            None => api.tree.place(&call.segments()).map(|way| api.tree.route(&way).into()),
+        }
+    }
+
     /// The endpoint of a path in which every segment is a name.
-    fn locate_named(&mut self, id: &ApiId, method: &Method, path: &[Piece<'_>], proves: bool) -> Option<EndpointId> {
+    fn locate_named(&mut self, call: &Call<'_>, path: &[Piece<'_>]) -> Option<EndpointId> {
+        let Call { api: id, method, proves, .. } = *call;
         let api = self.apis.get_mut(id)?;
         let known = api.tree.find_named(path).and_then(|way| Some((api.tree.endpoint(&way, method.as_str())?, way)));
         if let Some((endpoint, way)) = known {
             api.tree.count(&way, path, method.as_str(), Answer::default());
             return Some(endpoint);
         }
-        if proves {
-            self.discover(id, method, path, Answer::default(), true)
-        } else {
-            self.counters.probed += 1;
-            None
-        }
+        if proves { self.discover(id, method, path, Answer::default(), true) } else { self.probe(call, None) }
     }
 
     /// Whether there is room for a new API, which this exchange proves.
     fn admit_api(&mut self, call: &Call<'_>) -> bool {
         let is_preflight = call.method.as_str() == "OPTIONS";
-        if is_preflight {
+        if is_preflight && call.proves {
+            self.preflight();
             return false;
         }
         if !call.proves {
-            self.counters.probed += 1;
+            self.probe(call, None);
             return false;
         }
         if self.apis.len() >= APIS_MAX && !self.evict_api(call.ended) {
@@ -334,6 +398,7 @@ impl Inventory {
         let Some(id) = quiet.min_by_key(|(id, api)| (api.last, *id)).map(|(id, _)| id.clone()) else { return false };
         self.evicted = now;
         self.apis.remove(&id);
+        self.probes.forget(&id);
         for entry in self.book.take_api(&id) {
             self.book.gone.push((entry.row.id, None));
         }
@@ -354,11 +419,10 @@ impl Inventory {
             return Some(id);
         }
         if method.as_str() == "OPTIONS" {
-            return None;
+            return self.preflight();
         }
         if !proves {
-            self.counters.probed += 1;
-            return None;
+            return self.probe(call, Some(path));
         }
         if leaves.len() >= METHODS_MAX || api.found >= API_ENDPOINTS_MAX {
             self.counters.overflowed += 1;
@@ -462,15 +526,39 @@ impl Inventory {
             for refused in api.tree.take_refused() {
                 if let Some(entry) = self.book.entries.remove(&refused) {
                     api.found = api.found.saturating_sub(1);
-                    self.counters.probed += entry.row.calls;
+                    self.probes.refused(&entry.row, &entry.profile.as_deref().cloned().unwrap_or_default());
                     self.book.gone.push((refused, None));
                 }
+            }
+            if api.pruned != (api.found, self.book.merged) {
+                api.pruned = (api.found, self.book.merged);
+                self.probes.retain(id, |path| !api.has(&path.method, &path.path));
             }
         }
     }
 }
 
 impl Api {
+    /// The path of a call, split; that of a static file as its folder has it.
+    fn place_of<'c>(&self, call: &Call<'c>) -> Path<'c> {
+        let own = call.segments();
+        let Some((pattern, is_shown)) = call.file else { return own };
+        let mut path = own.clone();
+        if let Some(last) = path.last_mut() {
+            *last = Piece::new(pattern);
+        }
+        if is_shown || self.tree.find(&path, &["GET"]).is_some() { path } else { own }
+    }
+
+    /// Whether a path that was probed has an endpoint with this method.
+    fn has(&self, method: &Method, form: &str) -> bool {
+        let documented = self.document.as_ref().and_then(|document| document.match_path(method.as_str(), form).path());
+        match documented.and_then(|path| self.documented.get(path)) {
+            Some(leaves) => leaves.iter().any(|(known, _)| known == method),
+            None => probed::is_endpoint(&self.tree, form, method),
+        }
+    }
+
     /// Who owns what the document does not name.
     pub(super) fn owner(&self) -> Option<Box<str>> {
         self.owner_named().map(Into::into)

@@ -235,7 +235,7 @@ impl Tree {
     }
 
     /// The place's variable, if the segment is one of its values.
-    fn variable_of(&self, node: &Node, piece: &Piece<'_>) -> Option<u32> {
+    pub(super) fn variable_of(&self, node: &Node, piece: &Piece<'_>) -> Option<u32> {
         let child = node.variable?;
         let variable = self.node(child)?.values.as_ref()?;
         // What is a value by its shape is one, however often it comes.
@@ -520,12 +520,6 @@ impl Tree {
         }
     }
 
-    /// The place of an operation, or of all those past the bound.
-    fn add_operation(&mut self, parent: u32, key: &str) -> Option<u32> {
-        let is_full = self.node(parent)?.operations >= OPERATIONS_MAX;
-        self.add_child(parent, if is_full { OTHER_OPERATION } else { key })
-    }
-
     pub(super) fn add_word(&mut self, parent: u32, key: &str) -> Option<u32> {
         let node = self.node(parent)?;
         if node.words.len() >= CHILDREN_MAX + usize::from(node.operations) {
@@ -534,7 +528,7 @@ impl Tree {
         self.add_child(parent, key)
     }
 
-    fn add_child(&mut self, parent: u32, key: &str) -> Option<u32> {
+    pub(super) fn add_child(&mut self, parent: u32, key: &str) -> Option<u32> {
         let pin = match self.pins.of(self.node(parent)?.pin, key) {
             Pinned::Name(pin) => Some(pin),
             Pinned::Free | Pinned::Value(..) => None,
@@ -592,12 +586,6 @@ impl Tree {
 }
 
 impl Node {
-    /// The place of an operation; past the bound, that of all others.
-    fn operation(&self, key: &str) -> Option<u32> {
-        let other = || (self.operations >= OPERATIONS_MAX).then(|| self.words.get(OTHER_OPERATION)).flatten();
-        self.words.get(key).or_else(other).copied()
-    }
-
     pub(super) fn text(&self) -> &str {
         self.values.as_ref().map_or(&*self.key, |variable| variable.name())
     }
@@ -607,7 +595,7 @@ impl Node {
     }
 
     /// The learnt pattern that a segment fits.
-    fn pattern(&self, segment: &str) -> Option<u32> {
+    pub(super) fn pattern(&self, segment: &str) -> Option<u32> {
         let (stem, suffix) = suffix(segment)?;
         let of = |pattern: String| self.words.get(pattern.as_str()).copied();
         of(format!("{LEARNT}{suffix}"))

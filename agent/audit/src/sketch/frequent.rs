@@ -24,40 +24,52 @@ impl<K> Tally<K> {
 pub struct Frequent<K, const N: usize> {
     /// By key.
     tallies: Vec<Tally<K>>,
+    /// What is not here came at most so often, although there is room: something was taken out of a full one.
+    floor: u64,
 }
 
 impl<K, const N: usize> Default for Frequent<K, N> {
     fn default() -> Self {
-        Self { tallies: Vec::new() }
+        Self { tallies: Vec::new(), floor: 0 }
     }
 }
 
 impl<K: Copy + Ord, const N: usize> Frequent<K, N> {
-    /// Counts one.
-    pub fn add(&mut self, key: K) {
+    /// Counts one. Gives the one that made room for it.
+    pub fn add(&mut self, key: K) -> Option<K> {
         match self.tallies.binary_search_by(|tally| tally.key.cmp(&key)) {
             Ok(at) => {
                 if let Some(tally) = self.tallies.get_mut(at) {
                     tally.most = tally.most.saturating_add(1);
                 }
+                None
             }
             Err(at) if self.tallies.len() < N => {
                 if self.tallies.len() == self.tallies.capacity() {
                     self.tallies.reserve_exact(1 + self.tallies.len() / 2);
                 }
-                self.tallies.insert(at, Tally { key, most: 1, doubt: 0 });
+                self.tallies.insert(at, Tally { key, most: self.floor.saturating_add(1), doubt: self.floor });
+                None
             }
             Err(at) => self.replace(key, at),
         }
     }
 
     /// Puts a new one in the place of the least frequent, whose count it takes over as doubt.
-    fn replace(&mut self, key: K, at: usize) {
+    fn replace(&mut self, key: K, at: usize) -> Option<K> {
         let least = self.tallies.iter().enumerate().min_by_key(|(_, tally)| (tally.most, tally.key));
-        let Some((gone, doubt)) = least.map(|(gone, tally)| (gone, tally.most)) else { return };
-        self.tallies.remove(gone);
+        let (gone, doubt) = least.map(|(gone, tally)| (gone, tally.most.max(self.floor)))?;
+        let displaced = self.tallies.remove(gone).key;
         let at = if gone < at { at - 1 } else { at };
         self.tallies.insert(at, Tally { key, most: doubt.saturating_add(1), doubt });
+        Some(displaced)
+    }
+
+    /// Takes one out. What comes later and is not known is in doubt as before.
+    pub fn remove(&mut self, key: K) -> Option<Tally<K>> {
+        let at = self.tallies.binary_search_by(|tally| tally.key.cmp(&key)).ok()?;
+        self.floor = self.unseen();
+        Some(self.tallies.remove(at))
     }
 
     /// Adds all that another counted.
@@ -84,12 +96,19 @@ impl<K: Copy + Ord, const N: usize> Frequent<K, N> {
             all.sort_unstable_by_key(|tally| tally.key);
         }
         all.shrink_to_fit();
+        self.floor = if all.len() < N { unseen.saturating_add(their_unseen) } else { 0 };
         self.tallies = all;
     }
 
     /// One that is not here came at most so often.
     pub fn unseen(&self) -> u64 {
-        if self.tallies.len() < N { 0 } else { self.tallies.iter().map(|tally| tally.most).min().unwrap_or_default() }
+        let least = self.tallies.iter().map(|tally| tally.most).min().filter(|_| self.tallies.len() >= N);
+        least.unwrap_or_default().max(self.floor)
+    }
+
+    /// What is not here came at most so often, besides what is known: for what was stored and comes back.
+    pub fn at_most(&mut self, unseen: u64) {
+        self.floor = self.floor.max(unseen);
     }
 
     /// The most frequent first.
@@ -97,6 +116,12 @@ impl<K: Copy + Ord, const N: usize> Frequent<K, N> {
         let mut tallies = self.tallies.clone();
         tallies.sort_unstable_by_key(|tally| (std::cmp::Reverse(tally.most), tally.doubt, tally.key));
         tallies
+    }
+
+    /// One, if it is here.
+    pub fn get(&self, key: K) -> Option<Tally<K>> {
+        let at = self.tallies.binary_search_by(|tally| tally.key.cmp(&key)).ok()?;
+        self.tallies.get(at).copied()
     }
 
     /// By key.
@@ -109,7 +134,7 @@ impl<K: Copy + Ord, const N: usize> Frequent<K, N> {
         let sound = tallies.len() <= N
             && tallies.is_sorted_by(|a, b| a.key < b.key)
             && tallies.iter().all(|tally| tally.most > tally.doubt);
-        sound.then_some(Self { tallies })
+        sound.then_some(Self { tallies, floor: 0 })
     }
 
     /// Bytes on the heap.

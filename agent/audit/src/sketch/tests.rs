@@ -138,6 +138,31 @@ proptest! {
     }
 
     #[test]
+    fn what_is_taken_out_of_the_frequent_ones_leaves_the_bounds_true(steps in vec((0_u32..30, 0_u32..8), 0..600)) {
+        let mut frequent = Frequent::<u32, 8>::default();
+        let mut exact: BTreeMap<u32, u64> = BTreeMap::new();
+        for (key, what) in steps {
+            if what == 0 {
+                if frequent.remove(key).is_some() {
+                    exact.remove(&key);
+                }
+                continue;
+            }
+            let known: Vec<_> = frequent.tallies().iter().map(|tally| tally.key).collect();
+            let displaced = frequent.add(key);
+            prop_assert_eq!(displaced.is_some(), known.len() == 8 && !known.contains(&key));
+            prop_assert!(displaced.is_none_or(|displaced| known.contains(&displaced)));
+            *exact.entry(key).or_default() += 1;
+            for (key, count) in &exact {
+                match frequent.tallies().iter().find(|tally| tally.key == *key) {
+                    Some(tally) => prop_assert!(tally.least() <= *count && *count <= tally.most, "{tally:?}, {count}"),
+                    None => prop_assert!(*count <= frequent.unseen(), "{key} came {count} times"),
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_ring_holds_the_newest_whatever_the_order(counts in vec((0_u32..70, 1_u32..5), 0..60), from in 0_u32..500_000, cut in any::<prop::sample::Index>()) {
         let slots: Vec<_> = counts.into_iter().map(|(slot, count)| (from + slot, count)).collect();
         let newest = slots.iter().map(|(slot, _)| *slot).max().unwrap_or_default();

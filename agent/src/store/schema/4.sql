@@ -71,3 +71,10 @@ CREATE TABLE watched (
     missed  INTEGER NOT NULL,
     PRIMARY KEY (api, day)
 ) STRICT, WITHOUT ROWID;
+
+-- Paths that are no endpoint, and who asks for them: a list for each API that has one, and one (api = '') for all others. In a form of its
+-- own (agent/audit/src/inventory/probed/packed.rs), whose first byte is its version. Paths as names and variables, no value.
+CREATE TABLE probed (
+    api    TEXT PRIMARY KEY,
+    packed BLOB NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -22,6 +22,8 @@ struct Bench {
     gather: Gather,
     inventory: Inventory,
     index: u32,
+    /// Seconds.
+    now: u64,
 }
 
 impl Bench {
@@ -29,7 +31,7 @@ impl Bench {
         let key = Arc::new(FingerprintKey::new([5; 32]));
         let documents = documents(document);
         let gather = Gather::new(key, Arc::new(Settings::default()));
-        Self { gather, inventory: Inventory::new("", &documents, Vec::new()), index: 0 }
+        Self { gather, inventory: Inventory::new("", &documents, Vec::new()), index: 0, now: 1 }
     }
 
     /// A request to the API, and its response; gives the endpoint's template.
@@ -40,7 +42,9 @@ impl Bench {
         self.index += 1;
         let (mut route, inventory) = ("-".to_owned(), &mut self.inventory);
         for sample in [Sample::new(&request).body(body.as_bytes()), Sample::new(&response).body(answer.as_bytes())] {
-            sample.at(1, self.index).with(|message| {
+            let mut sample = sample.at(1, self.index);
+            sample.times = (self.now * 1_000_000_000, self.now * 1_000_000_000);
+            sample.with(|message| {
                 self.gather.handle(Event::Message(*message), &mut |record| {
                     if let Record::Exchange(exchange) = record
                         && let Some(sighting) = inventory.observe(&exchange)
@@ -108,13 +112,19 @@ fn each_operation_of_graphql_is_an_endpoint() {
     assert_eq!(bench.query("/graphql", "A", ERRORS), "/graphql#query A");
     assert_eq!(bench.query("/graphql", "Guess", ERRORS), "-");
     assert_eq!(bench.json("/graphql", r#"{"query":"{ __schema { x } }"}"#, DATA), "/graphql#query (__schema)");
+    // Refused before it began, as some servers say it; and begun, with an error of a field that may not be null.
+    let refused = r#"{"data":null,"errors":[{"message":"Cannot query field","locations":[]}]}"#;
+    let failed = r#"{"data":null,"errors":[{"message":"no","path":["me"]}]}"#;
+    assert_eq!(bench.query("/graphql", "Guess", refused), "-");
+    assert_eq!(bench.query("/graphql", "A", failed), "/graphql#query A");
+    assert_eq!(bench.json("/graphql", r#"{"query":"query Unclosed { a {"}"#, ERRORS), "-");
     let get = |bench: &mut Bench| bench.call("GET /graphql?query=query%20A%7Ba%7D", "application/json", "", 200, DATA);
     assert_eq!(get(&mut bench), "/graphql#query A");
-    assert_eq!(bench.probed(), 1);
+    assert_eq!(bench.probed(), 3);
     bench.check(expect![[r"
         POST /graphql#query (__schema): GraphQl, 1, NoDocument
         GET /graphql#query A: GraphQl, 1, NoDocument
-        POST /graphql#query A: GraphQl, 2, NoDocument
+        POST /graphql#query A: GraphQl, 3, NoDocument
         POST /graphql#query B: GraphQl, 1, NoDocument
     "]]);
 }
@@ -295,6 +305,36 @@ fn behind_a_path_of_the_document() {
     "]]);
     bench.inventory.configure(&documents(Some(document)));
     expected.assert_eq(&shown(&bench.rows()));
+}
+
+#[test]
+fn operations_that_are_not_called_for_long_make_room_for_new_ones() {
+    for document in
+        [None, Some("openapi: 3.1.0\ninfo: {title: api, version: '1'}\npaths: {/graphql: {post: {responses: {}}}}\n")]
+    {
+        let mut bench = Bench::new(document);
+        for n in 0..=OPERATIONS_MAX {
+            bench.query("/graphql", &format!("N{n}x"), DATA);
+        }
+        bench.now += 6 * 86_400;
+        assert_eq!(bench.query("/graphql", "N0x", DATA), "/graphql#query N0x");
+        assert_eq!(bench.query("/graphql", "Early", DATA), "/graphql#(other)", "all were called within a week");
+        bench.now += 2 * 86_400;
+        let before = bench.rows().len();
+        for name in ["Late", "Later"] {
+            bench.now += 2;
+            assert_eq!(bench.query("/graphql", name, DATA), format!("/graphql#query {name}"));
+        }
+        // Not called for long does not mean gone: those that nobody needs the room of stay, and those that were called.
+        assert_eq!((bench.rows().len(), bench.inventory.counters().operations_retired), (before, 2));
+        assert!(bench.rows().iter().any(|row| &*row.route == "/graphql#query N0x" && row.calls == 2));
+        assert_eq!(bench.inventory.take_gone().iter().filter(|(_, into)| into.is_none()).count(), 2);
+        // A flood of names finds room once a second, and only that of what is idle.
+        for n in 0..1_000 {
+            bench.query("/graphql", &format!("Flood{n}"), DATA);
+        }
+        assert!(bench.inventory.counters().operations_retired <= 3, "{:?}", bench.inventory.counters());
+    }
 }
 
 #[test]

@@ -104,39 +104,49 @@ fn unpack(bytes: &[u8]) -> Option<Profile> {
     Some(profile)
 }
 
-type Consumers = Frequent<ConsumerId, { Profile::CONSUMERS_MAX }>;
-
-fn pack_consumers(consumers: &Consumers, to: &mut Packer) {
+/// Writes the most frequent consumers.
+pub(in crate::inventory) fn pack_consumers<const N: usize>(consumers: &Frequent<ConsumerId, N>, to: &mut Packer) {
     to.number(consumers.tallies().len() as u64);
     for Tally { key, most, doubt } in consumers.tallies() {
-        match key {
-            ConsumerId::Credential(fingerprint) => {
-                to.number(0);
-                to.number(fingerprint.get());
-            }
-            ConsumerId::Address(IpAddr::V4(ip)) => {
-                to.number(1);
-                to.number(u64::from(ip.to_bits()));
-            }
-            ConsumerId::Address(IpAddr::V6(ip)) => {
-                to.number(2);
-                to.bytes(&ip.octets());
-            }
-        }
+        pack_consumer(key, to);
         to.number(*most);
         to.number(*doubt);
     }
 }
 
-fn unpack_consumers(from: &mut Unpacker<'_>) -> Option<Consumers> {
-    let tallies = (0..from.count(Profile::CONSUMERS_MAX)?).map(|_| {
-        let key = match from.number()? {
-            0 => ConsumerId::Credential(Fingerprint::from_stored(from.number()?)),
-            1 => ConsumerId::Address(Ipv4Addr::from_bits(from.small()?).into()),
-            2 => ConsumerId::Address(Ipv6Addr::from(<[u8; 16]>::try_from(from.bytes()?).ok()?).into()),
-            _ => return None,
-        };
-        Some(Tally { key, most: from.number()?, doubt: from.number()? })
-    });
+/// Reads them back.
+pub(in crate::inventory) fn unpack_consumers<const N: usize>(
+    from: &mut Unpacker<'_>,
+) -> Option<Frequent<ConsumerId, N>> {
+    let tallies = (0..from.count(N)?)
+        .map(|_| Some(Tally { key: unpack_consumer(from)?, most: from.number()?, doubt: from.number()? }));
     Frequent::of_tallies(tallies.collect::<Option<_>>()?)
+}
+
+/// Writes a consumer.
+pub(in crate::inventory) fn pack_consumer(consumer: &ConsumerId, to: &mut Packer) {
+    match consumer {
+        ConsumerId::Credential(fingerprint) => {
+            to.number(0);
+            to.number(fingerprint.get());
+        }
+        ConsumerId::Address(IpAddr::V4(ip)) => {
+            to.number(1);
+            to.number(u64::from(ip.to_bits()));
+        }
+        ConsumerId::Address(IpAddr::V6(ip)) => {
+            to.number(2);
+            to.bytes(&ip.octets());
+        }
+    }
+}
+
+/// Reads it back.
+pub(in crate::inventory) fn unpack_consumer(from: &mut Unpacker<'_>) -> Option<ConsumerId> {
+    Some(match from.number()? {
+        0 => ConsumerId::Credential(Fingerprint::from_stored(from.number()?)),
+        1 => ConsumerId::Address(Ipv4Addr::from_bits(from.small()?).into()),
+        2 => ConsumerId::Address(Ipv6Addr::from(<[u8; 16]>::try_from(from.bytes()?).ok()?).into()),
+        _ => return None,
+    })
 }

@@ -14,7 +14,7 @@ impl Statuses {
     /// Statuses with a count of their own. What is registered are some sixty; an API uses ten of them.
     pub const MAX: usize = 24;
 
-    pub(super) fn add(&mut self, status: u16) {
+    pub(in crate::inventory) fn add(&mut self, status: u16) {
         self.add_calls(status, 1);
     }
 
@@ -37,7 +37,7 @@ impl Statuses {
         }
     }
 
-    pub(super) fn join(&mut self, other: &Self) {
+    pub(in crate::inventory) fn join(&mut self, other: &Self) {
         for (status, calls) in &other.counts {
             self.add_calls(*status, *calls);
         }
@@ -54,11 +54,11 @@ impl Statuses {
         self.others
     }
 
-    pub(super) fn heap(&self) -> usize {
+    pub(in crate::inventory) fn heap(&self) -> usize {
         self.counts.capacity() * size_of::<(u16, u64)>()
     }
 
-    pub(super) fn pack(&self, packer: &mut Packer) {
+    pub(in crate::inventory) fn pack(&self, packer: &mut Packer) {
         packer.number(self.others);
         packer.number(self.counts.len() as u64);
         for (status, calls) in &self.counts {
@@ -67,7 +67,7 @@ impl Statuses {
         }
     }
 
-    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {
+    pub(in crate::inventory) fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {
         let others = from.number()?;
         let counts = (0..from.count(Self::MAX)?)
             .map(|_| Some((from.small()?, from.number().filter(|calls| *calls > 0)?)))

@@ -20,6 +20,8 @@ use self::document::{Document, Kind};
 const FIELDS_SHOWN_MAX: usize = 4;
 /// Digits of a persisted document's hash that are shown.
 const HASH_SHOWN: usize = 8;
+/// Errors of an answer that are looked at.
+const ERRORS_MAX: usize = 16;
 /// Shortest hash (SHA-256 has 64 digits, others of clients 32).
 const HASH_MIN: usize = 32;
 
@@ -65,7 +67,10 @@ pub(super) fn of_parameters(request: &Request<'_>, look: &Look<'_>) -> Option<Op
 
 /// The operation of a document.
 pub(super) fn of_text(text: &[u8], name: Option<&[u8]>, whole: bool, look: &Look<'_>) -> Option<Operation> {
-    let document = Document::read(text, whole)?;
+    let Some(document) = Document::read(text, whole) else {
+        // What is sent to a path of GraphQL is no plain call of it: the answer says whether there is such an operation.
+        return look.is_graphql_path.then(|| operation(OTHER.into(), false));
+    };
     let Some(found) = document.operation(name) else {
         return Some(operation(OTHER.into(), false));
     };
@@ -116,14 +121,19 @@ fn persisted_name(kind: &str, name: Option<&[u8]>, hash: Option<&[u8]>, look: &L
 
 /// What a response says of each operation. `None`: it is no GraphQL, and so was none of the request.
 ///
-/// `data`, be it null, is there only where the execution began, and so the operation is one of the schema (specification §7.1.1).
+/// `data` is there only where the execution began, and so the operation is one of the schema (specification §7.1.1). Some servers give
+/// `null` with the errors of a request that they refused; an error of a field that made all of it `null` says which field (§7.1.2).
 pub(super) fn answers(body: Value<'_>, whole: bool) -> Option<SmallVec<[Answer; 1]>> {
     let one = |value: Value<'_>, whole: bool| {
-        let (mut has_data, mut has_errors) = (false, false);
-        for (key, _) in value.members().take(super::json::MEMBERS_MAX) {
+        let (mut has_data, mut has_errors, mut is_null, mut has_path) = (false, false, false, false);
+        for (key, value) in value.members().take(super::json::MEMBERS_MAX) {
             has_data |= key == b"data";
             has_errors |= key == b"errors";
+            is_null |= key == b"data" && value.text == b"null";
+            has_path |=
+                key == b"errors" && value.elements().take(ERRORS_MAX).any(|error| error.member(b"path").is_some());
         }
+        has_data &= !(is_null && has_errors && !has_path);
         match (has_data, has_errors) {
             (true, _) => Some(Answer::Proves),
             (false, true) if whole => Some(Answer::Denies),

@@ -53,7 +53,8 @@ fn the_answer_proves_or_denies() {
     let ask = r#"{"query":"query A { a }"}"#;
     for (answer, expected) in [
         (r#"{"data":{"a":1}}"#, "Proves"),
-        (r#"{"errors":[{"message":"x"}],"data":null}"#, "Proves"),
+        (r#"{"errors":[{"message":"x","path":["a"]}],"data":null}"#, "Proves"),
+        (r#"{"errors":[{"message":"x"}],"data":null}"#, "Denies"),
         (r#"{"errors":[{"message":"Unknown argument"}]}"#, "Denies"),
         ("", "Unknown"),
     ] {
