@@ -190,4 +190,41 @@ mod tests {
             "one busy endpoint weighs no more than 64"
         );
     }
+
+    /// Names, values, merges, names split off, methods, refusals: what is kept up to date is what a count anew gives.
+    #[test]
+    fn what_is_kept_is_what_a_count_gives() {
+        use super::super::Inventory;
+        use crate::detect::sample::call;
+
+        let mut inventory = Inventory::new("test", &std::collections::BTreeMap::new(), Vec::new());
+        let letter = |n: usize| char::from(b'a' + u8::try_from(n % 26).unwrap());
+        let mut kept = 0;
+        for n in 0..4_000_usize {
+            let word = format!("{}{}x", letter(n * 7 / 26), letter(n * 7));
+            let path = match n * 31 % 11 {
+                0 => "/about".to_owned(),
+                1 => format!("/users/{word}/cart"),
+                2 => format!("/users/{word}/{}", n % 40),
+                3 => "/users/me".to_owned(),
+                4 => format!("/orders/{n}"),
+                5 => format!("/shop/{word}/{}/lines", ["red", "green", "blue"][n % 3]),
+                6 => format!("/files/{word}.pdf"),
+                _ => format!("/users/{word}"),
+            };
+            let method = ["GET", "GET", "HEAD", "PUT"][n / 7 % 4];
+            let status = if n % 97 == 0 { 403 } else { 200 };
+            inventory.observe(&call(&format!("{method} {path} {status}")).done());
+            if n % 200 == 0 {
+                inventory.settle();
+            }
+            for api in inventory.apis.values() {
+                if let Some(census) = api.tree.census.as_deref() {
+                    assert_eq!(*census, api.tree.counted(), "{n}: {path}");
+                    kept += 1;
+                }
+            }
+        }
+        assert!(kept > 3_000, "{kept}: it is hardly ever taken anew");
+    }
 }
