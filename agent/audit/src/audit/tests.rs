@@ -146,7 +146,7 @@ fn from_calls_to_alerts() {
         &mut audit,
         Vec::new(),
         2 + 24 * 3_600,
-        expect![[r#"
+        expect![[r"
             endpoint GET /orders/{id}: 0 calls, Unused, of team-orders
             endpoint DELETE /orders/{id}: 0 calls, Unused, of team-orders
             watched None on 0
@@ -157,7 +157,7 @@ fn from_calls_to_alerts() {
             ALERT Resolved oversized-response
             finding cleartext-credential GET /orders: Resolved high, 1 of 2
             ALERT Resolved cleartext-credential
-        "#]],
+        "]],
     );
     let (inventory, ledger) = audit.counters();
     assert_eq!((inventory.apis, inventory.endpoints, inventory.probed), (1, 4, 1));

@@ -5,6 +5,8 @@
 //! *Removed*: an earlier version of the document had the operation, the present one has not, and it answers. A removed endpoint that is only
 //! refused or redirected may be a gate's doing, which does so with every path.
 
+use std::fmt::Write as _;
+
 use super::setting::settings;
 use super::undocumented_endpoint::shows_handler;
 use super::{Case, Containment, Detector, Kind};
@@ -106,7 +108,9 @@ fn told(said: &Retirement, by_document: bool, is_past: bool) -> String {
         Some(Deprecation::DraftTrue) => ", Deprecation: true (a draft's form, no date)".to_owned(),
     };
     if let Some(sunset) = said.sunset {
-        text.push_str(&format!(", Sunset: {}{}", Day(sunset), if is_past { ", which is past" } else { "" }));
+        let past = if is_past { ", which is past" } else { "" };
+        // Into a text this cannot fail.
+        let _ = write!(text, ", Sunset: {}{past}", Day(sunset));
     }
     text
 }
@@ -118,13 +122,12 @@ mod tests {
     use super::*;
     use crate::detect::sample::{self, Sample, call, judge};
 
-    #[expect(clippy::needless_pass_by_value, reason = "expect! is written in place")]
     fn check(transcript: Vec<Sample>, expected: Expect) {
         let transcript: Vec<_> = transcript.into_iter().map(Sample::done).collect();
         sample::check::<Judge>(&transcript, expected);
     }
 
-    const NOW: i64 = sample::START as i64;
+    const NOW: i64 = sample::START.cast_signed();
     const DAY: i64 = 86_400;
 
     #[test]
@@ -142,7 +145,7 @@ mod tests {
                 call("GET /v1/orders 302").removed(),
                 call("GET /debug 200").undocumented().announces(Some(Deprecation::DraftTrue), None),
             ],
-            expect![[r#"
+            expect![[r"
                 low GET /orders/{id}: the document says that it is deprecated
                      GET /orders/{id} answered 200, deprecated in the document
                 low GET /orders/{id}: the document says that it is deprecated
@@ -163,7 +166,7 @@ mod tests {
                      GET /v1/orders answered 302, no longer in the document
                 low GET /debug: its answers say that it is deprecated
                      GET /debug answered 200, Deprecation: true (a draft's form, no date)
-            "#]],
+            "]],
         );
     }
 

@@ -29,7 +29,7 @@ mod xml;
 use std::fmt::{self, Write as _};
 
 use apiscope_wire::http::coding::{Decoded, Outcome};
-use apiscope_wire::{Content, Grpc, Message, Start};
+use apiscope_wire::{Content, Grpc, Headers, Message, Start};
 
 use crate::operation::{self, Operations, Request, Response};
 use crate::schema::Sample;
@@ -273,13 +273,8 @@ pub(crate) fn take(
             body::query(target.query, &mut found);
             let reading = media::reading(head.content_type, &message.body, plain);
             let outcome = body(reading, whole, plain, &mut found);
-            if !facts.bare && credentials.auth.is_empty() {
-                facts.strangers = bare::strangers(message.headers, target, key);
-            }
+            beside(&mut facts, &mut credentials, message.headers, target, key);
             facts.login = login::find(reading, readable(plain), &credentials.credentials, key);
-            if credentials.has_tokens() && bare::is_alone(message.headers, target) {
-                credentials.tokens_are_alone();
-            }
             let known = Known { key, values: &credentials.known };
             let (headers, content_type, body) = (message.headers, head.content_type, readable(plain));
             *operations = operation::find(&Request { method, target, headers, content_type, body, whole, known });
@@ -325,6 +320,22 @@ pub(crate) fn take(
         ..facts
     };
     Taken { facts, consumer: consumer.map(|(_, fingerprint)| fingerprint), known, dropped, names }
+}
+
+/// What a request's head has besides known credentials that may be one of another kind.
+fn beside(
+    facts: &mut Facts,
+    credentials: &mut Collector<'_>,
+    headers: Headers<'_>,
+    target: &Target<'_>,
+    key: &FingerprintKey,
+) {
+    if !facts.bare && credentials.auth.is_empty() {
+        facts.strangers = bare::strangers(headers, target, key);
+    }
+    if credentials.has_tokens() && bare::is_alone(headers, target) {
+        credentials.tokens_are_alone();
+    }
 }
 
 fn number(field: &[u8]) -> Option<u32> {

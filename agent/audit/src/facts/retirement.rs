@@ -102,6 +102,7 @@ fn text(value: &[u8]) -> Option<&str> {
 fn http_date(text: &str) -> Option<i64> {
     let words: SmallVec<[&str; WORDS_MAX]> =
         text.split([' ', '\t', ',', '-']).filter(|word| !word.is_empty()).take(WORDS_MAX).collect();
+    #[expect(clippy::match_same_arms, reason = "the words stand in another order")]
     let (day, month, year, time) = match *words {
         [_, day, month, year, time, "GMT" | "UTC"] => (day, month, year, time),
         // asctime

@@ -73,7 +73,9 @@ mod tests {
 
     fn of(answers: &[Exchange]) -> Announced {
         let mut announced = Announced::default();
-        answers.iter().for_each(|answer| announced.add(answer));
+        for answer in answers {
+            announced.add(answer);
+        }
         announced
     }
 

@@ -76,7 +76,9 @@ impl Tree {
     pub(super) fn typical(&self, parent: u32, group: &[u32]) -> Option<f64> {
         let mut census = self.census.as_deref().map_or_else(|| self.counted(), Census::clone);
         if !self.is_hidden(parent) {
-            group.iter().for_each(|at| self.each_visible(*at, &mut |calls| census.remove(calls)));
+            for at in group {
+                self.each_visible(*at, &mut |calls| census.remove(calls));
+            }
         }
         census.typical()
     }
@@ -177,7 +179,9 @@ mod tests {
     fn a_fifth_of_the_weight_is_called_as_often() {
         let census = |calls: &[u32]| {
             let mut census = Census::default();
-            calls.iter().for_each(|calls| census.add(*calls));
+            for calls in calls {
+                census.add(*calls);
+            }
             census.typical()
         };
         assert_eq!(census(&[]), None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use apiscope_wire::Timestamp;
 
 use super::store::Inventory;
-use super::{DocumentState, EndpointId, EndpointRow};
+use super::{DocumentState, EndpointRow};
 use crate::watch::{Seen, Watch};
 
 /// Operations that are judged at most in one review: a document of thousands that nobody calls must not crowd out other findings.
@@ -76,7 +76,9 @@ impl Inventory {
                 }
             }
         }
-        changed.into_iter().for_each(|id: EndpointId| self.book.touch(id));
+        for id in changed {
+            self.book.touch(id);
+        }
     }
 }
 

@@ -377,7 +377,9 @@ pub(super) struct Look {
 impl Look {
     pub(super) fn at(bytes: &[u8]) -> Self {
         let mut look = Self::default();
-        bytes.iter().for_each(|byte| look.add(*byte));
+        for byte in bytes {
+            look.add(*byte);
+        }
         look
     }
 

@@ -259,14 +259,13 @@ impl Inventory {
     /// The endpoint of a call, which is made where the call proves it.
     pub(super) fn locate(&mut self, call: &Call<'_>) -> Option<EndpointId> {
         let Call { method, proves, .. } = *call;
-        let api = match self.apis.get_mut(call.api) {
-            Some(api) => api,
-            None => {
-                if !self.admit_api(call) {
-                    return None;
-                }
-                self.apis.get_mut(call.api)?
+        let api = if let Some(api) = self.apis.get_mut(call.api) {
+            api
+        } else {
+            if !self.admit_api(call) {
+                return None;
             }
+            self.apis.get_mut(call.api)?
         };
         (api.calls, api.last) = (api.calls + 1, api.last.max(call.ended));
         let found = api.said_of(call);

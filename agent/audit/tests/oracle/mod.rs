@@ -114,7 +114,9 @@ fn parts(segment: &str) -> Vec<Part> {
 
 fn blank(segments: &[Vec<Part>]) -> String {
     let text = |part: &Part| if let Part::Text(text) = part { text.clone() } else { "{}".to_owned() };
-    segments.iter().map(|parts| format!("/{}", parts.iter().map(text).collect::<String>())).collect()
+    segments
+        .iter()
+        .fold(String::new(), |path, parts| parts.iter().map(text).fold(path + "/", |path, part| path + &part))
 }
 
 /// A template without the names of its parameters.
