@@ -141,7 +141,8 @@ fn measure(endpoints: u64, consumers: u64, spread: bool) -> (u128, u128) {
 /// Nanoseconds a call while 1,000 endpoints of each of 10 APIs are made, each called four times: the best of several.
 fn fresh() -> (u128, u128) {
     const ENDPOINTS: u64 = 10_000;
-    let letters = |n: u64| [n / 26, n].map(|n| char::from(b'a' + u8::try_from(n % 26).unwrap_or_default()));
+    let letters =
+        |n: u64| String::from_iter([n / 26, n].map(|n| char::from(b'a' + u8::try_from(n % 26).unwrap_or_default())));
     let mut rounds: Vec<_> = (0..9)
         .map(|_| {
             let mut audit = Audit::new(settings(), Restored::default());
@@ -150,8 +151,8 @@ fn fresh() -> (u128, u128) {
             let records: Vec<_> = (0..4 * ENDPOINTS)
                 .map(|n| {
                     let (api, n) = (ApiId::new(&format!("api{}", n % 10)), n % ENDPOINTS);
-                    let [[a, b], [c, d]] = [letters(n / 160), letters(n / 10 + 350)];
-                    traffic.call(api, &format!("/v1/{a}{b}/{c}{d}/{}/lines/{}", 4_711 + n, 1_000_000 + n), 200)
+                    let (folder, name) = (letters(n / 160), letters(n / 10 + 350));
+                    traffic.call(api, &format!("/v1/{folder}/{name}/{}/lines/{}", 4_711 + n, 1_000_000 + n), 200)
                 })
                 .collect();
             let mut told = Vec::with_capacity(records.len());
