@@ -273,10 +273,10 @@ pub(crate) fn take(
             body::query(target.query, &mut found);
             let reading = media::reading(head.content_type, &message.body, plain);
             let outcome = body(reading, whole, plain, &mut found);
-            beside(&mut facts, &mut credentials, message.headers, target, key);
-            facts.login = login::find(reading, readable(plain), &credentials.credentials, key);
-            let known = Known { key, values: &credentials.known };
             let (headers, content_type, body) = (message.headers, head.content_type, readable(plain));
+            beside(&mut facts, &mut credentials, headers, target, key);
+            facts.login = login::find(reading, body, &credentials.credentials, key);
+            let known = Known { key, values: &credentials.known };
             *operations = operation::find(&Request { method, target, headers, content_type, body, whole, known });
             (reading.kind(), outcome, None)
         }
@@ -293,8 +293,7 @@ pub(crate) fn take(
             (media, body(reading, whole, plain, &mut found), grpc.and_then(number))
         }
     };
-    let read = outcome.read;
-    let is_response = matches!(message.start, Start::Response { .. });
+    let (read, is_response) = (outcome.read, matches!(message.start, Start::Response { .. }));
     let records = outcome.records.filter(|_| is_response);
     let Collector { auth, credentials, known, consumer, basic, reader, dropped, .. } = credentials;
     let dropped = dropped + data.dropped;

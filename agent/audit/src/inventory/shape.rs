@@ -4,7 +4,11 @@
 //! Identifiers of all forms share one name, `{id}`: an API that hands out integers and UUIDs on the same path has one endpoint there.
 //! Parts of a segment can be values too: `7.json`, `10-20`, `Orders(7)`, `cars;color=red`, `7:cancel`.
 
+mod look;
+
 use std::borrow::Cow;
+
+pub(super) use look::Look;
 
 /// What the facts put in place of a path segment that is a secret.
 pub(crate) const SECRET: &str = crate::secret::mask::MARK;
@@ -166,7 +170,7 @@ pub(super) fn shape_of(segment: &str, look: Look) -> Shape {
         return Shape::Value(Class::Locale);
     }
     if look.others() == 0
-        && look.count(UPPER) >= 3
+        && look.capitals() >= 3
         && (is_odd_case(bytes) || behind_prefix(bytes).is_some_and(is_odd_case))
     {
         return Shape::Value(Class::Id);
@@ -364,87 +368,6 @@ fn unescaped(segment: &str) -> String {
     text.push_str(rest);
     text
 }
-
-/// What one pass over a segment tells, counts of bytes: nearly every segment of a path is decided by it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Look {
-    /// Twelve bits each; see [`KINDS`].
-    sum: u64,
-    /// Of what does not fit there: only whether there are any is asked of a segment so long.
-    len: u32,
-}
-
-impl Look {
-    pub(super) fn at(bytes: &[u8]) -> Self {
-        let mut look = Self::default();
-        for byte in bytes {
-            look.add(*byte);
-        }
-        look
-    }
-
-    pub(super) fn add(&mut self, byte: u8) {
-        let kind = KINDS.get(usize::from(byte)).copied().unwrap_or_default();
-        self.len = self.len.saturating_add(1);
-        // Past its bits a kind would count as the next.
-        self.sum = if self.len < 1 << BITS { self.sum + kind } else { self.sum | kind };
-    }
-
-    const fn count(self, kind: u32) -> usize {
-        ((self.sum >> (BITS * kind)) & ((1 << BITS) - 1)) as usize
-    }
-
-    const fn digits(self) -> usize {
-        self.count(DIGIT)
-    }
-
-    /// Neither letters nor digits nor `-`, `_`, `=`.
-    const fn others(self) -> usize {
-        self.count(OTHER)
-    }
-
-    /// Nothing but letters, digits, `-` and `_`.
-    const fn is_simple(self) -> bool {
-        self.others() == 0 && self.count(EQUALS) == 0
-    }
-
-    /// Nothing but digits and one `-`.
-    const fn is_two_numbers(self) -> bool {
-        self.count(DASH) == 1 && self.digits() + 1 == self.len as usize
-    }
-}
-
-/// Bits of a count.
-const BITS: u32 = 12;
-const DIGIT: u32 = 0;
-const UPPER: u32 = 1;
-const DASH: u32 = 2;
-const EQUALS: u32 = 3;
-const OTHER: u32 = 4;
-
-/// For each byte a one in the place of what it is; nothing for small letters and `_`.
-const KINDS: [u64; 256] = {
-    let mut kinds = [1 << (BITS * OTHER); 256];
-    let mut byte = 0_u8;
-    loop {
-        let kind = match byte {
-            b'0'..=b'9' => Some(DIGIT),
-            b'A'..=b'Z' => Some(UPPER),
-            b'-' => Some(DASH),
-            b'=' => Some(EQUALS),
-            b'a'..=b'z' | b'_' => None,
-            _ => Some(OTHER),
-        };
-        kinds[byte as usize] = match kind {
-            Some(kind) => 1 << (BITS * kind),
-            None => 0,
-        };
-        if byte == u8::MAX {
-            break kinds;
-        }
-        byte += 1;
-    }
-};
 
 fn is_integer(bytes: &[u8]) -> bool {
     let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);

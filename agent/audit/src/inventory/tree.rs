@@ -4,6 +4,8 @@
 //! ([`super::shape`]), or by what is seen of it and its siblings ([`super::evidence`]). At most one whole segment is a variable at a
 //! place; names stand beside it. What is a value to the tree is counted at its variable as a hash and nothing else.
 
+mod variable;
+
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -14,10 +16,12 @@ use super::census::Census;
 use super::piece::Piece;
 use super::pins::{Pinned, Pins};
 use super::reason::Why;
-use super::shape::{Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_mixed, is_operation, mould, shape, suffix};
-use super::values::{Values, bit};
+use super::shape::{Class, FORMAT, LEARNT, Shape, has_verb, is_format, is_operation, shape, suffix};
+use super::values::bit;
 use crate::exchange::Method;
 use crate::facts::Outline;
+
+pub(super) use variable::Variable;
 
 /// More literal children than these no place has.
 pub(crate) const CHILDREN_MAX: usize = 256;
@@ -91,73 +95,6 @@ pub(super) struct Node {
     pub(super) pin: Option<u16>,
     /// It may be a value, and too few like it were seen to decide.
     pub(super) is_candidate: bool,
-}
-
-/// What is known of a variable.
-#[derive(Debug, Default)]
-pub(super) struct Variable {
-    pub(super) sample: Values,
-    /// [`Class`]es of its values.
-    pub(super) classes: u8,
-    /// Its values have no shape of their own: a word that is no child of the place is a value.
-    pub(super) is_learnt: bool,
-    /// What made it one.
-    pub(super) why: Why,
-    /// A document gave the name, or the store.
-    pub(super) named: Option<Box<str>>,
-    /// [`mould`]s of its values, and those of more than one call.
-    pub(super) moulds: [u64; 2],
-    /// Its only value so far, if that is a small number or a date.
-    pub(super) only: Option<Box<str>>,
-}
-
-impl Variable {
-    fn name(&self) -> &str {
-        let by_class = || {
-            let class =
-                [Class::Date, Class::Email, Class::Flag, Class::Locale, Class::Phone, Class::Secret, Class::Value];
-            class.into_iter().find(|class| self.classes == class.bit()).unwrap_or(Class::Id).name()
-        };
-        match &self.named {
-            Some(name) => name,
-            None if self.is_learnt => LEARNT,
-            None => by_class(),
-        }
-    }
-
-    /// A call with a value that is one by its shape.
-    fn cast(&mut self, segment: &str) {
-        // Nothing is odd without a capital.
-        if let Some((mould, true)) =
-            Some(segment).filter(|text| text.bytes().any(|byte| byte.is_ascii_uppercase())).and_then(mould)
-        {
-            let [once, often] = &mut self.moulds;
-            *often |= *once & mould;
-            *once |= mould;
-        }
-    }
-
-    /// Whether a word is made like values that are ids by their shape, and hardly is a name.
-    pub(super) fn has_mould_of(&self, word: &str) -> bool {
-        self.moulds[1] != 0 && mould(word).is_some_and(|(mould, is_odd)| is_odd && self.moulds[1] & mould != 0)
-    }
-
-    /// Whether a word is no longer and no shorter than such ids.
-    pub(super) fn has_length_of(&self, word: &str) -> bool {
-        self.moulds[1] != 0 && mould(word).is_some_and(|(mould, _)| self.moulds[1] & mould != 0)
-    }
-
-    /// Whether a segment of this shape is one of its values.
-    fn accepts(&self, segment: &str, shape: Shape) -> bool {
-        match shape {
-            Shape::Value(_) | Shape::Small(_) => true,
-            Shape::Operation => false,
-            Shape::Word | Shape::Version => {
-                let is_value = self.is_learnt || is_mixed(segment) || is_format(segment) || self.has_mould_of(segment);
-                is_value && !has_verb(segment)
-            }
-        }
-    }
 }
 
 /// The tree. The root is node 0.
