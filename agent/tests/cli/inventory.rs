@@ -84,8 +84,8 @@ fn an_endpoint_in_detail_and_what_the_configuration_pins() {
     scene.get(&["/orders/17", "/orders/17", "/orders/18", "/people/alice", "/people/bob"]);
     scene.wait_for_calls(&[("GET /orders/{id}", 3), ("GET /people/alice", 1), ("GET /people/bob", 1)]);
 
-    let (code, story, _) = scene.say(&["endpoints", "GET /orders/{id}"]);
     let id = scene.id("/orders/{id}");
+    let (code, story, _) = scene.say(&["endpoints", &id]);
     for line in [
         "GET /orders/{id} of orders",
         &format!("  id              {id}"),
@@ -101,9 +101,11 @@ fn an_endpoint_in_detail_and_what_the_configuration_pins() {
         assert!(story.lines().any(|known| known.starts_with(line)), "{line:?} is not in:\n{story}");
     }
     assert_eq!(code, Some(0));
-    // By its template or its id it is the same; so is what `explain` says.
-    assert_eq!(scene.say(&["endpoints", "/orders/{id}"]).1, story);
-    assert_eq!(scene.say(&["endpoints", &id]).1, story);
+    // By its template it is the same, beside the like of other APIs on this host (other tests'); so is what `explain` says.
+    for template in ["/orders/{id}", "GET /orders/{id}"] {
+        let (_, stories, _) = scene.say(&["endpoints", template]);
+        assert!(stories.contains(&story), "{stories}");
+    }
     assert_eq!(scene.say(&["explain", &id]).1, story);
     let (_, json, _) = scene.say(&["explain", &id, "--json"]);
     let json: Value = serde_json::from_str(&json).unwrap();

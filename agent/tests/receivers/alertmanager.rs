@@ -103,6 +103,7 @@ fn the_alert_arrives_survives_restarts_on_both_sides_and_ends() {
             ("method", "POST"),
             ("route", "/login"),
             ("severity", "high"),
+            ("team", "payments"),
         ]
     );
     let began = text(&alert["startsAt"]).to_owned();
