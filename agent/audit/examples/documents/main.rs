@@ -5,7 +5,6 @@
     clippy::disallowed_types,
     clippy::disallowed_methods,
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a bench reads files and clocks, and may fail"
 )]
 #![allow(dead_code, reason = "the tests use the rest")]
@@ -18,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use apiscope_audit::openapi::{Document, DocumentMatch, Doubt};
-use oracle::{Oracle, nameless};
+use oracle::{Known, Oracle, nameless};
 use serde_json::Value;
 
 /// Reserved for acceptance: never read.
@@ -100,19 +99,28 @@ fn compare(file: &Path, sums: &mut Sums) {
     sums.documents += 1;
     sums.operations += document.operations().len();
     let has_own_servers = tree.to_string().contains("\"servers\"");
+    // A path with `?`, `#` or `%` is none to the slow matcher; to us it may be what was meant.
+    let mut paths = tree.get("paths").and_then(Value::as_object).into_iter().flatten();
+    let has_odd_paths = paths.any(|(path, _)| path.contains(['#', '?', '%']));
     let oracle = Oracle::new(&tree, "");
     for value in ["7", "zq-w8"] {
         for (method, path) in oracle.paths(value) {
-            let right: Vec<_> = oracle.find(&method, &path).iter().map(|known| known.path.clone()).collect();
+            // To us `/x/` and `//x` are `/x`.
+            let trimmed = |path: &str| {
+                path.split('/').filter(|part| !part.is_empty()).fold(String::new(), |path, part| path + "/" + part)
+            };
+            let right: Vec<_> = oracle.find(&method, &path).iter().map(|known| trimmed(&known.path)).collect();
             let found = bare.match_path(&method, &path);
-            let several = right.iter().any(|other| *other != right[0]);
+            let alike = |known: &&Known| known.method == method && right.contains(&trimmed(&known.path));
+            let several = right.len() > 1 || oracle.operations().filter(alike).count() > 1;
             sums.matches += 1;
             sums.ties += usize::from(several);
             let is_right = match found {
                 DocumentMatch::Operation { path, rival, .. } => {
                     let route = nameless(bare.route(path).unwrap_or_default());
                     // A schema may say which of two is meant, so a tie may be told as sure; what is one may not be told as a tie.
-                    right.contains(&route) && (several || rival.is_none_or(|rival| rival.why != Doubt::Tie))
+                    let is_no_tie = has_odd_paths || rival.is_none_or(|rival| rival.why != Doubt::Tie);
+                    right.contains(&trimmed(&route)) && (several || is_no_tie)
                 }
                 // What is served elsewhere is not here.
                 _ => has_own_servers,
